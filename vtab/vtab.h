@@ -1,0 +1,16 @@
+/*
+ * vtab.h: the virtual-table modules, as the entry point sees them.
+ */
+#ifndef QUIRE_VTAB_H
+#define QUIRE_VTAB_H
+
+#include "../wal_shim/store.h"
+
+/*
+ * Register the modules `quire`, `quire_store` and, with `with_vec0`, `vec0` on a connection. Each keeps its own count on `conn`.
+ *
+ *   *error  words for a failure, freed by sqlite3_free; may stay NULL
+ */
+int vtab_register(sqlite3 *db, Conn *conn, int with_vec0, char **error);
+
+#endif
