@@ -1,0 +1,95 @@
+# Quire: a loadable SQLite extension. `make` builds quire.so and vec0.so; `make help` lists the targets.
+
+UNAME := $(shell uname -s)
+EXT := $(if $(filter Darwin,$(UNAME)),dylib,so)
+BUILD ?= build
+# Where the extension goes: the repository's root, or a folder with a slash at its end.
+OUT ?=
+OPT ?= -O2
+WARN := -Wall -Wextra -Wshadow -Wconversion
+WERROR ?= -Werror
+CFLAGS_ALL = -std=c11 $(OPT) -g -fPIC -fvisibility=hidden -MMD -MP $(WARN) $(WERROR) $(CFLAGS)
+LDLIBS_ALL = -lm -lpthread $(LDLIBS)
+TCLSH ?= tclsh
+
+SRC := $(wildcard ext/*.c vtab/*.c vector/*.c wal_shim/*.c)
+HDR := $(wildcard ext/*.h vtab/*.h vector/*.h wal_shim/*.h)
+OBJ := $(SRC:%.c=$(BUILD)/%.o)
+
+.PHONY: all
+all: $(OUT)quire.$(EXT) $(OUT)vec0.$(EXT) ## the extension, under both names
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -c $< -o $@
+
+$(OUT)quire.$(EXT) $(OUT)vec0.$(EXT): $(OBJ)
+	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) $(OBJ) -o $@ $(LDLIBS_ALL)
+
+-include $(OBJ:.o=.d)
+
+# --- tests ---
+
+TEST_TOOLS := $(BUILD)/testfuncs.so $(if $(wildcard test/fault_vfs.c),$(BUILD)/testvfs.so) \
+              $(if $(wildcard test/oom_test.c),$(BUILD)/oom_test)
+TEST_ENV = QUIRE_LIB=$(OUT)quire.$(EXT) QUIRE_TESTFUNCS=$(BUILD)/testfuncs.so QUIRE_TESTVFS=$(BUILD)/testvfs.so \
+           QUIRE_OOM_TEST=$(BUILD)/oom_test
+
+$(BUILD)/testfuncs.so: test/testfuncs.c
+	@mkdir -p $(@D)
+	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) $< -o $@
+$(BUILD)/testvfs.so: test/fault_vfs.c
+	@mkdir -p $(@D)
+	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) $< -o $@
+$(BUILD)/oom_test: test/oom_test.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) $< -o $@ -lsqlite3 $(LDLIBS_ALL)
+
+-include $(BUILD)/testfuncs.d $(BUILD)/testvfs.d $(BUILD)/oom_test.d
+
+.PHONY: test-tools
+test-tools: $(TEST_TOOLS)
+
+# TESTS: `quick`, names of test files, patterns.
+.PHONY: test
+test: all test-tools ## the test suite; TESTS=quick for a short run, TESTS=model for one file
+	$(TEST_ENV) $(TCLSH) test/run.tcl $(TESTS)
+
+# Leaks are not looked for: tclsh leaves memory behind at exit by design. oom_test checks ours.
+ASAN_CFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ASAN_ENV = ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+           QUIRE_TEST_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)"
+.PHONY: asan
+asan: ## the test suite under the address and undefined-behaviour sanitizers
+	@mkdir -p build-asan
+	$(MAKE) BUILD=build-asan OUT=build-asan/ OPT=-O1 CFLAGS="$(ASAN_CFLAGS) $(CFLAGS)" all test-tools
+	$(ASAN_ENV) $(MAKE) BUILD=build-asan OUT=build-asan/ OPT=-O1 CFLAGS="$(ASAN_CFLAGS) $(CFLAGS)" test
+
+.PHONY: layers
+layers: ## check the include directions and that each header compiles alone
+	CC="$(CC)" $(TCLSH) test/layers.tcl
+
+# --- the rest ---
+
+.PHONY: format
+format: ## clang-format over our C files
+	clang-format -i $(wildcard */*.c */*.h)
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+QUIRE_VERSION = $(shell sed -n 's/^#define QUIRE_VERSION "\(.*\)"/\1/p' wal_shim/base.h)
+.PHONY: install
+install: all ## into PREFIX (default /usr/local), below DESTDIR; with a pkg-config file
+	install -d $(DESTDIR)$(LIBDIR)/sqlite3 $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 $(OUT)quire.$(EXT) $(OUT)vec0.$(EXT) $(DESTDIR)$(LIBDIR)/sqlite3
+	printf '%s\n' 'libdir=$(LIBDIR)' 'extensiondir=$${libdir}/sqlite3' '' 'Name: quire' \
+	  'Description: vector tables for SQLite, a loadable extension' 'Version: $(QUIRE_VERSION)' \
+	  > $(DESTDIR)$(LIBDIR)/pkgconfig/quire.pc
+
+.PHONY: clean
+clean: ## remove what make built
+	rm -rf build build-asan test/out quire.$(EXT) vec0.$(EXT)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
