@@ -42,10 +42,18 @@ int value_vector(sqlite3_value *value, Vector *out, char **error);
 int value_vector_for(sqlite3_value *value, Elem wanted, u32 dim, Vector *out, char **error);
 
 /*
- * Decode as exactly `elem`: what vec_f32(), vec_int8(), vec_bit(), ... do. A BLOB is taken as that type whatever its subtype;
- * text is parsed as that type (an error for ELEM_BIT).
+ * Decode as exactly `elem`: what vec_f32(), vec_int8(), vec_bit(), ... do.
+ *
+ * Text is parsed as that type (an error for ELEM_BIT). A BLOB is taken as that type, byte for byte, whatever its subtype says, as in
+ * sqlite-vec, save where one of our own types takes part: float16 and bfloat16 are converted to float32 and to each other, and
+ * float32 and int8 to float16 and bfloat16; elements that overflow are an error.
  */
 int value_vector_as(sqlite3_value *value, Elem elem, Vector *out, char **error);
+
+/* A vector of `dim` zeros that owns its elements. *out is emptied first. SQLITE_OK or SQLITE_NOMEM. */
+int vector_new(Elem elem, u32 dim, Vector *out);
+/* Set element i of an owned float32, float16 or bfloat16 vector, rounded to the type; 0 if that is NaN or infinite. */
+int vector_set(Vector *vector, u32 i, double value);
 
 /* Free what the vector owns and empty it. */
 void vector_clear(Vector *vector);
