@@ -5,6 +5,8 @@
  */
 #include "value.h"
 
+#include "../wal_shim/bytes.h"
+
 #define NONE_OF_OURS ((Elem)0)
 
 /* More than any SQLite build lets a value have in bytes, and few enough for messages and loops to count in int. */
@@ -152,16 +154,6 @@ static int converts(Elem from, Elem to) {
   }
 }
 
-static void store_element(Elem elem, void *data, u32 i, float value) {
-  u16 half;
-  if (elem == ELEM_F32) {
-    memcpy((u8 *)data + 4 * (size_t)i, &value, 4);
-    return;
-  }
-  half = elem == ELEM_F16 ? f32_to_f16(value) : f32_to_bf16(value);
-  memcpy((u8 *)data + 2 * (size_t)i, &half, 2);
-}
-
 int vector_new(Elem elem, u32 dim, Vector *out) {
   int rc = SQLITE_OK;
   vector_clear(out);
@@ -174,9 +166,17 @@ int vector_new(Elem elem, u32 dim, Vector *out) {
 }
 
 int vector_set(Vector *vector, u32 i, double value) {
+  u8 *at = (u8 *)vector->owned + elem_size(vector->elem, i);
   float narrow = (float)value;
-  store_element(vector->elem, vector->owned, i, narrow);
-  return elem_first_nonfinite(vector->elem, (const u8 *)vector->owned + (size_t)elem_size(vector->elem, i), 1) < 0;
+  u32 bits;
+
+  if (vector->elem == ELEM_F32) {
+    memcpy(&bits, &narrow, sizeof bits);
+    store32(at, bits);
+  } else {
+    store16(at, vector->elem == ELEM_F16 ? f32_to_f16(narrow) : f32_to_bf16(narrow));
+  }
+  return elem_first_nonfinite(vector->elem, at, 1) < 0;
 }
 
 /* Replace *vector by its elements converted to `elem`. */
