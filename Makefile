@@ -38,9 +38,9 @@ TEST_ENV = QUIRE_LIB=$(OUT)quire.$(EXT) QUIRE_TESTFUNCS=$(BUILD)/testfuncs.so QU
 $(BUILD)/testfuncs.so: test/testfuncs.c
 	@mkdir -p $(@D)
 	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) $< -o $@
-$(BUILD)/testvfs.so: test/fault_vfs.c
+$(BUILD)/testvfs.so: test/fault_vfs.c test/powercut.c test/fault_vfs.h
 	@mkdir -p $(@D)
-	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) $< -o $@
+	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) $(filter %.c,$^) -o $@
 $(BUILD)/oom_test: test/oom_test.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) $< -o $@ -lsqlite3 $(LDLIBS_ALL)
