@@ -1,14 +1,15 @@
 /*
  * ext.c: the entry points, and what they register on a connection.
  *
- * `.load ./quire` calls sqlite3_quire_init, `.load ./vec0` sqlite3_vec_init: one library under two names, for programs that look for
- * sqlite-vec. Compiled with -DSQLITE_CORE both may be given to sqlite3_auto_extension. Nothing else is exported.
+ * `.load ./quire` calls sqlite3_quire_init, `.load ./vec0` sqlite3_vec_init: one library under two names, for programs
+ * that look for sqlite-vec. Compiled with -DSQLITE_CORE both may be given to sqlite3_auto_extension. Nothing else is
+ * exported.
  *
- *   E1  A name that the connection has already is left alone: functions vec_*, modules vec0 and vec_each. Where sqlite-vec
- *       came first, its own go on working, and ours that it lacks are added.
+ *   E1  A name that the connection has already is left alone: functions vec_*, modules vec0 and vec_each. Where
+ *       sqlite-vec came first, its own go on working, and ours that it lacks are added.
  *   E2  quire_version is registered last. Where it exists, everything is registered, and loading again does nothing.
- *   E3  Nothing here reads the database: PRAGMA function_list and module_list need no schema, so that loading works on a
- *       locked database, and on an encrypted one before its key is given.
+ *   E3  Nothing here reads the database: PRAGMA function_list and module_list need no schema, so that loading works on
+ *       a locked database, and on an encrypted one before its key is given.
  *
  * A new function is a line in `functions`, a new module a line in `modules` (those that need a Conn: vtab.h).
  */
@@ -30,8 +31,10 @@ SQLITE_EXTENSION_INIT1
 #define RESULT_SUBTYPE_SINCE 3045000
 
 #define PURE SQLITE_DETERMINISTIC
-#define READS (PURE | SQLITE_SUBTYPE)           /* takes vectors */
-#define MAKES (READS | SQLITE_RESULT_SUBTYPE)   /* returns one, or JSON */
+#define READS (PURE | SQLITE_SUBTYPE)         /* takes vectors */
+#define MAKES (READS | SQLITE_RESULT_SUBTYPE) /* returns one, or JSON */
+
+#define AGGREGATE(name) .call = name##_step, .final = name##_final, .value = name##_value, .inverse = name##_inverse
 
 enum { VEC_VERSION = 0 }; /* its place in the table */
 static const SqlFunction functions[] = {
@@ -64,10 +67,8 @@ static const SqlFunction functions[] = {
     {.name = "vec_quantize_binary", .arg_count = 1, .flags = MAKES, .call = vec_quantize_binary},
     {.name = "vec_hash_text", .arg_count = 2, .flags = MAKES, .call = vec_hash_text},
 
-    {.name = "vec_sum", .arg_count = 1, .flags = MAKES, .param = 0, .call = sum_step, .final = sum_final,
-     .value = sum_value, .inverse = sum_inverse},
-    {.name = "vec_avg", .arg_count = 1, .flags = MAKES, .param = 1, .call = sum_step, .final = sum_final,
-     .value = sum_value, .inverse = sum_inverse},
+    {.name = "vec_sum", .arg_count = 1, .flags = MAKES, .param = 0, AGGREGATE(sum)},
+    {.name = "vec_avg", .arg_count = 1, .flags = MAKES, .param = 1, AGGREGATE(sum)},
 };
 #define FUNCTION_COUNT ((int)(sizeof functions / sizeof functions[0]))
 
@@ -107,8 +108,8 @@ static void note_module(Taken *taken, const char *name) {
 }
 
 /*
- * Note the names that a listing PRAGMA gives. *rows is 0 where SQLite was built without it, or an authorizer forbids it.
- * SQLITE_OK or SQLITE_NOMEM.
+ * Note the names that a listing PRAGMA gives. *rows is 0 where SQLite was built without it, or an authorizer forbids
+ * it. SQLITE_OK or SQLITE_NOMEM.
  */
 static int list_names(sqlite3 *db, const char *pragma, int functions_wanted, Taken *taken, int *rows) {
   sqlite3_stmt *stmt = NULL;

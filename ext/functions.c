@@ -79,8 +79,8 @@ int same_shape(sqlite3_context *ctx, const Vector *a, const Vector *b) {
                               elem_name(a->elem), elem_name(b->elem));
   } else {
     message = sqlite3_mprintf(
-        "Vector dimension mistmatch. First vector has %u dimensions, while the second has %u dimensions.",
-        a->dim, b->dim);
+        "Vector dimension mistmatch. First vector has %u dimensions, while the second has %u dimensions.", a->dim,
+        b->dim);
   }
   result_failure(ctx, message ? SQLITE_ERROR : SQLITE_NOMEM, message);
   return 0;
@@ -100,11 +100,11 @@ void vec_version(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   sqlite3_result_text(ctx, SQLITE_VEC_VERSION, -1, SQLITE_STATIC);
 }
 
-/* "0.1.0 (simd avx2, gcc 12.2.0, built for SQLite 3.40.1)": for people and bug reports; its first word is the version. */
+/* For people and bug reports: "0.1.0 (simd avx2, gcc 12.2.0, built for ...)". The first word is the version. */
 void quire_version(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   (void)argc, (void)argv;
-  result_text(ctx, sqlite3_mprintf("%s (simd %s, %s, built for SQLite %s, running on %s)", QUIRE_VERSION,
-                                   simd_level(), COMPILER, SQLITE_VERSION, sqlite3_libversion()));
+  result_text(ctx, sqlite3_mprintf("%s (simd %s, %s, built for SQLite %s, running on %s)", QUIRE_VERSION, simd_level(),
+                                   COMPILER, SQLITE_VERSION, sqlite3_libversion()));
 }
 
 /* sqlite-vec's four lines, with our version where it names its commit. */
@@ -116,7 +116,7 @@ void vec_debug(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 
 /* --- constructors --- */
 
-/* vec_f32(x), vec_f16(x), vec_bf16(x), vec_int8(x), vec_bit(x): a BLOB or JSON text as a vector of that type, tagged so. */
+/* vec_f32(x), vec_f16(x), vec_bf16(x), vec_int8(x), vec_bit(x): a BLOB or JSON text as a vector of that type. */
 void vec_construct(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   Vector vector = {0};
   char *message = NULL;

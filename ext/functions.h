@@ -7,8 +7,8 @@
  * functions_aggregate.c  vec_sum, vec_avg
  * functions_hash.c       vec_hash_text
  *
- * All scalar functions of sqlite-vec are here with its names, results, subtypes and messages, beside our own. Where a result
- * differs from sqlite-vec's, the function's comment says so.
+ * All scalar functions of sqlite-vec are here with its names, results, subtypes and messages, beside our own. Where a
+ * result differs from sqlite-vec's, the function's comment says so.
  */
 #ifndef QUIRE_FUNCTIONS_H
 #define QUIRE_FUNCTIONS_H
@@ -22,21 +22,21 @@ typedef void SqlResult(sqlite3_context *ctx);
 typedef struct SqlFunction {
   const char *name;
   int arg_count;
-  int flags;  /* SQLITE_DETERMINISTIC, ...; UTF8 and INNOCUOUS go without saying */
-  int param;  /* what distinguishes functions that share `call`: an Elem, a Metric, a sign */
+  int flags;     /* SQLITE_DETERMINISTIC, ...; UTF8 and INNOCUOUS go without saying */
+  int param;     /* what distinguishes functions that share `call`: an Elem, a Metric, a sign */
   SqlCall *call; /* of an aggregate: xStep */
   SqlResult *final, *value;
   SqlCall *inverse;
 } SqlFunction;
 
 SqlCall vec_version, vec_debug, quire_version;
-SqlCall vec_construct;           /* param: Elem */
+SqlCall vec_construct; /* param: Elem */
 SqlCall vec_length, vec_type, vec_to_json;
-SqlCall vec_distance;            /* param: Metric */
-SqlCall vec_add;                 /* param: +1 or -1 */
+SqlCall vec_distance; /* param: Metric */
+SqlCall vec_add;      /* param: +1 or -1 */
 SqlCall vec_normalize, vec_slice, vec_quantize_int8, vec_quantize_binary;
 SqlCall vec_hash_text;
 SqlCall sum_step, sum_inverse;
-SqlResult sum_final, sum_value;  /* param: 1 for the mean */
+SqlResult sum_final, sum_value; /* param: 1 for the mean */
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * functions_aggregate.c: vec_sum(v) and vec_avg(v), also as window functions.
  *
- * The result is float32, whatever the (numeric) type of the rows, so that sums of int8 do not wrap around. NULL rows are skipped; no rows give NULL. All
- * rows must have one type and dimension. Sums are compensated (Neumaier 1974), so that
- * a window that leaves a large value behind is as good as one that never saw it.
+ * The result is float32, whatever the (numeric) type of the rows, so that sums of int8 do not wrap around. NULL rows
+ * are skipped; no rows give NULL. All rows must have one type and dimension. Sums are compensated (Neumaier 1974), so
+ * that a window that leaves a large value behind is as good as one that never saw it.
  */
 #include "functions_int.h"
 
@@ -90,7 +90,8 @@ void sum_value(sqlite3_context *ctx) {
   }
   for (i = 0; i < total->dim; i++) {
     if (vector_set(&result, i, (total->sum[i] + total->lost[i]) / divisor)) continue;
-    char *message = sqlite3_mprintf("%s() result is out of range for float32 at element %u", this_function(ctx)->name, i);
+    char *message =
+        sqlite3_mprintf("%s() result is out of range for float32 at element %u", this_function(ctx)->name, i);
     result_failure(ctx, message ? SQLITE_ERROR : SQLITE_NOMEM, message);
     vector_clear(&result);
     return;

@@ -1,8 +1,8 @@
 /*
  * functions_hash.c: vec_hash_text(text, dims): a vector for a text without any model.
  *
- * Texts that share letter sequences get near vectors (cosine): good enough for typos, names and near-duplicates, and for
- * trying the extension out; it knows nothing of meaning.
+ * Texts that share letter sequences get near vectors (cosine): good enough for typos, names and near-duplicates, and
+ * for trying the extension out; it knows nothing of meaning.
  *
  *   1. The text's code points are folded to lower case (fold_case), and each run of white space becomes one space.
  *   2. A marker U+0002 goes before the first and U+0003 after the last.
@@ -114,7 +114,7 @@ static void normalize_counts(const TrigramCounter *counter, Vector *out) {
   for (i = 0; i < counter->dim; i++) (void)vector_set(out, i, counter->count[i] / norm);
 }
 
-/* vec_hash_text(text, dims): float32, dims from 1 to 8192. NULL text gives NULL; other values are hashed as their text. */
+/* vec_hash_text(text, dims): float32, dims from 1 to 8192. NULL gives NULL; numbers are hashed as their text. */
 void vec_hash_text(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   i64 dims = sqlite3_value_int64(argv[1]);
   TrigramCounter counter = {0};

@@ -1,8 +1,8 @@
 /*
  * functions_math.c: arithmetic, normalising, slicing and quantizing of vectors.
  *
- * Sums are made in double precision and rounded once. A result that is infinite in its type is an error, never a vector:
- * sqlite-vec returns infinities and NaN there.
+ * Sums are made in double precision and rounded once. A result that is infinite in its type is an error, never a
+ * vector: sqlite-vec returns infinities and NaN there.
  */
 #include "functions_int.h"
 
@@ -38,8 +38,8 @@ void vec_add(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   (void)argc;
   if (!get_pair(ctx, argv, &a, &b)) return;
   if (a.elem == ELEM_BIT) {
-    sqlite3_result_error(ctx, sign > 0 ? "Cannot add two bitvectors together." : "Cannot subtract two bitvectors together.",
-                         -1);
+    sqlite3_result_error(
+        ctx, sign > 0 ? "Cannot add two bitvectors together." : "Cannot subtract two bitvectors together.", -1);
   } else if (vector_new(a.elem, a.dim, &sum)) {
     sqlite3_result_error_nomem(ctx);
   } else if (!add_elements(&a, &b, sign, &sum, &bad)) {
@@ -53,8 +53,8 @@ void vec_add(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 }
 
 /*
- * vec_normalize(v): v divided by its Euclidean length, for the float types. A zero vector has no direction and stays as it is
- * (sqlite-vec: NaN).
+ * vec_normalize(v): v divided by its Euclidean length, for the float types. A zero vector has no direction and stays as
+ * it is (sqlite-vec: NaN).
  */
 void vec_normalize(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   Vector vector = {0}, unit = {0};
@@ -123,10 +123,13 @@ static int get_floats(sqlite3_context *ctx, sqlite3_value *value, Vector *out) {
   return rc == SQLITE_OK;
 }
 
-/* [-1, 1] in 255 equal steps to -128..127, truncated; what lies outside goes to the nearest end. */
-static i8 quantize_unit(float x) {
-  float step = (1.0f - -1.0f) / 255;
-  float code = (x + 1.0f) / step - 128;
+/*
+ * [-1, 1] in 255 equal steps to -128..127, truncated toward zero; what lies outside goes to the nearest end. The step
+ * is a float, all else double, so that codes are sqlite-vec's to the bit: codes of both may stand in one table.
+ */
+static i8 quantize_unit(double x) {
+  static const float step = 2.0f / 255;
+  double code = (x + 1.0) / (double)step - 128;
   return code <= -128 ? -128 : code >= 127 ? 127 : (i8)code;
 }
 
@@ -146,7 +149,7 @@ void vec_quantize_int8(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     sqlite3_result_error_nomem(ctx);
   } else {
     for (i = 0; i < vector.dim; i++) {
-      ((i8 *)codes.owned)[i] = quantize_unit((float)elem_get(ELEM_F32, vector.data, i));
+      ((i8 *)codes.owned)[i] = quantize_unit(elem_get(ELEM_F32, vector.data, i));
     }
     result_vector(ctx, &codes);
   }

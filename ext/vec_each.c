@@ -3,8 +3,8 @@
  *
  *   SELECT rowid, value FROM vec_each('[1,2,3]');
  *
- * An eponymous virtual table (value, vector HIDDEN); the argument is the constraint `vector = ?`. Floats come as REAL, int8
- * and bits as INTEGER. The hidden column gives the argument back (sqlite-vec: NULL).
+ * An eponymous virtual table (value, vector HIDDEN); the argument is the constraint `vector = ?`. Floats come as REAL,
+ * int8 and bits as INTEGER. The hidden column gives the argument back (sqlite-vec: NULL).
  */
 #include "vec_each.h"
 
@@ -38,7 +38,8 @@ static int each_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
   int i;
   (void)vtab;
   for (i = 0; i < info->nConstraint; i++) {
-    if (info->aConstraint[i].iColumn != COLUMN_VECTOR || info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
+    if (info->aConstraint[i].iColumn != COLUMN_VECTOR || info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ)
+      continue;
     if (!info->aConstraint[i].usable) continue;
     info->aConstraintUsage[i].argvIndex = 1;
     info->aConstraintUsage[i].omit = 1;

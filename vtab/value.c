@@ -23,17 +23,15 @@ static int fail(char **error, char *message) {
   return message ? SQLITE_ERROR : SQLITE_NOMEM;
 }
 
-static int no_elements(char **error) {
-  return fail(error, sqlite3_mprintf("zero-length vectors are not supported."));
-}
+static int no_elements(char **error) { return fail(error, sqlite3_mprintf("zero-length vectors are not supported.")); }
 
 static int check_finite(const Vector *vector, char **error) {
   i64 at = elem_first_nonfinite(vector->elem, vector->data, vector->dim);
   double bad;
   if (at < 0) return SQLITE_OK;
   bad = elem_get(vector->elem, vector->data, (u32)at);
-  return fail(error, sqlite3_mprintf("invalid %s vector: element %lld is %s", elem_name(vector->elem),
-                                     (long long)at, bad != bad ? "NaN" : "Inf"));
+  return fail(error, sqlite3_mprintf("invalid %s vector: element %lld is %s", elem_name(vector->elem), (long long)at,
+                                     bad != bad ? "NaN" : "Inf"));
 }
 
 /* A BLOB as a vector of type `elem`, without copying. */
@@ -95,9 +93,8 @@ static int wrong_type(sqlite3_value *value, Elem elem, char **error) {
   case ELEM_BIT: return fail(error, sqlite3_mprintf("Unknown type for bitvector."));
   case ELEM_I8: return fail(error, sqlite3_mprintf("Unknown type for int8 vector."));
   default:
-    return fail(error,
-                sqlite3_mprintf("Input must have type BLOB (compact format) or TEXT (JSON), found %s",
-                                type_name(sqlite3_value_type(value))));
+    return fail(error, sqlite3_mprintf("Input must have type BLOB (compact format) or TEXT (JSON), found %s",
+                                       type_name(sqlite3_value_type(value))));
   }
 }
 

@@ -1,9 +1,9 @@
 /*
  * value.h: vectors in SQL values: decoding arguments, whoever passes them.
  *
- * A vector arrives as a BLOB (dense elements, see elem.h) or as a JSON array in TEXT. The value's subtype says the element
- * type; without one it is float32. A subtype is a hint, never a proof: anybody can attach one to any blob, so sizes
- * and elements are checked here whatever it says. What value_vector gives is sound: dim >= 1, `data` holds
+ * A vector arrives as a BLOB (dense elements, see elem.h) or as a JSON array in TEXT. The value's subtype says the
+ * element type; without one it is float32. A subtype is a hint, never a proof: anybody can attach one to any blob, so
+ * sizes and elements are checked here whatever it says. What value_vector gives is sound: dim >= 1, `data` holds
  * elem_size(elem, dim) bytes, no element is NaN or infinite.
  */
 #ifndef QUIRE_VALUE_H
@@ -23,30 +23,31 @@ typedef struct Vector {
  * Decode a vector as the scalar functions see it.
  *
  *   out     emptied, then set; its data live until vector_clear, or until the value changes, whichever comes first
- *   *error  on SQLITE_ERROR (not a vector) a message in sqlite-vec's words, freed by sqlite3_free; may be NULL on SQLITE_NOMEM
+ *   *error  on SQLITE_ERROR (not a vector) a message in sqlite-vec's words, freed by sqlite3_free
  *
  * On failure *out is empty.
  */
 int value_vector(sqlite3_value *value, Vector *out, char **error);
 
 /*
- * Decode a vector for a column or a query of type `wanted` and `dim` elements. As value_vector, but where the value leaves its
- * type open the column decides:
+ * Decode a vector for a column or a query of type `wanted` and `dim` elements. As value_vector, but where the value
+ * leaves its type open the column decides:
  *
  *   untagged BLOB  of exactly elem_size(wanted, dim) bytes is a `wanted`; of any other size a float32
  *   JSON text      is parsed as a `wanted` for float16 and bfloat16; for int8 and bit it is a float32, as in
  *                  sqlite-vec, where these want vec_int8() or vec_bit() around them
  *
- * The caller compares out->elem and out->dim with the column's and finds the words, since only it knows the column's name.
+ * The caller compares out->elem and out->dim with the column's and finds the words, since only it knows the column's
+ * name.
  */
 int value_vector_for(sqlite3_value *value, Elem wanted, u32 dim, Vector *out, char **error);
 
 /*
  * Decode as exactly `elem`: what vec_f32(), vec_int8(), vec_bit(), ... do.
  *
- * Text is parsed as that type (an error for ELEM_BIT). A BLOB is taken as that type, byte for byte, whatever its subtype says, as in
- * sqlite-vec, save where one of our own types takes part: float16 and bfloat16 are converted to float32 and to each other, and
- * float32 and int8 to float16 and bfloat16; elements that overflow are an error.
+ * Text is parsed as that type (an error for ELEM_BIT). A BLOB is taken as that type, byte for byte, whatever its
+ * subtype says, as in sqlite-vec, save where one of our own types takes part: float16 and bfloat16 are converted to
+ * float32 and to each other, and float32 and int8 to float16 and bfloat16; elements that overflow are an error.
  */
 int value_vector_as(sqlite3_value *value, Elem elem, Vector *out, char **error);
 
