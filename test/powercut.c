@@ -10,6 +10,8 @@
  *   D3  A failed sync makes nothing durable, and what was pending for the file is lost for ever, or an arbitrary part of it is
  *       kept (chosen by the operation's number); no later sync brings it back.
  *   D4  Writes tear at multiples of the sector size in the file; a torn write damages only its own bytes.
+ *   D5  A truncate is not ahead of an earlier create or delete: file systems keep their own changes in order. (SQLite needs that:
+ *       VACUUM without EXTRA truncates after it deleted the journal, and a journal that comes back wants the tail.)
  *
  * Logs are a stack: pc_push() starts one whose base is the present file system, to record a recovery and to cut that again.
  *
@@ -311,6 +313,7 @@ static void put_file(Disk *disk, const char *name, u32 inode) {
 /* Make the live file system what a cut at k leaves under the given choice; appends the choice in words. */
 static int restore(Log *log, i64 k, const char *mode, i64 arg, sqlite3_str *words) {
   const Disk *at = disk_at(log, k);
+  int behind = 0; /* a create or delete was dropped */
   Disk disk;
 
   if (fs_clear()) return -1;
@@ -321,6 +324,8 @@ static int restore(Log *log, i64 k, const char *mode, i64 arg, sqlite3_str *word
     u64 seed = mix((u64)arg * 31 + (u64)at->pending[i]);
 
     if (op->kind != OP_WRITE && fate > APPLY) fate = DROP;
+    if (op->kind == OP_TRUNCATE && behind) fate = DROP; /* D5 */
+    if (is_directory_op(op) && fate == DROP) behind = 1;
     if (fate == APPLY) apply(&disk, op);
     if (fate > APPLY) apply_part(&disk, op, fate, seed);
     if (fate != DROP) sqlite3_str_appendf(words, " %s:%lld", fate_name[fate], at->pending[i]);

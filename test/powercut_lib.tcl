@@ -9,23 +9,12 @@
 #   V4  PRAGMA integrity_check and 'integrity-check' find nothing; the page file is in use, not given up;
 #   V5  one more commit works, and is there after another open.
 #
-# With pc(quire) 0 the subject is m alone: that tests SQLite, and so this VFS.
+# With wl(quire) 0 the subject is m alone: that tests SQLite, and so this VFS.
 #
 # Numbers: commit n is marked `attempt n` before and `ack n` after; pc(digest,n) is its content. Commit 0: no schema.
 # Everything follows from a configuration, a seed and a number of commits: run_seed. Start there.
 
-# --- seeded choices ---
-
-proc pc_rand {n} {
-  upvar #0 pc_state s
-  set s [expr {($s * 6364136223846793005 + 1442695040888963407) & 0xffffffffffffffff}]
-  return [expr {($s >> 33) % $n}]
-}
-proc pc_chance {percent} {expr {[pc_rand 100] < $percent}}
-proc pc_pick {list} {
-  if {$list eq {}} return
-  lindex $list [pc_rand [llength $list]]
-}
+source [file join [file dirname [info script]] workload.tcl]
 
 # --- configurations: journal mode, synchronous, sector, rule for what must survive (pc_low) ---
 
@@ -39,6 +28,7 @@ set pc_configs {
   truncate-full {truncate FULL 4096 last {}}
   persist-full  {persist FULL 512 last {}}
   switching     {wal FULL 512 none {switch 1}}
+  sync-fails    {wal FULL 512 last {io_faults 1}}
 }
 # Not part of the promise; controls of the self-test.
 set pc_controls {
@@ -47,8 +37,6 @@ set pc_controls {
   wal-normal-strict {wal NORMAL 512 last {}}
   delete-full-strict {delete FULL 512 last {}}
 }
-
-array set pc {quire 1 keep_going 0 fold_rows 6}
 
 proc pc_init {} {
   catch {ctl close}
@@ -65,16 +53,16 @@ proc pc_ {call args} {
 }
 
 proc pc_open {handle} {
-  global pc
+  global pc wl
   catch {$handle close}
   sqlite3 $handle test.db -vfs powercut
   load_library $handle [testfuncs_lib]
-  if {$pc(quire)} {load_library $handle [quire_lib]}
+  if {$wl(quire)} {load_library $handle [quire_lib]}
   $handle timeout 0
 }
 
 proc pc_pragmas {handle} {
-  global pc
+  global pc wl
   $handle eval "PRAGMA synchronous = $pc(sync)"
   $handle eval "PRAGMA wal_autocheckpoint = $pc(checkpoint)"
   $handle eval "PRAGMA cache_size = $pc(cache)"
@@ -84,185 +72,52 @@ proc pc_pragmas {handle} {
 
 # --- the workload ---
 
-# A content digest of m and live; "empty" before the first commit.
-proc pc_digest {handle} {
-  if {![$handle exists {SELECT 1 FROM sqlite_schema WHERE name = 'live'}]} {return empty}
-  set live [$handle eval {SELECT tab FROM live ORDER BY tab}]
-  set rows [$handle eval {
-    SELECT count(*), total(id), total(test_crc(tab || id || '.' || ifnull(a, 'n') || hex(e)) % 1000000007) FROM m
-  }]
-  return "$live $rows"
-}
-
-proc pc_tables {} {db eval {SELECT tab FROM live ORDER BY tab}}
-
-# One statement and its mirror. They fail together or the run stops.
-proc pc_pair {tab quire_sql mirror_sql {vars {}}} {
-  global pc
-  foreach {name value} $vars {set $name $value}
-  set code 0
-  if {$pc(quire)} {set code [catch {db eval $quire_sql} message]}
-  set mirror [catch {db eval $mirror_sql} mirror_message]
-  if {$pc(quire) && $code != $mirror} {
-    error "statement and mirror disagree: $quire_sql: [list $code $message] against [list $mirror $mirror_message]"
-  }
-  incr pc(statements)
-}
-
-# Vectors come from few seeds: equal ones under different rowids are common.
-proc pc_change {} {
-  global pc
-  set tab [pc_pick [pc_tables]]
-  if {$tab eq ""} {return [pc_create]}
-  set id [expr {1 + [pc_rand 60]}]
-  set a [pc_rand 5]
-  set seed [pc_rand 25]
-  set n [expr {1 + [pc_rand [expr {[pc_chance 10] ? 200 : 15}]]}]
-  set vars [list id $id a $a seed $seed n $n tab $tab]
-  set numbers "WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i + 1 < :n)"
-  switch [pc_pick {insert insert many many delete delete one one vector meta key replace last all fail failmany}] {
-    insert {
-      pc_pair $tab "INSERT INTO $tab (rowid, e, a) VALUES(1000 + (SELECT ifnull(max(id), 0) FROM m), test_vector(:seed, 4), :a)" \
-        {INSERT INTO m VALUES(:tab, 1000 + (SELECT ifnull(max(id), 0) FROM m), test_vector(:seed, 4), :a)} $vars
-    }
-    many {
-      pc_pair $tab "$numbers INSERT OR REPLACE INTO $tab (rowid, e, a) SELECT :id + i, test_vector(:seed + i % 3, 4), :a FROM s" \
-        "$numbers INSERT OR REPLACE INTO m SELECT :tab, :id + i, test_vector(:seed + i % 3, 4), :a FROM s" $vars
-    }
-    delete {
-      pc_pair $tab "DELETE FROM $tab WHERE rowid BETWEEN :id AND :id + 8" \
-        {DELETE FROM m WHERE tab = :tab AND id BETWEEN :id AND :id + 8} $vars
-    }
-    one {
-      pc_pair $tab "DELETE FROM $tab WHERE rowid = :id" {DELETE FROM m WHERE tab = :tab AND id = :id} $vars
-    }
-    vector {
-      pc_pair $tab "UPDATE $tab SET e = test_vector(:seed, 4) WHERE rowid BETWEEN :id AND :id + 3" \
-        {UPDATE m SET e = test_vector(:seed, 4) WHERE tab = :tab AND id BETWEEN :id AND :id + 3} $vars
-    }
-    meta {
-      pc_pair $tab "UPDATE $tab SET a = :a WHERE rowid >= :id" {UPDATE m SET a = :a WHERE tab = :tab AND id >= :id} $vars
-    }
-    key {
-      pc_pair $tab "UPDATE $tab SET rowid = rowid + 5000 + :n WHERE rowid = :id" \
-        {UPDATE m SET id = id + 5000 + :n WHERE tab = :tab AND id = :id} $vars
-    }
-    replace {
-      pc_pair $tab "REPLACE INTO $tab (rowid, e, a) VALUES(:id, test_vector(:seed, 4), :a)" \
-        {REPLACE INTO m VALUES(:tab, :id, test_vector(:seed, 4), :a)} $vars
-    }
-    last {
-      pc_pair $tab "DELETE FROM $tab WHERE rowid = (SELECT max(rowid) FROM $tab)" \
-        {DELETE FROM m WHERE tab = :tab AND id = (SELECT max(id) FROM m WHERE tab = :tab)} $vars
-    }
-    all {
-      if {[pc_chance 30]} {pc_pair $tab "DELETE FROM $tab" {DELETE FROM m WHERE tab = :tab} $vars}
-    }
-    fail {
-      # A vector of five dimensions; a row that is there: neither changes anything.
-      if {$pc(quire)} {
-        if {![catch {db eval "INSERT INTO $tab (rowid, e) VALUES(99999, test_vector(:seed, 5))"}]} {
-          error "a vector of the wrong dimension was accepted"
-        }
-        set there [db onecolumn {SELECT min(id) FROM m WHERE tab = :tab}]
-        if {$there ne "" && ![catch {db eval "INSERT INTO $tab (rowid, e) VALUES(:there, test_vector(:seed, 4))"}]} {
-          error "a rowid was accepted twice"
-        }
-      }
-    }
-    failmany {
-      # Fails at its last row, if :id is there.
-      pc_pair $tab "$numbers INSERT INTO $tab (rowid, e, a) SELECT CASE WHEN i + 1 < :n THEN 20000 + :seed * 300 + i ELSE :id END,
-          test_vector(:seed, 4), :a FROM s" \
-        "$numbers INSERT INTO m SELECT :tab, CASE WHEN i + 1 < :n THEN 20000 + :seed * 300 + i ELSE :id END,
-          test_vector(:seed, 4), :a FROM s" $vars
-    }
-  }
-}
-
-proc pc_create {} {
-  global pc
-  set tab [lindex {t u w} [pc_rand 3]]
-  if {$tab in [pc_tables]} return
-  if {$pc(quire)} {db eval "CREATE VIRTUAL TABLE $tab USING quire(e float\[4], a integer, fold_rows=$pc(fold_rows))"}
-  db eval {INSERT INTO live VALUES(:tab)}
-}
-
-proc pc_ddl {} {
-  global pc
-  set tab [pc_pick [pc_tables]]
-  switch [pc_pick {create create drop rename}] {
-    create pc_create
-    drop {
-      if {[llength [pc_tables]] < 2} return
-      if {$pc(quire)} {db eval "DROP TABLE $tab"}
-      db eval {DELETE FROM live WHERE tab = :tab; DELETE FROM m WHERE tab = :tab}
-    }
-    rename {
-      if {$tab eq ""} return
-      set to [pc_pick {t u w x}]
-      if {$to in [pc_tables]} return
-      if {$pc(quire)} {db eval "ALTER TABLE $tab RENAME TO $to"}
-      db eval {UPDATE live SET tab = :to WHERE tab = :tab; UPDATE m SET tab = :to WHERE tab = :tab}
-    }
-  }
-}
-
-proc pc_command {} {
-  global pc
-  if {!$pc(quire)} return
-  set tab [pc_pick [pc_tables]]
-  if {$tab eq ""} return
-  set command [pc_pick {fold fold fold optimize rebuild}]
-  db eval "INSERT INTO $tab ($tab) VALUES(:command)"
-  incr pc(commands)
-}
-
 # Changes with savepoints among them, some rolled back; a savepoint opened before the tables are touched, too.
 proc pc_body {depth} {
-  set steps [expr {1 + [pc_rand 4]}]
+  set steps [expr {1 + [wl_rand 4]}]
   for {set i 0} {$i < $steps} {incr i} {
-    set r [pc_rand 100]
+    set r [wl_rand 100]
     if {$r < 20 && $depth < 3} {
       set name s$depth
       db eval "SAVEPOINT $name"
       pc_body [expr {$depth + 1}]
-      if {[pc_chance 45]} {
+      if {[wl_chance 45]} {
         db eval "ROLLBACK TO $name"
-        if {[pc_chance 50]} {pc_body [expr {$depth + 1}]}
+        if {[wl_chance 50]} {pc_body [expr {$depth + 1}]}
       }
       db eval "RELEASE $name"
     } elseif {$r < 28} {
-      pc_ddl
+      wl_ddl
     } elseif {$r < 38} {
-      pc_command
+      wl_command
     } else {
-      pc_change
+      wl_change
     }
   }
 }
 
 proc pc_attempt {} {
-  global pc
+  global pc wl
   incr pc(n)
-  set pc(digest,$pc(n)) [pc_digest db]
+  set pc(digest,$pc(n)) [wl_digest db]
   pc_ mark attempt $pc(n)
 }
 
 # End the transaction. BUSY leaves it open and is tried again once the reader is gone.
 proc pc_commit {sql} {
-  global pc
+  global pc wl
   pc_attempt
   set code [catch {db eval $sql} message]
   if {$code && [string match *locked* $message]} {
     incr pc(busy)
     pc_release_reader
-    if {[pc_chance 40]} {pc_body 1}
+    if {[wl_chance 40]} {pc_body 1}
     pc_attempt
     unset -nocomplain pc(digest,[expr {$pc(n) - 1}])
     set code [catch {db eval $sql} message]
   }
   if {$code} {
+    if {!$pc(io_faults)} {error "commit failed: $message"}
     incr pc(failed_commits)
     catch {db eval ROLLBACK}
   } else {
@@ -272,7 +127,7 @@ proc pc_commit {sql} {
 }
 
 proc pc_transaction {} {
-  switch [pc_pick {begin begin immediate savepoint savepoint}] {
+  switch [wl_pick {begin begin immediate savepoint savepoint}] {
     begin {db eval BEGIN; set end COMMIT}
     immediate {db eval {BEGIN IMMEDIATE}; set end COMMIT}
     savepoint {db eval {SAVEPOINT outer_one}; set end {RELEASE outer_one}}
@@ -286,7 +141,7 @@ proc pc_transaction {} {
     }
     return -options $options $message
   }
-  if {[pc_chance 15]} {
+  if {[wl_chance 15]} {
     if {$end ne "COMMIT"} {
       # ROLLBACK TO of the savepoint that is the transaction: it goes on.
       db eval {ROLLBACK TO outer_one}
@@ -301,19 +156,19 @@ proc pc_transaction {} {
 
 # A second connection that holds its snapshot while the first goes on, and must see it unchanged.
 proc pc_hold_reader {} {
-  global pc
+  global pc wl
   if {$pc(reader)} return
   pc_open db2
   db2 eval {BEGIN; SELECT count(*) FROM m}
   set pc(reader) 1
-  set pc(reader_digest) [pc_digest db2]
+  set pc(reader_digest) [wl_digest db2]
 }
 proc pc_release_reader {} {
-  global pc
+  global pc wl
   if {!$pc(reader)} return
   set pc(reader) 0
-  if {[pc_digest db2] ne $pc(reader_digest)} {error "the reader's snapshot moved"}
-  set wrong [pc_compare db2]
+  if {[wl_digest db2] ne $pc(reader_digest)} {error "the reader's snapshot moved"}
+  set wrong [wl_compare db2]
   db2 eval COMMIT
   db2 close
   if {$wrong ne ""} {error "reader in an old snapshot: $wrong"}
@@ -321,12 +176,12 @@ proc pc_release_reader {} {
 }
 
 proc pc_other_event {} {
-  global pc
-  switch [pc_pick {vacuum checkpoint checkpoint checkpoint reopen reader reader switch}] {
+  global pc wl
+  switch [wl_pick {vacuum checkpoint checkpoint checkpoint reopen reader reader switch}] {
     vacuum {pc_release_reader; db eval VACUUM; incr pc(vacuums)}
-    checkpoint {catch {db eval "PRAGMA wal_checkpoint([pc_pick {PASSIVE FULL RESTART TRUNCATE}])"}}
+    checkpoint {catch {db eval "PRAGMA wal_checkpoint([wl_pick {PASSIVE FULL RESTART TRUNCATE}])"}}
     reopen {
-      if {[pc_chance 50]} pc_release_reader
+      if {[wl_chance 50]} pc_release_reader
       db close
       pc_open db
       pc_pragmas db
@@ -335,7 +190,7 @@ proc pc_other_event {} {
     switch {
       if {!$pc(switch)} return
       pc_release_reader
-      db eval "PRAGMA journal_mode = [pc_pick {wal wal delete truncate persist}]"
+      db eval "PRAGMA journal_mode = [wl_pick {wal wal delete truncate persist}]"
       incr pc(switches)
     }
   }
@@ -343,11 +198,10 @@ proc pc_other_event {} {
 
 # Record a workload: fills pc(digest,*) and the log.
 proc pc_record {config seed commits} {
-  global pc pc_state
+  global pc wl
   set all [concat $::pc_configs $::pc_controls]
   lassign [dict get $all $config] pc(journal) pc(sync) sector pc(rule) options
-  set pc_state [expr {($seed * 0x9e3779b97f4a7c15) & 0xffffffffffffffff}]
-  pc_rand 2
+  wl_start $seed
   array unset pc digest,*
   array set pc {switch 0 reader 0 n 0 digest,0 empty io_faults 0}
   array set pc $options
@@ -357,27 +211,24 @@ proc pc_record {config seed commits} {
   pc_ fault_off
   pc_ reset
   pc_ seed [expr {$seed + 1}]
-  set pc(checkpoint) [pc_pick {8 30 1000}]
-  set pc(cache) [pc_pick {-2000 -2000 10}]
+  set pc(checkpoint) [wl_pick {8 30 1000}]
+  set pc(cache) [wl_pick {-2000 -2000 10}]
   pc_open db
   pc_pragmas db
   db eval "PRAGMA journal_mode = $pc(journal)"
   db eval BEGIN
-  db eval {
-    CREATE TABLE m(tab TEXT, id INTEGER, e BLOB, a INTEGER, PRIMARY KEY(tab, id));
-    CREATE TABLE live(tab TEXT PRIMARY KEY);
-  }
-  if {[pc_chance 70]} pc_create
+  wl_schema
+  if {[wl_chance 70]} wl_create
   pc_commit COMMIT
   while {$pc(n) < $commits} {
-    if {[pc_chance 20]} pc_other_event
-    if {$pc(io_faults) && [pc_chance 25]} {pc_ fault sync [expr {1 + [pc_rand 2]}] 0 *-quire}
-    if {$pc(reader) && [pc_chance 25]} pc_release_reader
+    if {[wl_chance 20]} pc_other_event
+    if {$pc(io_faults) && [wl_chance 25]} {pc_ fault sync [expr {1 + [wl_rand 2]}] 0 *-quire}
+    if {$pc(reader) && [wl_chance 25]} pc_release_reader
     pc_transaction
   }
   pc_release_reader
   pc_ fault_off
-  if {$pc(quire)} pc_note_counters
+  if {$wl(quire)} pc_note_counters
   db close
 }
 
@@ -394,44 +245,6 @@ proc pc_note_counters {} {
 
 # --- verification ---
 
-# V2, V3 and the vector side of V4, on an open connection: "" or what is wrong.
-proc pc_compare {handle} {
-  global pc
-  if {!$pc(quire)} return
-  set live [$handle eval {SELECT tab FROM live ORDER BY tab}]
-  set there [$handle eval {SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE % USING quire(%' ORDER BY name}]
-  if {$live ne $there} {return "tables {$there} instead of {$live}"}
-  foreach tab $live {
-    set wrong [$handle eval "SELECT 'extra', rowid FROM (SELECT rowid, e, a FROM $tab EXCEPT SELECT id, e, a FROM m WHERE tab = :tab)
-      UNION ALL SELECT 'missing', id FROM (SELECT id, e, a FROM m WHERE tab = :tab EXCEPT SELECT rowid, e, a FROM $tab) LIMIT 4"]
-    if {$wrong ne ""} {return "$tab: rows differ from m: $wrong"}
-    foreach {seed k} {3 5 -7 1000} {
-      set got [$handle eval "SELECT rowid, distance FROM $tab WHERE e MATCH test_vector(:seed, 4) AND k = :k"]
-      set want [$handle eval {SELECT id, vec_distance_l2(e, test_vector(:seed, 4)) AS d FROM m WHERE tab = :tab AND e IS NOT NULL
-        ORDER BY d, id LIMIT :k}]
-      if {![pc_same_neighbours $got $want]} {return "$tab: search gives {$got} instead of {$want}"}
-    }
-  }
-  return
-}
-
-# Equal distances in order; equal ids, except among the last, equally far ones, which k may cut anywhere.
-proc pc_same_neighbours {got want} {
-  if {$got eq $want} {return 1}
-  if {[llength $got] != [llength $want]} {return 0}
-  set last [lindex $want end]
-  set ids {}
-  foreach {gid gd} $got {wid wd} $want {
-    if {$gd != $wd} {return 0}
-    if {$wd != $last} {
-      dict incr ids $gid
-      dict incr ids $wid -1
-    }
-  }
-  foreach {id n} $ids {if {$n} {return 0}}
-  return 1
-}
-
 # The state of the files now must be a commit in [low, high]. Gives "" or what is wrong. With `write`, V5 too.
 proc pc_verify {low high write} {
   set code [catch {pc_verify_open $low $high $write} message options]
@@ -441,11 +254,11 @@ proc pc_verify {low high write} {
 }
 
 proc pc_verify_open {low high write} {
-  global pc
+  global pc wl
   pc_open db
   set check [db eval {PRAGMA integrity_check}]
   if {$check ne "ok"} {return "integrity_check: [string range $check 0 300]"}
-  set digest [pc_digest db]
+  set digest [wl_digest db]
   set found -1
   for {set n $high} {$n >= 0 && $n >= $low} {incr n -1} {
     if {[info exists pc(digest,$n)] && $pc(digest,$n) eq $digest} {
@@ -468,11 +281,11 @@ proc pc_verify_open {low high write} {
 
 # V2 to V4 of the open database.
 proc pc_soundness {} {
-  global pc
-  set wrong [pc_compare db]
-  if {$wrong ne "" || !$pc(quire)} {return $wrong}
-  foreach tab [pc_tables] {db eval "INSERT INTO $tab ($tab) VALUES('integrity-check')"}
-  if {[pc_tables] eq ""} return
+  global pc wl
+  set wrong [wl_compare db]
+  if {$wrong ne "" || !$wl(quire)} {return $wrong}
+  foreach tab [wl_tables] {db eval "INSERT INTO $tab ($tab) VALUES('integrity-check')"}
+  if {[wl_tables] eq ""} return
   set degraded [db eval {SELECT name, value FROM quire WHERE name IN ('degraded', 'damaged') AND value > 0}]
   if {$degraded ne ""} {return "the page file was given up: $degraded"}
   return
@@ -480,20 +293,20 @@ proc pc_soundness {} {
 
 # V5: one commit that folds, another open.
 proc pc_write_more {} {
-  global pc
+  global pc wl
   db eval BEGIN
-  foreach tab [pc_tables] {
-    pc_pair $tab "INSERT INTO $tab (rowid, e, a) VALUES(777777, test_vector(77, 4), 7)" \
+  foreach tab [wl_tables] {
+    wl_pair "INSERT INTO $tab (rowid, e, a) VALUES(777777, test_vector(77, 4), 7)" \
       {INSERT INTO m VALUES(:tab, 777777, test_vector(77, 4), 7)} [list tab $tab]
-    if {$pc(quire)} {db eval "INSERT INTO $tab ($tab) VALUES('fold')"}
+    if {$wl(quire)} {db eval "INSERT INTO $tab ($tab) VALUES('fold')"}
   }
-  if {[pc_tables] eq ""} {db eval {INSERT INTO m VALUES('none', 777777, x'', 7)}}
-  set digest [pc_digest db]
+  if {[wl_tables] eq ""} {db eval {INSERT INTO m VALUES('none', 777777, x'', 7)}}
+  set digest [wl_digest db]
   db eval COMMIT
   set wrong [pc_soundness]
   if {$wrong ne ""} {return "after one more commit: $wrong"}
   pc_open db
-  if {[pc_digest db] ne $digest} {return "after one more commit and open: other content"}
+  if {[wl_digest db] ne $digest} {return "after one more commit and open: other content"}
   set wrong [pc_soundness]
   if {$wrong ne ""} {return "after one more commit and open: $wrong"}
   return
@@ -504,48 +317,48 @@ proc pc_write_more {} {
 proc pc_choice {k} {
   set pending [pc_ pending $k]
   if {$pending == 0} {return {none 0}}
-  if {$pending <= 6 && [pc_chance 60]} {return [list mask [pc_rand [expr {1 << $pending}]]]}
-  set mode [pc_pick {none all but only torn torn random random random}]
+  if {$pending <= 6 && [wl_chance 60]} {return [list mask [wl_rand [expr {1 << $pending}]]]}
+  set mode [wl_pick {none all but only torn torn random random random}]
   switch $mode {
     none - all {return [list $mode 0]}
-    random {return [list random [pc_rand 1000000]]}
-    default {return [list $mode [pc_rand $pending]]}
+    random {return [list random [wl_rand 1000000]]}
+    default {return [list $mode [wl_rand $pending]]}
   }
 }
 
 # The commits allowed at a cut at k: {low high}.
 proc pc_allowed {k} {
-  global pc
+  global pc wl
   set high [pc_ last attempt $k]
   set low [pc_ low ack $k {*}$pc(rule)]
   return [list [expr {max($low, 0)}] [expr {max($high, 0)}]]
 }
 
 proc pc_failed {where wrong} {
-  global pc
+  global pc wl
   incr pc(failures)
   if {$pc(failures) <= 5 && !$pc(quiet)} {
     puts "FAILED state $where"
     puts "  $wrong"
     puts "  repeat: PC_CONFIGS=$pc(config) PC_SEED=$pc(seed) PC_SEEDS=1 PC_COMMITS=$pc(goal) PC_STATES=$pc(per_seed)\
- PC_QUIRE=$pc(quire) tclsh test/$tester::file"
+ PC_QUIRE=$wl(quire) tclsh test/$tester::file"
     flush stdout
   }
 }
 
 # A cut during the first open after a cut: record the recovery, cut it too.
 proc pc_nested {where low high} {
-  global pc
+  global pc wl
   pc_ push
   set code [catch {
     pc_open db
-    pc_digest db
-    if {[pc_digest db] ne "empty"} {pc_compare db}
+    wl_digest db
+    if {[wl_digest db] ne "empty"} {wl_compare db}
   } message]
   catch {db close}
   set ops [pc_ ops]
   for {set i 0} {$i < 3 && $ops > 0} {incr i} {
-    set k [expr {1 + [pc_rand $ops]}]
+    set k [expr {1 + [wl_rand $ops]}]
     lassign [pc_choice $k] mode arg
     set words [pc_ restore $k $mode $arg]
     incr pc(states)
@@ -558,16 +371,16 @@ proc pc_nested {where low high} {
 
 # Check about `count` cuts of the recorded workload, in order.
 proc pc_cut {count} {
-  global pc
+  global pc wl
   set ops [pc_ ops]
   set cuts {}
-  for {set i 0} {$i < $count} {incr i} {lappend cuts [expr {1 + [pc_rand $ops]}]}
+  for {set i 0} {$i < $count} {incr i} {lappend cuts [expr {1 + [wl_rand $ops]}]}
   foreach k [lsort -integer $cuts] {
     lassign [pc_choice $k] mode arg
     lassign [pc_allowed $k] low high
     set words [pc_ restore $k $mode $arg]
     incr pc(states)
-    set nested [pc_chance 8]
+    set nested [wl_chance 8]
     set wrong [pc_verify $low $high [expr {!$nested}]]
     if {$wrong ne ""} {
       pc_failed $words $wrong
@@ -581,7 +394,7 @@ proc pc_cut {count} {
 
 # One workload and its cuts. A mistake found while it is recorded counts as a failure too.
 proc run_seed {config seed commits states} {
-  global pc
+  global pc wl
   set pc(config) $config
   set pc(seed) $seed
   set pc(goal) $commits
@@ -597,8 +410,8 @@ proc run_seed {config seed commits states} {
 }
 
 proc pc_start {} {
-  global pc
-  array set pc {states 0 nested 0 failures 0 workloads 0 ops 0 statements 0 commands 0 commits 0 busy 0 failed_commits 0
+  global pc wl
+  array set pc {states 0 nested 0 failures 0 workloads 0 ops 0 commits 0 busy 0 failed_commits 0
     readers 0 vacuums 0 switches 0 max_failures 20 quiet 0}
   pc_init
 }

@@ -1,0 +1,247 @@
+# workload.tcl: seeded random changes of quire tables and of their mirror, for model.test and powercut.test.
+#
+# The mirror is an ordinary table m(tab, id, e, a) in the same database; live(tab) names the quire tables that exist (t, u, w,
+# x). Each change is made to both, by statements that do the same; both must succeed or both fail. SQLite alone is
+# responsible for m, so that m is the truth.
+#
+#   wl_start SEED            begin the sequence of choices
+#   wl_schema                make m and live in `db`
+#   wl_change, wl_ddl, wl_command   one random step in `db`
+#   wl_compare HANDLE        "" or how the quire tables differ from m, as that connection sees them
+#   wl_digest HANDLE         the content in a line
+#
+# wl(quire) 0 leaves the quire tables out; wl(fold_rows) is their fold threshold; wl(conflicts) the conflict clauses in use.
+
+array set wl {quire 1 fold_rows 6 conflicts {{} {} {OR REPLACE} {OR REPLACE} {OR IGNORE} {OR FAIL}} statements 0 commands 0 failed 0}
+
+proc wl_rand {n} {
+  upvar #0 wl_state s
+  set s [expr {($s * 6364136223846793005 + 1442695040888963407) & 0xffffffffffffffff}]
+  return [expr {($s >> 33) % $n}]
+}
+proc wl_chance {percent} {expr {[wl_rand 100] < $percent}}
+proc wl_pick {list} {
+  if {$list eq {}} return
+  lindex $list [wl_rand [llength $list]]
+}
+proc wl_start {seed} {
+  global wl_state
+  set wl_state [expr {($seed * 0x9e3779b97f4a7c15) & 0xffffffffffffffff}]
+  wl_rand 2
+}
+
+proc wl_schema {} {
+  db eval {
+    CREATE TABLE m(tab TEXT, id INTEGER, e BLOB, a INTEGER, PRIMARY KEY(tab, id));
+    CREATE TABLE live(tab TEXT PRIMARY KEY);
+  }
+}
+proc wl_tables {} {db eval {SELECT tab FROM live ORDER BY tab}}
+
+# One statement and its mirror, which share the variables :name. They fail together, or the run stops. A
+# statement that ended the transaction (OR ROLLBACK) has undone the mirror's changes as well.
+proc wl_pair {quire_sql mirror_sql vars} {
+  global wl
+  foreach {name value} $vars {set $name $value}
+  incr wl(statements)
+  set wl(last) "$quire_sql {$vars}"
+  set code 0
+  set inside [expr {[string match "*OR ROLLBACK*" $quire_sql] && [wl_inside db]}]
+  if {$wl(quire)} {set code [catch {db eval $quire_sql} message]}
+  if {$code} {
+    incr wl(failed)
+    if {![regexp -nocase {constraint|unique|exists} $message]} {error $message $::errorInfo}
+    if {$inside && ![wl_inside db]} return
+  }
+  set mirror_code [catch {db eval $mirror_sql} mirror_message]
+  if {$wl(quire) && $code != $mirror_code} {
+    error "statement and mirror disagree: $quire_sql ($vars): [list $code $message], mirror [list $mirror_code $mirror_message]"
+  }
+}
+
+# Is a transaction open? (The Tcl binding does not tell, a BEGIN that fails does.)
+proc wl_inside {handle} {
+  if {[catch {$handle eval BEGIN}]} {return 1}
+  $handle eval COMMIT
+  return 0
+}
+
+# Vectors come from few seeds: equal ones under different rowids are common. One in fifty is NULL: a row without a vector.
+proc wl_change {} {
+  global wl
+  set tab [wl_pick [wl_tables]]
+  if {$tab eq ""} {return [wl_create]}
+  set id [expr {1 + [wl_rand 60]}]
+  set a [wl_rand 5]
+  set seed [wl_rand 25]
+  set v "test_vector(:seed, 4)"
+  if {[wl_chance 2]} {set v NULL}
+  set n [expr {1 + [wl_rand [expr {[wl_chance 10] ? 200 : 15}]]}]
+  set or [wl_pick $wl(conflicts)]
+  set vars [list id $id a $a seed $seed n $n tab $tab]
+  set numbers "WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i + 1 < :n)"
+  switch [wl_pick {insert insert row many many mixed delete delete one one vector meta key last all wrong failmany}] {
+    insert {
+      set next "1000 + (SELECT ifnull(max(id), 0) FROM m)"
+      wl_pair "INSERT INTO $tab (rowid, e, a) VALUES($next, $v, :a)" "INSERT INTO m VALUES(:tab, $next, $v, :a)" $vars
+    }
+    row {
+      wl_pair "INSERT $or INTO $tab (rowid, e, a) VALUES(:id, $v, :a)" "INSERT $or INTO m VALUES(:tab, :id, $v, :a)" $vars
+    }
+    many {
+      wl_pair "$numbers INSERT $or INTO $tab (rowid, e, a) SELECT :id + i, test_vector(:seed + i % 3, 4), :a FROM s" \
+        "$numbers INSERT $or INTO m SELECT :tab, :id + i, test_vector(:seed + i % 3, 4), :a FROM s" $vars
+    }
+    mixed {
+      # The same rowid more than once in one statement, and descending rowids.
+      wl_pair "$numbers INSERT $or INTO $tab (rowid, e, a) SELECT :id - i % 4, test_vector(:seed + i, 4), i FROM s" \
+        "$numbers INSERT $or INTO m SELECT :tab, :id - i % 4, test_vector(:seed + i, 4), i FROM s" $vars
+    }
+    delete {
+      wl_pair "DELETE FROM $tab WHERE rowid BETWEEN :id AND :id + 8" \
+        {DELETE FROM m WHERE tab = :tab AND id BETWEEN :id AND :id + 8} $vars
+    }
+    one {wl_pair "DELETE FROM $tab WHERE rowid = :id" {DELETE FROM m WHERE tab = :tab AND id = :id} $vars}
+    vector {
+      wl_pair "UPDATE $tab SET e = $v WHERE rowid BETWEEN :id AND :id + 3" \
+        "UPDATE m SET e = $v WHERE tab = :tab AND id BETWEEN :id AND :id + 3" $vars
+    }
+    meta {
+      wl_pair "UPDATE $tab SET a = :a WHERE rowid >= :id" {UPDATE m SET a = :a WHERE tab = :tab AND id >= :id} $vars
+    }
+    key {
+      # One row only: with several, the order in which they are visited would decide.
+      if {[wl_chance 50]} {set vars [list {*}$vars to [expr {1 + [wl_rand 60]}]]} else {lappend vars to [expr {5000 + [wl_rand 50]}]}
+      wl_pair "UPDATE $or $tab SET rowid = :to, a = a + 1 WHERE rowid = :id" \
+        "UPDATE $or m SET id = :to, a = a + 1 WHERE tab = :tab AND id = :id" $vars
+    }
+    last {
+      wl_pair "DELETE FROM $tab WHERE rowid = (SELECT max(rowid) FROM $tab)" \
+        {DELETE FROM m WHERE tab = :tab AND id = (SELECT max(id) FROM m WHERE tab = :tab)} $vars
+    }
+    all {if {[wl_chance 30]} {wl_pair "DELETE FROM $tab" {DELETE FROM m WHERE tab = :tab} $vars}}
+    wrong {wl_wrong $tab}
+    failmany {
+      # Fails at its last row, if :id is there.
+      set key "CASE WHEN i + 1 < :n THEN 20000 + :seed * 300 + i ELSE :id END"
+      wl_pair "$numbers INSERT $or INTO $tab (rowid, e, a) SELECT $key, test_vector(:seed, 4), :a FROM s" \
+        "$numbers INSERT $or INTO m SELECT :tab, $key, test_vector(:seed, 4), :a FROM s" $vars
+    }
+  }
+}
+
+# Statements that must be refused and change nothing.
+proc wl_wrong {tab} {
+  global wl
+  if {!$wl(quire)} return
+  incr wl(failed)
+  set value [wl_pick {
+    {test_vector(1, 5)} {test_vector(1, 3)} {x'00'} {x'0000c07f00000000000000000000000f'} {x'0000807f000000000000000000000000'}
+    {'[1, 2, 3]'} {'[1, 2, 3, x]'} {'[1, 2, 3, 4'} {''} 17
+  }]
+  set wl(last) "INSERT INTO $tab (rowid, e) VALUES(99999, $value)"
+  if {![catch {db eval "INSERT INTO $tab (rowid, e) VALUES(99999, $value)"}]} {error "accepted as a vector: $value"}
+  # Half of the rows are good: none of them may stay.
+  set wl(last) "INSERT INTO $tab (rowid, e) VALUES(99998, test_vector(1, 4)), (99999, $value)"
+  if {![catch {db eval $wl(last)}]} {error "accepted as a vector: $value"}
+  set wl(last) "UPDATE $tab SET e = $value WHERE rowid > 10"
+  set there [db onecolumn {SELECT count(*) FROM m WHERE tab = :tab AND id > 10}]
+  if {![catch {db eval $wl(last)}] && $there} {error "accepted as a vector: $value"}
+}
+
+proc wl_create {} {
+  global wl
+  set tab [lindex {t u w} [wl_rand 3]]
+  if {$tab in [wl_tables]} return
+  set wl(last) "CREATE $tab"
+  if {$wl(quire)} {db eval "CREATE VIRTUAL TABLE $tab USING quire(e float\[4], a integer, fold_rows=$wl(fold_rows))"}
+  db eval {INSERT INTO live VALUES(:tab)}
+}
+
+proc wl_ddl {} {
+  global wl
+  set tab [wl_pick [wl_tables]]
+  switch [wl_pick {create create drop rename}] {
+    create wl_create
+    drop {
+      if {[llength [wl_tables]] < 2 && [wl_chance 70]} return
+      if {$tab eq ""} return
+      set wl(last) "DROP $tab"
+      if {$wl(quire)} {db eval "DROP TABLE $tab"}
+      db eval {DELETE FROM live WHERE tab = :tab; DELETE FROM m WHERE tab = :tab}
+    }
+    rename {
+      if {$tab eq ""} return
+      set to [wl_pick {t u w x}]
+      if {$to in [wl_tables]} return
+      set wl(last) "RENAME $tab TO $to"
+      if {$wl(quire)} {db eval "ALTER TABLE $tab RENAME TO $to"}
+      db eval {UPDATE live SET tab = :to WHERE tab = :tab; UPDATE m SET tab = :to WHERE tab = :tab}
+    }
+  }
+}
+
+proc wl_command {} {
+  global wl
+  if {!$wl(quire)} return
+  set tab [wl_pick [wl_tables]]
+  if {$tab eq ""} return
+  set command [wl_pick {fold fold fold fold optimize rebuild}]
+  set wl(last) "command $command on $tab"
+  db eval "INSERT INTO $tab ($tab) VALUES(:command)"
+  incr wl(commands)
+}
+
+# The content of m and live; "empty" without them.
+proc wl_digest {handle} {
+  if {![$handle exists {SELECT 1 FROM sqlite_schema WHERE name = 'live'}]} {return empty}
+  set live [$handle eval {SELECT tab FROM live ORDER BY tab}]
+  set rows [$handle eval {
+    SELECT count(*), total(id), total(test_crc(tab || id || '.' || ifnull(a, 'n') || hex(ifnull(e, 'n'))) % 1000000007) FROM m
+  }]
+  return "$live $rows"
+}
+
+proc wl_compare {handle} {
+  global wl
+  if {!$wl(quire)} return
+  set live [$handle eval {SELECT tab FROM live ORDER BY tab}]
+  set there [$handle eval {SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE % USING quire(%' ORDER BY name}]
+  if {$live ne $there} {return "tables {$there} instead of {$live}"}
+  foreach tab $live {
+    set wrong [$handle eval "SELECT 'extra', rowid FROM (SELECT rowid, e, a FROM $tab EXCEPT SELECT id, e, a FROM m WHERE tab = :tab)
+      UNION ALL SELECT 'missing', id FROM (SELECT id, e, a FROM m WHERE tab = :tab EXCEPT SELECT rowid, e, a FROM $tab) LIMIT 4"]
+    if {$wrong ne ""} {return "$tab: rows differ from m: $wrong"}
+    foreach {seed k} {3 5 -7 1000} {
+      set wrong [wl_compare_search $handle $tab $seed $k "" ""]
+      if {$wrong ne ""} {return $wrong}
+    }
+  }
+  return
+}
+
+# Nearest k under a further condition, written for the quire table and for m.
+proc wl_compare_search {handle tab seed k quire_where mirror_where} {
+  set got [$handle eval "SELECT rowid, distance FROM $tab WHERE e MATCH test_vector(:seed, 4) AND k = :k $quire_where"]
+  set want [$handle eval "SELECT id, vec_distance_l2(e, test_vector(:seed, 4)) AS d FROM m WHERE tab = :tab AND e IS NOT NULL
+    $mirror_where ORDER BY d, id LIMIT :k"]
+  if {[wl_same_neighbours $got $want]} return
+  return "$tab: nearest $k of test_vector($seed, 4) $quire_where: {[string range $got 0 800]} instead of {[string range $want 0 800]}"
+}
+
+# Equal distances in order; equal ids, except among the last, equally far ones, where k may cut anywhere.
+proc wl_same_neighbours {got want} {
+  if {$got eq $want} {return 1}
+  if {[llength $got] != [llength $want]} {return 0}
+  set last [lindex $want end]
+  set ids {}
+  foreach {gid gd} $got {wid wd} $want {
+    if {$gd != $wd} {return 0}
+    if {$wd != $last} {
+      dict incr ids $gid
+      dict incr ids $wid -1
+    }
+  }
+  foreach {id n} $ids {if {$n} {return 0}}
+  return 1
+}
