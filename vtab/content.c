@@ -1,0 +1,474 @@
+/*
+ * content.c: the table t_content and every statement on it. See content.h.
+ *
+ *   C1  A statement is reset as soon as its answer is read, save those on loan to a cursor; idle ones are kept in `idle`, newest
+ *       first, at most MAX_IDLE, and finalized in content_close: an open one would keep sqlite3_close from closing.
+ *   C2  Values are bound; identifiers go through "%w".
+ *   C3  Comparisons use the column's affinity and BINARY, on both sides of the module: what SQLite asks of the virtual
+ *       table's column and what is asked here is the same question. One exception is left: a TEXT column compared
+ *       with a column of numeric affinity is a numeric comparison there and one of texts here.
+ */
+#include "content.h"
+
+#define MAX_IDLE 24
+
+struct Content {
+  sqlite3 *db;
+  char *schema;
+  char *table; /* t_content */
+  const char *rowid;
+  const TableSpec *spec;
+  Query *idle;
+  u32 idle_count;
+  u32 generation; /* grows with each rename */
+};
+
+/* --- names and types --- */
+
+const char *content_type(const Column *column) {
+  switch (column->type) {
+  case TYPE_INTEGER: return "INTEGER";
+  case TYPE_FLOAT: return "REAL";
+  case TYPE_BOOLEAN: return "BOOLEAN";
+  case TYPE_TEXT: return "TEXT";
+  case TYPE_BLOB: return "BLOB";
+  case TYPE_NONE: break;
+  }
+  return column->kind == COL_VECTOR ? "BLOB" : "";
+}
+
+static int has_integer_key(const TableSpec *spec) {
+  return spec->key >= 0 && spec->column[spec->key].type == TYPE_INTEGER;
+}
+
+/* The integer key's name: the user's, or the first of ours that no column has. */
+static const char *rowid_name(const TableSpec *spec) {
+  static const char *const names[] = {"rowid", "_rowid_", "oid", "quire_rowid"};
+  size_t n = 0;
+
+  if (has_integer_key(spec)) return spec->column[spec->key].name;
+  for (int i = 0; i < spec->column_count && n + 1 < sizeof names / sizeof *names; i++) {
+    if (sqlite3_stricmp(spec->column[i].name, names[n]) == 0) {
+      n++;
+      i = -1;
+    }
+  }
+  return names[n];
+}
+
+const char *content_name(const Content *content) { return content->table; }
+const char *content_rowid(const Content *content) { return content->rowid; }
+
+u64 content_all_columns(const Content *content) {
+  return ((u64)1 << content->spec->column_count) - 1;
+}
+
+u64 content_plain_columns(const Content *content) {
+  u64 columns = content_all_columns(content);
+  for (int i = 0; i < content->spec->column_count; i++) {
+    if (content->spec->column[i].kind == COL_VECTOR) columns &= ~((u64)1 << i);
+  }
+  return columns;
+}
+
+/* Finish `sql` as a string. */
+static int finish(sqlite3_str *sql, char **out) {
+  int rc = sqlite3_str_errcode(sql);
+  *out = sqlite3_str_finish(sql);
+  if (rc == SQLITE_OK && *out == NULL) rc = SQLITE_NOMEM;
+  if (rc != SQLITE_OK) {
+    sqlite3_free(*out);
+    *out = NULL;
+  }
+  return rc;
+}
+
+/* --- create, open, close --- */
+
+/* Append the definitions of the columns of one group: 0 key, 1 partition and metadata, 2 auxiliary, 3 vectors. */
+static void append_definitions(sqlite3_str *sql, const TableSpec *spec, int group) {
+  for (int i = 0; i < spec->column_count; i++) {
+    const Column *column = &spec->column[i];
+    static const int group_of[] = {
+        [COL_VECTOR] = 3, [COL_KEY] = 0, [COL_PARTITION] = 1, [COL_METADATA] = 1, [COL_AUXILIARY] = 2};
+    if (group_of[column->kind] != group || (i == spec->key && has_integer_key(spec))) continue;
+    sqlite3_str_appendf(sql, ", \"%w\" %s%s", column->name, content_type(column),
+                        column->kind == COL_KEY ? " NOT NULL UNIQUE" : "");
+  }
+}
+
+int content_create(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, char **error) {
+  sqlite3_str *sql = sqlite3_str_new(db);
+  char *text = NULL, *message = NULL;
+  int rc;
+
+  sqlite3_str_appendf(sql, "CREATE TABLE \"%w\".\"%w_content\"(\"%w\" INTEGER PRIMARY KEY", schema, name,
+                      rowid_name(spec));
+  for (int group = 0; group < 4; group++) append_definitions(sql, spec, group);
+  sqlite3_str_appendall(sql, ")");
+  rc = finish(sql, &text);
+  if (rc) return rc;
+  rc = sqlite3_exec(db, text, NULL, NULL, &message);
+  if (rc && message) *error = sqlite3_mprintf("%s", message);
+  sqlite3_free(message);
+  sqlite3_free(text);
+  return rc;
+}
+
+int content_open(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, Content **out) {
+  int rc = SQLITE_OK;
+  Content *content = mem_zeroed(&rc, 1, sizeof *content);
+
+  if (rc) return rc;
+  content->db = db;
+  content->spec = spec;
+  content->rowid = rowid_name(spec);
+  content->schema = mem_strdup(&rc, schema);
+  content->table = sqlite3_mprintf("%s_content", name);
+  if (content->table == NULL) rc = SQLITE_NOMEM;
+  if (rc) content_close(content);
+  else *out = content;
+  return rc;
+}
+
+static void query_free(Query *query) {
+  if (query == NULL) return;
+  sqlite3_finalize(query->stmt);
+  sqlite3_free(query->sql);
+  mem_free(query);
+}
+
+static void drop_idle(Content *content) {
+  while (content->idle) {
+    Query *query = content->idle;
+    content->idle = query->next;
+    query_free(query);
+  }
+  content->idle_count = 0;
+}
+
+void content_close(Content *content) {
+  if (content == NULL) return;
+  drop_idle(content);
+  mem_free(content->schema);
+  sqlite3_free(content->table);
+  mem_free(content);
+}
+
+/* Run `sql`, which is freed; NULL means that there was no memory for it. */
+static int run(Content *content, char *sql) {
+  int rc;
+  if (sql == NULL) return SQLITE_NOMEM;
+  rc = sqlite3_exec(content->db, sql, NULL, NULL, NULL);
+  sqlite3_free(sql);
+  return rc;
+}
+
+int content_drop(Content *content) {
+  drop_idle(content);
+  return run(content, sqlite3_mprintf("DROP TABLE \"%w\".\"%w\"", content->schema, content->table));
+}
+
+int content_rename(Content *content, const char *name) {
+  char *table = sqlite3_mprintf("%s_content", name);
+  int rc;
+
+  if (table == NULL) return SQLITE_NOMEM;
+  drop_idle(content);
+  content->generation++;
+  rc = run(content, sqlite3_mprintf("ALTER TABLE \"%w\".\"%w\" RENAME TO \"%w\"", content->schema,
+                                    content->table, table));
+  if (rc == SQLITE_OK) {
+    sqlite3_free(content->table);
+    content->table = table;
+  } else {
+    sqlite3_free(table);
+  }
+  return rc;
+}
+
+/* --- statements --- */
+
+/* An idle query with this text, taken out of the list; NULL if there is none. */
+static Query *take_idle(Content *content, const char *sql) {
+  for (Query **link = &content->idle; *link; link = &(*link)->next) {
+    Query *query = *link;
+    if (strcmp(query->sql, sql) != 0) continue;
+    *link = query->next;
+    content->idle_count--;
+    return query;
+  }
+  return NULL;
+}
+
+/* A query for `sql`, which is taken over, also on failure. */
+static int borrow(Content *content, sqlite3_str *sql, Query **out) {
+  char *text = NULL;
+  Query *query = NULL;
+  int rc = finish(sql, &text);
+
+  *out = NULL;
+  if (rc) return rc;
+  query = take_idle(content, text);
+  if (query) {
+    sqlite3_free(text);
+    *out = query;
+    return SQLITE_OK;
+  }
+  query = mem_zeroed(&rc, 1, sizeof *query);
+  if (rc) {
+    sqlite3_free(text);
+    return rc;
+  }
+  query->sql = text;
+  query->generation = content->generation;
+  rc = sqlite3_prepare_v3(content->db, text, -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL);
+  if (rc) query_free(query);
+  else *out = query;
+  return rc;
+}
+
+void content_return(Content *content, Query *query) {
+  if (query == NULL) return;
+  sqlite3_reset(query->stmt);
+  sqlite3_clear_bindings(query->stmt);
+  if (query->generation != content->generation) {
+    query_free(query);
+    return;
+  }
+  query->next = content->idle;
+  content->idle = query;
+  if (++content->idle_count <= MAX_IDLE) return;
+  for (Query **link = &content->idle;; link = &(*link)->next) {
+    if ((*link)->next) continue;
+    query_free(*link); /* the one unused for longest */
+    *link = NULL;
+    content->idle_count--;
+    return;
+  }
+}
+
+/* Step a statement that gives no rows and give it back. */
+static int finish_write(Content *content, Query *query) {
+  int rc = sqlite3_step(query->stmt);
+  if (rc == SQLITE_DONE) rc = SQLITE_OK;
+  else if (rc == SQLITE_ROW) rc = SQLITE_INTERNAL;
+  content_return(content, query);
+  return rc;
+}
+
+/* Step a statement for its first row. SQLITE_OK, SQLITE_NOTFOUND or an error; the query stays on loan. */
+static int first_row(Query *query) {
+  int rc = sqlite3_step(query->stmt);
+  if (rc == SQLITE_ROW) return SQLITE_OK;
+  return rc == SQLITE_DONE ? SQLITE_NOTFOUND : rc;
+}
+
+/* --- reading --- */
+
+/* SQL of an operator, with %d for the parameter's number if it has one; NULL if it is not known. */
+static const char *operator_sql(int op) {
+  switch (op) {
+  case SQLITE_INDEX_CONSTRAINT_EQ: return "= ?%d";
+  case SQLITE_INDEX_CONSTRAINT_NE: return "<> ?%d";
+  case SQLITE_INDEX_CONSTRAINT_GT: return "> ?%d";
+  case SQLITE_INDEX_CONSTRAINT_GE: return ">= ?%d";
+  case SQLITE_INDEX_CONSTRAINT_LT: return "< ?%d";
+  case SQLITE_INDEX_CONSTRAINT_LE: return "<= ?%d";
+  case SQLITE_INDEX_CONSTRAINT_IS: return "IS ?%d";
+  case SQLITE_INDEX_CONSTRAINT_ISNOT: return "IS NOT ?%d";
+  case SQLITE_INDEX_CONSTRAINT_ISNULL: return "IS NULL";
+  case SQLITE_INDEX_CONSTRAINT_ISNOTNULL: return "IS NOT NULL";
+  case SQLITE_INDEX_CONSTRAINT_LIKE: return "LIKE ?%d";
+  case SQLITE_INDEX_CONSTRAINT_GLOB: return "GLOB ?%d";
+  default: return NULL;
+  }
+}
+
+int content_knows(int op) { return operator_sql(op) != NULL; }
+
+static void append_condition(sqlite3_str *sql, const Content *content, const Condition *condition, int parameter) {
+  const char *name =
+      condition->column == CONTENT_ROWID ? content->rowid : content->spec->column[condition->column].name;
+  const char *op = operator_sql(condition->op);
+  const char *number = strstr(op, "%d");
+
+  sqlite3_str_appendf(sql, "\"%w\" ", name);
+  if (number) sqlite3_str_appendf(sql, "%.*s%d", (int)(number - op), op, parameter);
+  else sqlite3_str_appendall(sql, op);
+}
+
+int content_select(Content *content, const Selection *selection, Query **out) {
+  sqlite3_str *sql = sqlite3_str_new(content->db);
+
+  sqlite3_str_appendf(sql, "SELECT \"%w\"", content->rowid);
+  for (int i = 0; i < content->spec->column_count; i++) {
+    if (selection->columns >> i & 1) sqlite3_str_appendf(sql, ",\"%w\"", content->spec->column[i].name);
+    else sqlite3_str_appendall(sql, ",NULL");
+  }
+  sqlite3_str_appendf(sql, " FROM \"%w\".\"%w\"", content->schema, content->table);
+  for (int i = 0; i < selection->condition_count; i++) {
+    sqlite3_str_appendall(sql, i ? " AND " : " WHERE ");
+    append_condition(sql, content, &selection->condition[i], i + 1);
+  }
+  if (selection->order != ORDER_NONE)
+    sqlite3_str_appendf(sql, " ORDER BY \"%w\"%s", content->rowid, selection->order == ORDER_ROWID ? "" : " DESC");
+  return borrow(content, sql, out);
+}
+
+int content_row(Content *content, int with_vectors, Query **out) {
+  static const Condition by_rowid = {CONTENT_ROWID, SQLITE_INDEX_CONSTRAINT_EQ};
+  Selection selection = {&by_rowid, 1, ORDER_NONE, content_plain_columns(content)};
+  if (with_vectors) selection.columns = content_all_columns(content);
+  return content_select(content, &selection, out);
+}
+
+int content_exists(Content *content, i64 rowid) {
+  static const Condition by_rowid = {CONTENT_ROWID, SQLITE_INDEX_CONSTRAINT_EQ};
+  const Selection selection = {&by_rowid, 1, ORDER_NONE, 0};
+  Query *query;
+  int rc = content_select(content, &selection, &query);
+
+  if (rc) return rc;
+  sqlite3_bind_int64(query->stmt, 1, rowid);
+  rc = first_row(query);
+  content_return(content, query);
+  return rc;
+}
+
+int content_find(Content *content, sqlite3_value *key, i64 *rowid) {
+  const Condition by_key = {content->spec->key, SQLITE_INDEX_CONSTRAINT_EQ};
+  const Selection selection = {&by_key, 1, ORDER_NONE, 0};
+  Query *query;
+  int rc = content_select(content, &selection, &query);
+
+  if (rc) return rc;
+  rc = sqlite3_bind_value(query->stmt, 1, key);
+  if (rc == SQLITE_OK) rc = first_row(query);
+  if (rc == SQLITE_OK) *rowid = sqlite3_column_int64(query->stmt, 0);
+  content_return(content, query);
+  return rc;
+}
+
+int content_poll(Content *content) {
+  sqlite3_str *sql = sqlite3_str_new(content->db);
+  Query *query;
+  int rc;
+
+  sqlite3_str_appendall(sql, "SELECT 1");
+  rc = borrow(content, sql, &query);
+  if (rc) return rc;
+  rc = first_row(query);
+  content_return(content, query);
+  return rc;
+}
+
+/* --- writing --- */
+
+static int bind_cell(sqlite3_stmt *stmt, int parameter, const Cell *cell) {
+  if (cell->kind == CELL_BYTES)
+    return sqlite3_bind_blob64(stmt, parameter, cell->bytes, cell->size, SQLITE_STATIC);
+  if (cell->kind == CELL_VALUE && cell->value) return sqlite3_bind_value(stmt, parameter, cell->value);
+  return sqlite3_bind_null(stmt, parameter);
+}
+
+/* Whether column i has a cell of its own: the integer key is the rowid. */
+static int has_cell(const Content *content, int i) {
+  return !(i == content->spec->key && has_integer_key(content->spec));
+}
+
+/* Parameters: 1 the rowid, 2+i column i. */
+static int borrow_insert(Content *content, Query **out) {
+  sqlite3_str *sql = sqlite3_str_new(content->db);
+  const TableSpec *spec = content->spec;
+
+  sqlite3_str_appendf(sql, "INSERT INTO \"%w\".\"%w\"(\"%w\"", content->schema, content->table, content->rowid);
+  for (int i = 0; i < spec->column_count; i++) {
+    if (has_cell(content, i)) sqlite3_str_appendf(sql, ",\"%w\"", spec->column[i].name);
+  }
+  sqlite3_str_appendall(sql, ")VALUES(?1");
+  for (int i = 0; i < spec->column_count; i++) {
+    if (has_cell(content, i)) sqlite3_str_appendf(sql, ",?%d", i + 2);
+  }
+  sqlite3_str_appendall(sql, ")");
+  return borrow(content, sql, out);
+}
+
+int content_insert(Content *content, const Cell *cell, int has_rowid, i64 *rowid) {
+  Query *query;
+  int rc = borrow_insert(content, &query);
+
+  if (rc) return rc;
+  if (has_rowid) rc = sqlite3_bind_int64(query->stmt, 1, *rowid);
+  for (int i = 0; i < content->spec->column_count && rc == SQLITE_OK; i++) {
+    if (has_cell(content, i)) rc = bind_cell(query->stmt, i + 2, &cell[i]);
+  }
+  if (rc) {
+    content_return(content, query);
+    return rc;
+  }
+  rc = finish_write(content, query);
+  if (rc == SQLITE_OK) *rowid = sqlite3_last_insert_rowid(content->db);
+  return rc;
+}
+
+static int changes_cell(const Content *content, const Cell *cell, int i) {
+  return has_cell(content, i) && cell[i].kind != CELL_KEEP;
+}
+
+/* Parameters: 1 the old rowid, 2 the new one, 3+i column i. */
+static int borrow_update(Content *content, int new_rowid, const Cell *cell, Query **out) {
+  sqlite3_str *sql = sqlite3_str_new(content->db);
+  const char *comma = "";
+
+  sqlite3_str_appendf(sql, "UPDATE \"%w\".\"%w\" SET ", content->schema, content->table);
+  if (new_rowid) {
+    sqlite3_str_appendf(sql, "\"%w\"=?2", content->rowid);
+    comma = ",";
+  }
+  for (int i = 0; i < content->spec->column_count; i++) {
+    if (!changes_cell(content, cell, i)) continue;
+    sqlite3_str_appendf(sql, "%s\"%w\"=?%d", comma, content->spec->column[i].name, i + 3);
+    comma = ",";
+  }
+  sqlite3_str_appendf(sql, " WHERE \"%w\"=?1", content->rowid);
+  return borrow(content, sql, out);
+}
+
+int content_update(Content *content, i64 from, i64 to, const Cell *cell) {
+  int changes = from != to;
+  Query *query;
+  int rc;
+
+  for (int i = 0; i < content->spec->column_count; i++) changes |= changes_cell(content, cell, i);
+  if (!changes) return SQLITE_OK;
+  rc = borrow_update(content, from != to, cell, &query);
+  if (rc) return rc;
+  sqlite3_bind_int64(query->stmt, 1, from);
+  if (from != to) sqlite3_bind_int64(query->stmt, 2, to);
+  for (int i = 0; i < content->spec->column_count && rc == SQLITE_OK; i++) {
+    if (changes_cell(content, cell, i)) rc = bind_cell(query->stmt, i + 3, &cell[i]);
+  }
+  if (rc) {
+    content_return(content, query);
+    return rc;
+  }
+  return finish_write(content, query);
+}
+
+int content_delete(Content *content, i64 rowid) {
+  sqlite3_str *sql = sqlite3_str_new(content->db);
+  Query *query;
+  int rc;
+
+  sqlite3_str_appendf(sql, "DELETE FROM \"%w\".\"%w\" WHERE \"%w\"=?1", content->schema, content->table,
+                      content->rowid);
+  rc = borrow(content, sql, &query);
+  if (rc) return rc;
+  sqlite3_bind_int64(query->stmt, 1, rowid);
+  return finish_write(content, query);
+}
+
+int content_delete_all(Content *content) {
+  return run(content, sqlite3_mprintf("DELETE FROM \"%w\".\"%w\"", content->schema, content->table));
+}

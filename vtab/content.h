@@ -1,0 +1,98 @@
+/*
+ * content.h: the rows of a vector table as SQL: the table t_content, its statements, its conditions.
+ *
+ * Every row is one row here, vectors included, under the user's own column names:
+ *
+ *   rowid INTEGER PRIMARY KEY    or the user's integer key; beside a text key a column of ours
+ *   key TEXT NOT NULL UNIQUE     the user's text key
+ *   partition, metadata          with the affinity of their types, which is also that of the virtual table's columns
+ *   auxiliary, vectors           vectors last, so that reading the rest reads no overflow page
+ *
+ * All SQL on the table is made here; nobody else knows that it is SQL that answers. Statements are kept
+ * between uses. Columns are numbered as in TableSpec; CONTENT_ROWID is the integer key, whoever's it is.
+ */
+#ifndef QUIRE_CONTENT_H
+#define QUIRE_CONTENT_H
+
+#include "spec.h"
+
+#define CONTENT_ROWID (-1)
+
+typedef struct Content Content;
+
+/* A statement on loan. After use it goes back with content_return, which resets it. */
+typedef struct Query {
+  sqlite3_stmt *stmt; /* result columns of rows: 0 the rowid, 1+i column i of the spec */
+  char *sql;
+  struct Query *next;
+  u32 generation;
+} Query;
+
+/* One comparison of a column with a bound value; `op` is a SQLITE_INDEX_CONSTRAINT_ number. */
+typedef struct Condition {
+  int column;
+  int op;
+} Condition;
+
+typedef enum { ORDER_NONE, ORDER_ROWID, ORDER_ROWID_DESC } ContentOrder;
+
+/* Which rows to select, and what of them. */
+typedef struct Selection {
+  const Condition *condition; /* condition i compares with parameter i+1 */
+  int condition_count;
+  ContentOrder order;
+  u64 columns; /* bit i: give column i; the others come as NULL */
+} Selection;
+
+/* Make the table. *error as in vtab's xCreate. */
+int content_create(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, char **error);
+/* `spec` must outlive the content. */
+int content_open(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, Content **out);
+/* Finalizes all statements; accepts NULL. No query may be on loan. */
+void content_close(Content *content);
+int content_drop(Content *content);
+/* The table follows its vector table, now called `name`; statements made before are made anew. */
+int content_rename(Content *content, const char *name);
+
+/* The table's bare name, and the name of its integer key column. */
+const char *content_name(const Content *content);
+const char *content_rowid(const Content *content);
+/* SQL type of a column in t_content and in the virtual table: their affinities must be the same. */
+const char *content_type(const Column *column);
+/* All columns, and all but the vectors. */
+u64 content_all_columns(const Content *content);
+u64 content_plain_columns(const Content *content);
+/* Whether content_select can answer this operator. */
+int content_knows(int op);
+
+/* --- reading; *out goes back with content_return --- */
+
+int content_select(Content *content, const Selection *selection, Query **out);
+/* One row by rowid (parameter 1). The two variants that everyone needs: without and with the vectors. */
+int content_row(Content *content, int with_vectors, Query **out);
+void content_return(Content *content, Query *query);
+/* Whether the row exists. SQLITE_OK, SQLITE_NOTFOUND or an error. */
+int content_exists(Content *content, i64 rowid);
+/* The rowid of a text key. SQLITE_OK, SQLITE_NOTFOUND or an error. */
+int content_find(Content *content, sqlite3_value *key, i64 *rowid);
+/* SQLITE_INTERRUPT if sqlite3_interrupt was called. */
+int content_poll(Content *content);
+
+/* --- writing --- */
+
+/* What a column shall hold: nothing new, a value of SQLite's, or the bytes of a vector. */
+typedef struct Cell {
+  enum { CELL_KEEP, CELL_VALUE, CELL_BYTES } kind;
+  sqlite3_value *value; /* CELL_VALUE: NULL means NULL */
+  const void *bytes;
+  u64 size;
+} Cell;
+
+/* Insert a row; cell[i] is column i's (CELL_KEEP: NULL; the integer key's is not looked at). *rowid is given if has_rowid, else set. */
+int content_insert(Content *content, const Cell *cell, int has_rowid, i64 *rowid);
+/* Change a row's cells, and its rowid if `to` differs from `from`. */
+int content_update(Content *content, i64 from, i64 to, const Cell *cell);
+int content_delete(Content *content, i64 rowid);
+int content_delete_all(Content *content);
+
+#endif

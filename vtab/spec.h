@@ -1,0 +1,53 @@
+/*
+ * spec.h: a vector table as CREATE VIRTUAL TABLE describes it.
+ */
+#ifndef QUIRE_SPEC_H
+#define QUIRE_SPEC_H
+
+#include "../vector/distance.h"
+
+typedef enum { COL_VECTOR, COL_KEY, COL_PARTITION, COL_METADATA, COL_AUXILIARY } ColumnKind;
+typedef enum { TYPE_NONE, TYPE_INTEGER, TYPE_FLOAT, TYPE_BOOLEAN, TYPE_TEXT, TYPE_BLOB } ValueType;
+typedef enum { INDEX_FLAT = 1 } IndexKind; /* stored: never renumber */
+
+typedef struct Column {
+  ColumnKind kind;
+  char *name;
+  ValueType type; /* all but vectors */
+  Elem elem;      /* vectors */
+  Metric metric;
+  u32 dim;
+  IndexKind index;
+} Column;
+
+/* What differs between the modules `quire` and `vec0`, and nowhere else. */
+typedef struct Dialect {
+  const char *module;        /* "quire", "vec0" */
+  int null_vector_unchanged; /* in UPDATE: a NULL vector leaves the vector as it is (vec0), else it means no vector */
+  int null_vector_insert;    /* INSERT without a vector is allowed (quire) */
+  int null_values;           /* metadata may be NULL (quire) */
+  int integer_as_float;      /* a FLOAT column takes an integer and stores the float (quire) */
+  int ignore_trailing_words; /* words after a column's type are ignored (vec0), else they are an error */
+  int refuse_k_and_limit;    /* `k = ?` and LIMIT together are an error (vec0) */
+  i64 max_k;                 /* 4096 in vec0, no limit in quire */
+} Dialect;
+
+extern const Dialect dialect_quire, dialect_vec0;
+
+typedef struct TableSpec {
+  const Dialect *dialect;
+  Column *column; /* in the order of declaration */
+  int column_count;
+  int key;       /* index of the primary key column, or -1 */
+  u32 fold_rows; /* 0: the default */
+} TableSpec;
+
+/*
+ * Parse the arguments of CREATE VIRTUAL TABLE (argv[3..], as SQLite hands them to xCreate).
+ *   *error  on SQLITE_ERROR, in sqlite-vec's words where it has some; freed by sqlite3_free
+ */
+int spec_parse(const Dialect *dialect, const char *table, int argc, const char *const *argv, TableSpec **out,
+               char **error);
+void spec_free(TableSpec *spec);
+
+#endif

@@ -1,0 +1,402 @@
+/*
+ * vtab.c: the modules `quire` and `vec0`: their tables come and go. Read this first.
+ *
+ *   vtab_args.c    CREATE VIRTUAL TABLE's arguments      content.c      the rows, in t_content
+ *   vtab_plan.c    xBestIndex                            vtab_filter.c  predicates into rowids
+ *   vtab_scan.c    xOpen to xColumn                      vtab_update.c  xUpdate and commands
+ *   vtab_txn.c     transaction hooks                     store_vtab.c   the table `quire`
+ *
+ * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and a Table of the
+ * store, which is shared by all VecTables of t and owns t_delta and the pages.
+ *
+ * Risk level: neither SQLITE_VTAB_INNOCUOUS nor DIRECTONLY. Reading a vector table is as harmless as reading a table, but
+ * its commands fold, rebuild and write the page file; a schema that somebody else wrote should not reach these through its
+ * triggers and views unless trusted_schema is on. DIRECTONLY would forbid triggers that keep vectors beside rows.
+ */
+#include "vtab_int.h"
+
+#include <stdarg.h>
+
+/* --- errors --- */
+
+int vtab_error(VecTable *vt, int rc, const char *fmt, ...) {
+  va_list ap;
+  char *text;
+
+  va_start(ap, fmt);
+  text = sqlite3_vmprintf(fmt, ap);
+  va_end(ap);
+  if (text == NULL) return SQLITE_NOMEM;
+  sqlite3_free(vt->base.zErrMsg);
+  vt->base.zErrMsg = text;
+  return rc;
+}
+
+int vtab_store_error(VecTable *vt, int rc) {
+  const char *words;
+  if (rc == SQLITE_OK || rc == SQLITE_NOMEM || vt->table == NULL) return rc;
+  words = store_error(table_store(vt->table));
+  return words ? vtab_error(vt, rc, "%s", words) : rc;
+}
+
+u32 vtab_vector_index(const VecTable *vt, int column) {
+  u32 i = 0;
+  while (vt->vector_column[i] != column) i++;
+  return i;
+}
+
+int vtab_vector(VecTable *vt, int column, sqlite3_value *value, const VectorWords *words, Vector *out) {
+  const Column *c = &vt->spec->column[column];
+  char *error = NULL;
+  int rc = value_vector_for(value, c->elem, c->dim, out, &error);
+
+  if (rc == SQLITE_ERROR && error)
+    rc = vtab_error(vt, rc, "%s the \"%s\" column is invalid: %s", words->invalid, c->name, error);
+  sqlite3_free(error);
+  if (rc) return rc;
+  if (out->elem != c->elem)
+    rc = vtab_error(vt, SQLITE_ERROR, "%s the \"%s\" column is expected to be of type %s, but a %s vector was provided.",
+                    words->type, c->name, elem_name(c->elem), elem_name(out->elem));
+  else if (out->dim != c->dim)
+    rc = vtab_error(vt, SQLITE_ERROR,
+                    "Dimension mismatch for %s the \"%s\" column. Expected %u dimensions but received %u.",
+                    words->dimension, c->name, c->dim, out->dim);
+  if (rc) vector_clear(out);
+  return rc;
+}
+
+/* --- columns --- */
+
+static int has_column(const TableSpec *spec, const char *name) {
+  for (int i = 0; i < spec->column_count; i++) {
+    if (sqlite3_stricmp(spec->column[i].name, name) == 0) return 1;
+  }
+  return 0;
+}
+
+/* Declare column `column` of the spec. */
+static void declare(VecTable *vt, sqlite3_str *sql, int column) {
+  const Column *c = &vt->spec->column[column];
+  const char *type = c->kind == COL_VECTOR ? "" : content_type(c);
+
+  sqlite3_str_appendf(sql, "%s\"%w\" %s%s", vt->layout.count ? ", " : "", c->name, type,
+                      c->kind == COL_KEY ? " PRIMARY KEY" : "");
+  vt->layout.declared[column] = vt->layout.count;
+  vt->layout.spec_column[vt->layout.count++] = column;
+}
+
+/* Declare a hidden column unless its name is taken; its number, or -1. */
+static int declare_hidden(VecTable *vt, sqlite3_str *sql, const char *name, const char *type) {
+  if (has_column(vt->spec, name)) return -1;
+  sqlite3_str_appendf(sql, ", \"%w\" %s HIDDEN", name, type);
+  vt->layout.spec_column[vt->layout.count] = -1;
+  return vt->layout.count++;
+}
+
+/* Whether the table's name can be a column's beside the others. */
+static int command_name_is_free(const VecTable *vt) {
+  static const char *const taken[] = {"distance", "k", "rowid"};
+  for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+    if (sqlite3_stricmp(vt->name, taken[i]) == 0) return 0;
+  }
+  return 1;
+}
+
+/* Tell SQLite the table's columns, and fill vt->layout. */
+static int declare_columns(VecTable *vt) {
+  sqlite3_str *sql = sqlite3_str_new(vt->db);
+  const TableSpec *spec = vt->spec;
+  char *text;
+  int rc;
+
+  sqlite3_str_appendall(sql, "CREATE TABLE x(");
+  if (spec->key >= 0) {
+    declare(vt, sql, spec->key);
+  } else {
+    sqlite3_str_appendall(sql, "rowid INTEGER");
+    vt->layout.spec_column[vt->layout.count++] = -1;
+  }
+  for (int i = 0; i < spec->column_count; i++) {
+    if (i != spec->key) declare(vt, sql, i);
+  }
+  vt->layout.command = command_name_is_free(vt) ? declare_hidden(vt, sql, vt->name, "") : -1;
+  vt->layout.distance = declare_hidden(vt, sql, "distance", "REAL");
+  vt->layout.k = declare_hidden(vt, sql, "k", "INTEGER");
+  sqlite3_str_appendall(sql, spec->key >= 0 ? ") WITHOUT ROWID" : ")");
+  rc = sqlite3_str_errcode(sql);
+  text = sqlite3_str_finish(sql);
+  if (rc == SQLITE_OK) rc = text ? sqlite3_declare_vtab(vt->db, text) : SQLITE_NOMEM;
+  sqlite3_free(text);
+  return rc;
+}
+
+/* What the store must know of the table. Points into vt. */
+static void fill_shape(VecTable *vt, TableShape *shape) {
+  memset(shape, 0, sizeof *shape);
+  for (u32 i = 0; i < vt->vector_count; i++) {
+    const Column *column = &vt->spec->column[vt->vector_column[i]];
+    VectorShape *vector = &shape->vector[i];
+    vector->column = column->name;
+    vector->elem = (u32)column->elem;
+    vector->metric = (u32)column->metric;
+    vector->dim = column->dim;
+    vector->index = (u32)column->index;
+    vector->size = (u32)elem_size(column->elem, column->dim);
+  }
+  shape->vector_count = vt->vector_count;
+  shape->content = content_name(vt->content);
+  shape->rowid = content_rowid(vt->content);
+  shape->fold_rows = vt->spec->fold_rows;
+}
+
+/* The choices made at CREATE that later versions must not make again: "index=flat,flat". */
+static char *resolved_options(const VecTable *vt) {
+  sqlite3_str *text = sqlite3_str_new(vt->db);
+  for (u32 i = 0; i < vt->vector_count; i++) sqlite3_str_appendf(text, "%s", i ? ",flat" : "index=flat");
+  return sqlite3_str_finish(text);
+}
+
+/* --- make and free --- */
+
+static void table_free(VecTable *vt) {
+  if (vt == NULL) return;
+  vtab_free_spare(vt);
+  content_close(vt->content);
+  table_release(vt->table);
+  spec_free(vt->spec);
+  mem_free(vt->schema);
+  mem_free(vt->name);
+  conn_release(vt->conn);
+  mem_free(vt);
+}
+
+/* A VecTable of the arguments, without its Table. */
+static int table_new(sqlite3 *db, const ModuleData *module, int argc, const char *const *argv, VecTable **out,
+                     char **error) {
+  int rc = SQLITE_OK;
+  VecTable *vt = mem_zeroed(&rc, 1, sizeof *vt);
+
+  if (rc) goto done;
+  vt->db = db;
+  vt->conn = conn_retain(module->conn);
+  vt->schema = mem_strdup(&rc, argv[1]);
+  vt->name = mem_strdup(&rc, argv[2]);
+  if (rc) goto done;
+  rc = spec_parse(module->dialect, vt->name, argc - 3, argv + 3, &vt->spec, error);
+  if (rc) goto done;
+  vt->text_key = vt->spec->key >= 0 && vt->spec->column[vt->spec->key].type == TYPE_TEXT;
+  for (int i = 0; i < vt->spec->column_count; i++) {
+    if (vt->spec->column[i].kind == COL_VECTOR) vt->vector_column[vt->vector_count++] = i;
+  }
+  rc = content_open(db, vt->schema, vt->name, vt->spec, &vt->content);
+  if (rc) goto done;
+  rc = declare_columns(vt);
+  if (rc && rc != SQLITE_NOMEM)
+    *error = sqlite3_mprintf("%s constructor error: could not declare virtual table, '%s'", module->dialect->module,
+                             sqlite3_errmsg(db));
+  if (rc == SQLITE_OK) rc = sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
+done:
+  if (rc) {
+    table_free(vt);
+    vt = NULL;
+  }
+  *out = vt;
+  return rc;
+}
+
+/* Whether the database has a table of this name in sqlite-vec's form. */
+static int is_sqlite_vec_table(const VecTable *vt) {
+  sqlite3_stmt *stmt = NULL;
+  char *sql = sqlite3_mprintf("SELECT 1 FROM \"%w\".sqlite_schema WHERE name='%q_vector_chunks00'", vt->schema,
+                              vt->name);
+  int found;
+
+  if (sql == NULL) return 0;
+  sqlite3_prepare_v2(vt->db, sql, -1, &stmt, NULL);
+  found = stmt && sqlite3_step(stmt) == SQLITE_ROW;
+  sqlite3_finalize(stmt);
+  sqlite3_free(sql);
+  return found;
+}
+
+/* Words for a table that could not be made or found. */
+static void explain_failure(const VecTable *vt, Store *store, int rc, char **error) {
+  const char *words = store ? store_error(store) : NULL;
+
+  if (*error || rc == SQLITE_NOMEM) return;
+  if (words == NULL) words = sqlite3_errstr(rc);
+  *error = sqlite3_mprintf("%s: %s", vt->name, words);
+}
+
+static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error) {
+  VecTable *vt = NULL;
+  Store *store = NULL;
+  TableShape shape;
+  char *options = NULL;
+  int rc = table_new(db, aux, argc, argv, &vt, error);
+
+  if (rc) return rc;
+  options = resolved_options(vt);
+  if (options == NULL) rc = SQLITE_NOMEM;
+  if (rc == SQLITE_OK) rc = store_open(vt->conn, vt->schema, 1, &store, error);
+  if (rc == SQLITE_OK) rc = content_create(db, vt->schema, vt->name, vt->spec, error);
+  if (rc) goto done;
+  fill_shape(vt, &shape);
+  shape.options = options;
+  rc = table_create(store, vt->name, &shape, &vt->table);
+done:
+  if (rc) explain_failure(vt, store, rc, error);
+  store_release(store);
+  sqlite3_free(options);
+  if (rc) table_free(vt);
+  else *out = &vt->base;
+  return rc;
+}
+
+static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error) {
+  VecTable *vt = NULL;
+  Store *store = NULL;
+  TableShape shape;
+  int rc = table_new(db, aux, argc, argv, &vt, error);
+
+  if (rc) return rc;
+  rc = store_open(vt->conn, vt->schema, 0, &store, error);
+  if (rc == SQLITE_OK) {
+    fill_shape(vt, &shape);
+    rc = table_connect(store, vt->name, &shape, &vt->table);
+  }
+  if (rc && rc != SQLITE_NOMEM && is_sqlite_vec_table(vt)) {
+    sqlite3_free(*error);
+    *error = sqlite3_mprintf("%s was made by sqlite-vec, whose tables cannot be read yet", vt->name);
+  }
+  if (rc) explain_failure(vt, store, rc, error);
+  store_release(store);
+  if (rc) table_free(vt);
+  else *out = &vt->base;
+  return rc;
+}
+
+static int disconnect(sqlite3_vtab *base) {
+  table_free((VecTable *)base);
+  return SQLITE_OK;
+}
+
+/* DROP TABLE. Nothing outside SQLite is touched: the transaction may yet be rolled back. */
+static int destroy(sqlite3_vtab *base) {
+  VecTable *vt = (VecTable *)base;
+  int rc;
+
+  vtab_free_spare(vt);
+  rc = vtab_store_error(vt, table_drop(vt->table));
+  if (rc == SQLITE_OK) rc = content_drop(vt->content);
+  if (rc == SQLITE_OK) table_free(vt);
+  return rc;
+}
+
+static int rename_table(sqlite3_vtab *base, const char *name) {
+  VecTable *vt = (VecTable *)base;
+  int rc = SQLITE_OK;
+  char *copy = mem_strdup(&rc, name);
+
+  if (rc) return rc;
+  rc = content_rename(vt->content, name);
+  if (rc == SQLITE_OK) rc = vtab_store_error(vt, table_rename(vt->table, name));
+  if (rc) {
+    mem_free(copy);
+    return rc;
+  }
+  mem_free(vt->name);
+  vt->name = copy;
+  return SQLITE_OK;
+}
+
+static int shadow_name(const char *suffix) {
+  return sqlite3_stricmp(suffix, "content") == 0 || sqlite3_stricmp(suffix, "delta") == 0;
+}
+
+/* PRAGMA integrity_check, SQLite 3.44 and later. */
+static int integrity(sqlite3_vtab *base, const char *schema, const char *table, int flags, char **error) {
+  VecTable *vt = (VecTable *)base;
+  char *problem = NULL;
+  int rc;
+
+  (void)schema;
+  (void)flags;
+  rc = table_integrity(vt->table, &problem);
+  if (rc == SQLITE_NOMEM || rc == SQLITE_INTERRUPT) return rc;
+  if (rc == SQLITE_OK && problem) *error = sqlite3_mprintf("vector table %s: %s", table, problem);
+  else if (rc) *error = sqlite3_mprintf("vector table %s: cannot be checked: %s", table, sqlite3_errstr(rc));
+  mem_free(problem);
+  return SQLITE_OK;
+}
+
+/* --- modules --- */
+
+static const sqlite3_module methods = {
+    .iVersion = 3,
+    .xCreate = create,
+    .xConnect = connect,
+    .xBestIndex = vtab_best_index,
+    .xDisconnect = disconnect,
+    .xDestroy = destroy,
+    .xOpen = vtab_open,
+    .xClose = vtab_close,
+    .xFilter = vtab_filter,
+    .xNext = vtab_next,
+    .xEof = vtab_eof,
+    .xColumn = vtab_column,
+    .xRowid = vtab_rowid,
+    .xUpdate = vtab_update,
+    .xBegin = vtab_begin,
+    .xSync = vtab_sync,
+    .xCommit = vtab_commit,
+    .xRollback = vtab_rollback,
+    .xRename = rename_table,
+    .xSavepoint = vtab_savepoint,
+    .xRelease = vtab_release_savepoint,
+    .xRollbackTo = vtab_rollback_to,
+    .xShadowName = shadow_name,
+};
+
+/* The methods, and xIntegrity where SQLite knows it. */
+static void module_init(Module *module) {
+  module->base = methods;
+#if SQLITE_VERSION_NUMBER < 3044000
+  module->xIntegrity = integrity;
+#else
+  module->base.xIntegrity = integrity;
+#endif
+  if (sqlite3_libversion_number() >= 3044000) module->base.iVersion = 4;
+}
+
+static void free_module_data(void *p) {
+  ModuleData *data = p;
+  conn_release(data->conn);
+  mem_free(data);
+}
+
+/* `dialect` NULL: the module of the table `quire`. */
+static int register_module(sqlite3 *db, Conn *conn, const char *name, const Dialect *dialect) {
+  int rc = SQLITE_OK;
+  ModuleData *data = mem_zeroed(&rc, 1, sizeof *data);
+
+  if (rc) return rc;
+  data->conn = conn_retain(conn);
+  data->dialect = dialect;
+  if (dialect) module_init(&data->module);
+  else data->module.base = store_module;
+  return sqlite3_create_module_v2(db, name, &data->module.base, data, free_module_data); /* frees data if it fails */
+}
+
+int vtab_register(sqlite3 *db, Conn *conn, int with_vec0, char **error) {
+  int rc;
+
+  if (sqlite3_libversion_number() < 3038000) {
+    *error = sqlite3_mprintf("quire needs SQLite 3.38 or later, this is %s", sqlite3_libversion());
+    return SQLITE_ERROR;
+  }
+  rc = register_module(db, conn, "quire", &dialect_quire);
+  if (rc == SQLITE_OK && with_vec0) rc = register_module(db, conn, "vec0", &dialect_vec0);
+  if (rc == SQLITE_OK) rc = register_module(db, conn, "quire_store", NULL);
+  return rc;
+}

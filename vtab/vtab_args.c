@@ -1,0 +1,482 @@
+/*
+ * vtab_args.c: the arguments of CREATE VIRTUAL TABLE, and every message about them.
+ *
+ *   argument   = vector | column | auxiliary | option | nothing
+ *   vector     = name type "[" dim "]" { "distance_metric" "=" metric | "INDEXED" "BY" kind "(" ... ")" }
+ *   column     = name type [ "primary" "key" | "partition" "key" ]
+ *   auxiliary  = "+" name [ type ]
+ *   option     = word "=" value
+ *   name       = word | "quoted" | [quoted] | `quoted`
+ *
+ * This is sqlite-vec's grammar and more: quoted names, names beyond ASCII, float16 and bfloat16, the metrics dot, hamming and jaccard,
+ * BLOB metadata. Keywords and types are case-insensitive. Text of messages is sqlite-vec's where it has one; the first
+ * error wins. Start at spec_parse().
+ */
+#include "spec.h"
+
+#include <stdarg.h>
+
+#define MAX_PARTITION_COLUMNS 4
+#define MAX_METADATA_COLUMNS 16
+#define MAX_AUXILIARY_COLUMNS 16
+#define MAX_CHUNK_SIZE 4096
+#define MAX_FOLD_ROWS 0x7fffffff
+
+const Dialect dialect_quire = {
+    .module = "quire",
+    .null_vector_unchanged = 0,
+    .null_vector_insert = 1,
+    .null_values = 1,
+    .integer_as_float = 1,
+    .ignore_trailing_words = 0,
+    .refuse_k_and_limit = 0,
+    .max_k = INT64_MAX,
+};
+
+const Dialect dialect_vec0 = {
+    .module = "vec0",
+    .null_vector_unchanged = 1,
+    .null_vector_insert = 0,
+    .null_values = 0,
+    .integer_as_float = 0,
+    .ignore_trailing_words = 1,
+    .refuse_k_and_limit = 1,
+    .max_k = 4096,
+};
+
+typedef struct Parser {
+  TableSpec *spec;
+  const char *arg; /* the argument being parsed, whole */
+  const char *at;  /* what is left of it */
+  char **error;
+  int rc; /* sticky: once set, nothing more is parsed */
+  int count[COL_AUXILIARY + 1];
+  u64 cap;
+} Parser;
+
+/* --- errors --- */
+
+PRINTF_LIKE(2, 3) static void fail(Parser *p, const char *fmt, ...) {
+  va_list ap;
+  char *text;
+
+  if (p->rc) return;
+  va_start(ap, fmt);
+  text = sqlite3_vmprintf(fmt, ap);
+  va_end(ap);
+  *p->error = sqlite3_mprintf("%s constructor error: %z", p->spec->dialect->module, text);
+  p->rc = *p->error ? SQLITE_ERROR : SQLITE_NOMEM;
+}
+
+static void fail_vector(Parser *p) { fail(p, "could not parse vector column '%s'", p->arg); }
+static void fail_option(Parser *p) { fail(p, "could not parse table option '%s'", p->arg); }
+
+/* --- words --- */
+
+static int is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static int is_digit(char c) { return c >= '0' && c <= '9'; }
+static int is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || is_digit(c) || (c & 0x80);
+}
+
+static void skip_space(Parser *p) {
+  while (is_space(*p->at)) p->at++;
+}
+
+static int at_end(Parser *p) {
+  skip_space(p);
+  return *p->at == 0;
+}
+
+/* Take character `c` if it is next. */
+static int take_char(Parser *p, char c) {
+  skip_space(p);
+  if (*p->at != c) return 0;
+  p->at++;
+  return 1;
+}
+
+/* The word that is next, without taking it; its size is 0 if there is none. */
+static const char *peek_word(Parser *p, int *size) {
+  skip_space(p);
+  *size = 0;
+  if (is_digit(*p->at)) return p->at;
+  while (is_word(p->at[*size])) ++*size;
+  return p->at;
+}
+
+static int word_is(const char *word, int size, const char *wanted) {
+  return (size_t)size == strlen(wanted) && sqlite3_strnicmp(word, wanted, size) == 0;
+}
+
+/* Take the word `wanted`, in any case, if it is next. */
+static int take_word(Parser *p, const char *wanted) {
+  int size;
+  const char *word = peek_word(p, &size);
+  if (!word_is(word, size, wanted)) return 0;
+  p->at += size;
+  return 1;
+}
+
+/* Take digits: 0 if there are none, INT64_MAX if there are too many. */
+static i64 take_number(Parser *p) {
+  i64 value = 0;
+  skip_space(p);
+  for (; is_digit(*p->at); p->at++) {
+    value = value > INT64_MAX / 10 - 1 ? INT64_MAX : value * 10 + (*p->at - '0');
+  }
+  return value;
+}
+
+/* The quoted name that begins at p->at, with doubled quotes made single; NULL if it does not end or is empty. */
+static char *take_quoted(Parser *p, char close) {
+  char *name = mem_array(&p->rc, strlen(++p->at) + 1, 1);
+  size_t used = 0;
+  int closed = 0;
+
+  if (name == NULL) return NULL;
+  for (; *p->at && !closed; p->at++) {
+    if (*p->at != close) {
+      name[used++] = *p->at;
+    } else if (close != ']' && p->at[1] == close) {
+      name[used++] = *p->at++;
+    } else {
+      closed = 1;
+    }
+  }
+  name[used] = 0;
+  if (used > 0 && closed) return name;
+  mem_free(name);
+  return NULL;
+}
+
+/* A column's name, freed by mem_free; NULL if none is next. */
+static char *take_name(Parser *p) {
+  const char *word;
+  char *name;
+  int size;
+
+  if (p->rc) return NULL;
+  skip_space(p);
+  if (*p->at == '"' || *p->at == '`') return take_quoted(p, *p->at);
+  if (*p->at == '[') return take_quoted(p, ']');
+  word = peek_word(p, &size);
+  if (size == 0) return NULL;
+  name = mem_array(&p->rc, (u64)size + 1, 1);
+  if (name == NULL) return NULL;
+  memcpy(name, word, (size_t)size);
+  name[size] = 0;
+  p->at += size;
+  return name;
+}
+
+/* --- types --- */
+
+static ValueType take_value_type(Parser *p) {
+  static const struct {
+    const char *name;
+    ValueType type;
+  } types[] = {
+      {"text", TYPE_TEXT},      {"int", TYPE_INTEGER},     {"integer", TYPE_INTEGER},
+      {"int64", TYPE_INTEGER},  {"float", TYPE_FLOAT},     {"double", TYPE_FLOAT},
+      {"bool", TYPE_BOOLEAN},   {"boolean", TYPE_BOOLEAN}, {"blob", TYPE_BLOB},
+  };
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    if (take_word(p, types[i].name)) return types[i].type;
+  }
+  return TYPE_NONE;
+}
+
+/* Take the type of a vector and the bracket after it; 0 (nothing taken) if this is no vector. */
+static Elem take_vector_type(Parser *p) {
+  static const struct {
+    const char *name;
+    Elem elem;
+  } types[] = {
+      {"float", ELEM_F32},   {"f32", ELEM_F32},      {"float32", ELEM_F32},
+      {"float16", ELEM_F16}, {"f16", ELEM_F16},      {"bfloat16", ELEM_BF16},
+      {"bf16", ELEM_BF16},   {"int8", ELEM_I8},      {"i8", ELEM_I8},
+      {"bit", ELEM_BIT},
+  };
+  const char *start = p->at;
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    if (take_word(p, types[i].name) && take_char(p, '[')) return types[i].elem;
+    p->at = start;
+  }
+  return (Elem)0;
+}
+
+/* --- columns --- */
+
+/* Append a column; takes `name` over, also on failure. NULL when p->rc is set. */
+static Column *add_column(Parser *p, ColumnKind kind, char *name) {
+  TableSpec *spec = p->spec;
+  Column *column = NULL;
+
+  if (p->rc) goto done;
+  for (int i = 0; i < spec->column_count; i++) {
+    if (sqlite3_stricmp(spec->column[i].name, name) == 0) {
+      fail(p, "could not declare virtual table, 'duplicate column name: %s'", name);
+      goto done;
+    }
+  }
+  p->rc = mem_reserve(&spec->column, &p->cap, (u64)spec->column_count + 1, sizeof *column);
+  if (p->rc) goto done;
+  column = &spec->column[spec->column_count++];
+  memset(column, 0, sizeof *column);
+  column->kind = kind;
+  column->name = name;
+  name = NULL;
+  p->count[kind]++;
+done:
+  mem_free(name);
+  return column;
+}
+
+static void check_limit(Parser *p, ColumnKind kind, int most, const char *what) {
+  if (p->count[kind] > most) fail(p, "More than %d %s columns were provided", most, what);
+}
+
+/* distance_metric = name; nothing happens if the word is not next. */
+static int take_metric(Parser *p, Column *column) {
+  const char *word;
+  int size;
+
+  if (!take_word(p, "distance_metric")) return 0;
+  if (!take_char(p, '=')) return 0;
+  word = peek_word(p, &size);
+  column->metric = metric_parse(word, (size_t)size);
+  if (column->metric == 0 || !metric_fits(column->metric, column->elem)) return 0;
+  p->at += size;
+  return 1;
+}
+
+/* Whether word is an index that this version cannot make; says so. */
+static int refuse_index(Parser *p, const char *word, int size) {
+  static const char *const later[] = {"hnsw", "ivf", "rescore"};
+  for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+    if (!word_is(word, size, later[i])) continue;
+    fail(p, "INDEXED BY %s is not available yet: use flat() or auto()", later[i]);
+    return 1;
+  }
+  if (!word_is(word, size, "diskann")) return 0;
+  fail(p, "INDEXED BY diskann is sqlite-vec's own and is not supported: use flat() or auto()");
+  return 1;
+}
+
+/* INDEXED BY kind(); `auto` is resolved here, which today means flat. */
+static int take_index(Parser *p, Column *column) {
+  const char *word;
+  int size;
+
+  if (!take_word(p, "indexed") || !take_word(p, "by")) return 0;
+  word = peek_word(p, &size);
+  if (refuse_index(p, word, size)) return 0;
+  if (!word_is(word, size, "flat") && !word_is(word, size, "auto")) {
+    fail(p, "unknown index '%.*s': use flat() or auto()", size, word);
+    return 0;
+  }
+  p->at += size;
+  if (!take_char(p, '(')) return 0;
+  if (!take_char(p, ')')) {
+    fail(p, "INDEXED BY %.*s takes no options", size, word);
+    return 0;
+  }
+  column->index = INDEX_FLAT;
+  return 1;
+}
+
+/* What follows the "[" of a vector column; takes `name` over. */
+static void parse_vector(Parser *p, char *name, Elem elem) {
+  Column *column = add_column(p, COL_VECTOR, name);
+  i64 dim = take_number(p);
+
+  if (column == NULL) return;
+  if (!take_char(p, ']') || dim <= 0) {
+    fail_vector(p);
+    return;
+  }
+  if (dim > MAX_DIM) {
+    fail(p, "Dimension on vector column too large, provided %lld, maximum %lld", (long long)dim,
+         (long long)MAX_DIM);
+    return;
+  }
+  if (elem == ELEM_BIT && dim % 8 != 0) {
+    fail(p, "the dimensions of bit column '%s' must be divisible by 8", column->name);
+    return;
+  }
+  column->elem = elem;
+  column->dim = (u32)dim;
+  while (!p->rc && !at_end(p)) {
+    int is_metric = column->metric == 0 && take_metric(p, column);
+    int is_index = !is_metric && column->index == 0 && take_index(p, column);
+    if (!is_metric && !is_index) fail_vector(p);
+  }
+  if (column->metric == 0) column->metric = elem == ELEM_BIT ? METRIC_HAMMING : METRIC_L2;
+  if (column->index == 0) column->index = INDEX_FLAT;
+  if (p->count[COL_VECTOR] > MAX_VECTOR_COLUMNS)
+    fail(p, "Too many provided vector columns, maximum %d", MAX_VECTOR_COLUMNS);
+}
+
+/* "primary key", "partition key" or neither, at the end of a column. */
+static ColumnKind take_column_kind(Parser *p) {
+  const char *start = p->at;
+  if (take_word(p, "primary") && take_word(p, "key")) return COL_KEY;
+  p->at = start;
+  if (take_word(p, "partition") && take_word(p, "key")) return COL_PARTITION;
+  p->at = start;
+  return COL_METADATA;
+}
+
+/* What follows the type of a column that is not a vector; takes `name` over. */
+static void parse_plain_column(Parser *p, char *name, ValueType type) {
+  ColumnKind kind = take_column_kind(p);
+  Column *column = add_column(p, kind, name);
+
+  if (column == NULL) return;
+  column->type = type;
+  if (kind != COL_METADATA && type != TYPE_INTEGER && type != TYPE_TEXT)
+    fail(p, "Could not parse '%s': a %s key is INTEGER or TEXT", p->arg,
+         kind == COL_KEY ? "primary" : "partition");
+  if (!at_end(p) && !p->spec->dialect->ignore_trailing_words) fail(p, "Could not parse '%s'", p->arg);
+  if (kind == COL_KEY) {
+    if (p->spec->key >= 0)
+      fail(p, "More than one primary key definition was provided, %s only suports a single primary "
+              "key column", p->spec->dialect->module);
+    p->spec->key = p->spec->column_count - 1;
+  }
+  check_limit(p, COL_PARTITION, MAX_PARTITION_COLUMNS, "partition key");
+  check_limit(p, COL_METADATA, MAX_METADATA_COLUMNS, "metadata");
+}
+
+/* +name [type] */
+static void parse_auxiliary(Parser *p) {
+  char *name = take_name(p);
+  ValueType type = take_value_type(p);
+  Column *column;
+
+  if (name == NULL) {
+    fail(p, "Could not parse '%s'", p->arg);
+    return;
+  }
+  column = add_column(p, COL_AUXILIARY, name);
+  if (column == NULL) return;
+  column->type = type;
+  if (!at_end(p) && (type == TYPE_NONE || !p->spec->dialect->ignore_trailing_words))
+    fail(p, "Could not parse '%s'", p->arg);
+  check_limit(p, COL_AUXILIARY, MAX_AUXILIARY_COLUMNS, "auxiliary");
+}
+
+/* --- options --- */
+
+/* Accepted and checked as sqlite-vec does, then forgotten: our pages have their own size. */
+static void check_chunk_size(Parser *p, i64 value) {
+  if (value <= 0) fail(p, "chunk_size must be a non-zero positive integer");
+  if (value % 8 != 0) fail(p, "chunk_size must be divisible by 8");
+  if (value > MAX_CHUNK_SIZE) fail(p, "chunk_size too large");
+}
+
+static void set_fold_rows(Parser *p, i64 value) {
+  if (value <= 0 || value > MAX_FOLD_ROWS) fail(p, "fold_rows must be a positive integer");
+  p->spec->fold_rows = (u32)value;
+}
+
+/* What follows "name ="; does not take `name` over. */
+static void parse_option(Parser *p, const char *name) {
+  i64 number = 0;
+  int size, has_value;
+
+  if (sqlite3_stricmp(name, "content") == 0 || sqlite3_stricmp(name, "content_rowid") == 0) {
+    fail(p, "%s= is not supported yet: rows are kept in the table itself", name);
+    return;
+  }
+  skip_space(p);
+  has_value = is_digit(*p->at);
+  if (has_value) {
+    number = take_number(p);
+  } else {
+    p->at = peek_word(p, &size) + size;
+    has_value = size > 0;
+  }
+  if (!has_value || !at_end(p)) {
+    fail_option(p);
+    return;
+  }
+  if (sqlite3_stricmp(name, "chunk_size") == 0) check_chunk_size(p, number);
+  else if (sqlite3_stricmp(name, "fold_rows") == 0) set_fold_rows(p, number);
+  else fail(p, "Unknown table option: %s", name);
+}
+
+/* --- the whole --- */
+
+/* One argument, whatever it is. */
+static void parse_argument(Parser *p, const char *arg) {
+  char *name = NULL;
+  ValueType type;
+  Elem elem;
+
+  p->arg = p->at = arg;
+  if (at_end(p)) return; /* a trailing comma */
+  if (take_char(p, '+')) {
+    parse_auxiliary(p);
+    return;
+  }
+  name = take_name(p);
+  if (name == NULL) {
+    fail(p, "Could not parse '%s'", arg);
+    return;
+  }
+  if (take_char(p, '=')) {
+    parse_option(p, name);
+    mem_free(name);
+    return;
+  }
+  elem = take_vector_type(p);
+  if (elem) {
+    parse_vector(p, name, elem);
+    return;
+  }
+  type = take_value_type(p);
+  if (type == TYPE_NONE) {
+    int size;
+    const char *word = peek_word(p, &size);
+    if (size > 0) fail(p, "Could not parse '%s': unknown type '%.*s'", arg, size, word);
+    else fail(p, "Could not parse '%s'", arg);
+    mem_free(name);
+    return;
+  }
+  parse_plain_column(p, name, type);
+}
+
+/* Without a primary key the first column is `rowid`, so that no other may have the name. */
+static void check_whole(Parser *p) {
+  const TableSpec *spec = p->spec;
+  if (p->count[COL_VECTOR] == 0) fail(p, "At least one vector column is required");
+  for (int i = 0; spec->key < 0 && i < spec->column_count; i++) {
+    if (sqlite3_stricmp(spec->column[i].name, "rowid") == 0)
+      fail(p, "could not declare virtual table, 'duplicate column name: rowid'");
+  }
+}
+
+int spec_parse(const Dialect *dialect, const char *table, int argc, const char *const *argv,
+               TableSpec **out, char **error) {
+  Parser p = {.error = error};
+
+  (void)table;
+  p.spec = mem_zeroed(&p.rc, 1, sizeof *p.spec);
+  if (p.rc) return p.rc;
+  p.spec->dialect = dialect;
+  p.spec->key = -1;
+  for (int i = 0; i < argc && !p.rc; i++) parse_argument(&p, argv[i]);
+  if (!p.rc) check_whole(&p);
+  if (p.rc) spec_free(p.spec);
+  else *out = p.spec;
+  return p.rc;
+}
+
+void spec_free(TableSpec *spec) {
+  if (spec == NULL) return;
+  for (int i = 0; i < spec->column_count; i++) mem_free(spec->column[i].name);
+  mem_free(spec->column);
+  mem_free(spec);
+}

@@ -1,0 +1,153 @@
+/*
+ * vtab_int.h: what the files of the module share: the table object, its columns, the plan, the cursor's entry points.
+ */
+#ifndef QUIRE_VTAB_INT_H
+#define QUIRE_VTAB_INT_H
+
+#include "../vector/search.h"
+#include "content.h"
+#include "value.h"
+#include "vtab.h"
+
+/* key, 53 columns of the user's at most, command, distance, k */
+#define MAX_DECLARED 64
+
+/*
+ * The columns as declared to SQLite: the key or `rowid`, then the others in the order of declaration, then the hidden ones.
+ * A hidden column is absent (-1) when a column of the user's has its name.
+ */
+typedef struct Layout {
+  int count;
+  int spec_column[MAX_DECLARED]; /* column of the spec; -1: rowid or a hidden column */
+  int declared[MAX_DECLARED];    /* and back: where the spec's column stands */
+  int command, distance, k;
+} Layout;
+
+typedef struct Cursor Cursor;
+
+typedef struct VecTable {
+  sqlite3_vtab base; /* first: SQLite's view */
+  sqlite3 *db;
+  Conn *conn;
+  char *schema, *name;
+  TableSpec *spec;
+  Layout layout;
+  int vector_column[MAX_VECTOR_COLUMNS]; /* vector i is this column of the spec */
+  u32 vector_count;
+  int text_key; /* the table is WITHOUT ROWID for SQLite */
+  Table *table;
+  Content *content;
+  Cursor *spare; /* a closed cursor, kept to save an allocation */
+} VecTable;
+
+/* Set the table's error message; gives `rc`. */
+int vtab_error(VecTable *vt, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Add the store's words to an error of the store's, if it has some; gives `rc`. */
+int vtab_store_error(VecTable *vt, int rc);
+/* Which vector a column of the spec is. */
+u32 vtab_vector_index(const VecTable *vt, int column);
+
+/* How messages name a vector: a query's, or one that is inserted or updated. */
+typedef struct VectorWords {
+  const char *invalid, *type, *dimension;
+} VectorWords;
+/* Decode a vector for a column of the spec; on SQLITE_ERROR the table's message says what is wrong with it. */
+int vtab_vector(VecTable *vt, int column, sqlite3_value *value, const VectorWords *words, Vector *out);
+
+/* --- plans (vtab_plan.c): from xBestIndex to xFilter through idxStr --- */
+
+typedef enum { PLAN_SCAN, PLAN_POINT, PLAN_KNN } PlanKind;
+
+typedef enum {
+  TERM_QUERY,    /* the query vector */
+  TERM_K,        /* k = ? */
+  TERM_LIMIT,    /* LIMIT, a hint */
+  TERM_DISTANCE, /* distance `op` ? */
+  TERM_ROWID,    /* rowid or integer key = ? */
+  TERM_KEY,      /* text key = ? */
+  TERM_ROWID_IN, /* rowid or integer key IN, all values at once */
+  TERM_KEY_IN,   /* text key IN */
+  TERM_FILTER,   /* column `op` ? */
+  TERM_FILTER_IN /* column IN, all values at once */
+} TermKind;
+
+typedef struct PlanTerm {
+  TermKind kind;
+  int column; /* of the spec, or CONTENT_ROWID */
+  int op;     /* SQLITE_INDEX_CONSTRAINT_ */
+} PlanTerm;
+
+#define MAX_TERMS 64
+
+typedef struct Plan {
+  PlanKind kind;
+  int column;           /* KNN: the vector column */
+  ContentOrder order;   /* of rowids (scan) */
+  int by_distance;      /* KNN: SQLite relies on the order of (distance, rowid) */
+  int vectors;          /* scan, point: vector columns are wanted */
+  PlanTerm term[MAX_TERMS]; /* term i has argument i of xFilter */
+  int term_count;
+} Plan;
+
+int vtab_best_index(sqlite3_vtab *base, sqlite3_index_info *info);
+/* Read a plan back from idxStr. SQLITE_INTERNAL if it is none of ours. */
+int plan_decode(const VecTable *vt, const char *text, Plan *plan);
+
+/* --- rows that filters let through (vtab_filter.c) --- */
+
+/*
+ * The rows that pass the terms of a KNN plan which name rows or columns.
+ *
+ *   argv      xFilter's
+ *   *rowids   ascending and distinct, freed by mem_free; NULL if no term restricts the rows
+ */
+int filter_rowids(VecTable *vt, const Plan *plan, sqlite3_value **argv, i64 **rowids, u64 *count);
+
+/* --- cursors (vtab_scan.c) --- */
+
+int vtab_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out);
+int vtab_close(sqlite3_vtab_cursor *base);
+int vtab_filter(sqlite3_vtab_cursor *base, int number, const char *text, int argc, sqlite3_value **argv);
+int vtab_next(sqlite3_vtab_cursor *base);
+int vtab_eof(sqlite3_vtab_cursor *base);
+int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i);
+int vtab_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid);
+/* Free the spare cursor. */
+void vtab_free_spare(VecTable *vt);
+
+/* --- changes (vtab_update.c), transactions (vtab_txn.c) --- */
+
+int vtab_update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
+
+int vtab_begin(sqlite3_vtab *base);
+int vtab_sync(sqlite3_vtab *base);
+int vtab_commit(sqlite3_vtab *base);
+int vtab_rollback(sqlite3_vtab *base);
+int vtab_savepoint(sqlite3_vtab *base, int n);
+int vtab_release_savepoint(sqlite3_vtab *base, int n);
+int vtab_rollback_to(sqlite3_vtab *base, int n);
+
+/* --- modules --- */
+
+/*
+ * sqlite3_module as SQLite 3.44 knows it. Compiled against older headers, the member is appended here; SQLite looks at it
+ * only when iVersion says 4, which it says only to a SQLite that knows.
+ */
+typedef struct Module {
+  sqlite3_module base;
+#if SQLITE_VERSION_NUMBER < 3044000
+  int (*xIntegrity)(sqlite3_vtab *, const char *schema, const char *table, int flags, char **error);
+#endif
+} Module;
+
+/* What a module's functions get as pAux: allocated per connection and module, freed with it. */
+typedef struct ModuleData {
+  Module module;
+  Conn *conn;
+  const Dialect *dialect;
+} ModuleData;
+
+/* The module of the table `quire` (store_vtab.c). */
+extern const sqlite3_module store_module;
+
+#endif

@@ -1,0 +1,360 @@
+/*
+ * vtab_scan.c: cursors: xOpen to xColumn.
+ *
+ *   knn     hits come from a Search, batch by batch, for as long as SQLite asks; k ends it early. The rest of the
+ *           row is looked up in the content table when its first column is asked for, so that SELECT rowid, distance reads none.
+ *   point   one row of the content table by its key
+ *   scan    a statement over the content table in rowid order, stepped row by row
+ *
+ *   V1  A search works on the snapshot taken in xFilter; a row of it that has vanished from the content table since (own
+ *       writes while the cursor is open) reads as NULL.
+ *   V2  Statements on loan go back in xClose and xFilter. A pending read does not hinder COMMIT, and SQLite closes
+ *       cursors before it ends the statement they serve, so that none outlives its read transaction.
+ *   V3  Values that an UPDATE leaves alone are not read (sqlite3_vtab_nochange).
+ */
+#include "vtab_int.h"
+
+#include <math.h>
+
+#define FIRST_BATCH 16
+#define MAX_BATCH ((u64)1 << 20)
+#define BATCH_GROWTH 4
+
+struct Cursor {
+  sqlite3_vtab_cursor base;
+  Plan plan;
+  int eof;
+  i64 rowid;
+  /* knn */
+  Search *search;
+  i64 *rowids; /* the filter's, read by the search */
+  SearchHit *hit;
+  u64 hit_cap, hit_count, hit_at;
+  u64 batch, left; /* next size; hits that k still allows */
+  int exhausted;
+  int has_k;
+  i64 k;
+  /* point, scan */
+  Query *rows;
+  /* the row's other columns, by rowid */
+  Query *row;
+  int row_has_vectors;
+  enum { ROW_UNREAD, ROW_READ, ROW_MISSING } row_state;
+};
+
+static Cursor *cursor_of(sqlite3_vtab_cursor *base) { return (Cursor *)base; }
+static VecTable *table_of(const Cursor *cur) { return (VecTable *)cur->base.pVtab; }
+
+/* --- open and close --- */
+
+int vtab_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out) {
+  VecTable *vt = (VecTable *)base;
+  Cursor *cur = vt->spare;
+  int rc = SQLITE_OK;
+
+  vt->spare = NULL;
+  if (cur == NULL) cur = mem_zeroed(&rc, 1, sizeof *cur);
+  if (cur) *out = &cur->base;
+  return rc;
+}
+
+/* Give back everything; what remains can be filtered anew or freed. The array of hits stays. */
+static void cursor_clear(Cursor *cur, VecTable *vt) {
+  search_close(cur->search);
+  cur->search = NULL;
+  mem_free(cur->rowids);
+  cur->rowids = NULL;
+  content_return(vt->content, cur->rows);
+  cur->rows = NULL;
+  content_return(vt->content, cur->row);
+  cur->row = NULL;
+  cur->row_has_vectors = 0;
+  cur->row_state = ROW_UNREAD;
+  cur->hit_count = cur->hit_at = 0;
+  cur->exhausted = cur->has_k = 0;
+  cur->eof = 1;
+}
+
+static void cursor_free(Cursor *cur) {
+  if (cur == NULL) return;
+  mem_free(cur->hit);
+  mem_free(cur);
+}
+
+int vtab_close(sqlite3_vtab_cursor *base) {
+  Cursor *cur = cursor_of(base);
+  VecTable *vt = table_of(cur);
+
+  cursor_clear(cur, vt);
+  if (vt->spare || cur->hit_cap > 4096) {
+    cursor_free(cur);
+  } else {
+    vt->spare = cur;
+  }
+  return SQLITE_OK;
+}
+
+void vtab_free_spare(VecTable *vt) {
+  cursor_free(vt->spare);
+  vt->spare = NULL;
+}
+
+/* --- knn --- */
+
+static int poll_interrupt(void *arg) {
+  VecTable *vt = arg;
+  return content_poll(vt->content) == SQLITE_INTERRUPT;
+}
+
+/* The sizes that the query asks for: k, or the hint of LIMIT. */
+static int read_size(Cursor *cur, const PlanTerm *term, sqlite3_value *value) {
+  VecTable *vt = table_of(cur);
+  i64 n = sqlite3_value_int64(value);
+
+  if (term->kind == TERM_LIMIT) {
+    if (n > 0) cur->batch = MIN(MAX((u64)n, FIRST_BATCH), MAX_BATCH);
+    return SQLITE_OK;
+  }
+  if (n < 0) return vtab_error(vt, SQLITE_ERROR, "k value in knn queries must be greater than or equal to 0.");
+  if (n > vt->spec->dialect->max_k)
+    return vtab_error(vt, SQLITE_ERROR, "k value in knn query too large, provided %lld and the limit is %lld",
+                      (long long)n, (long long)vt->spec->dialect->max_k);
+  cur->has_k = 1;
+  cur->k = n;
+  cur->left = (u64)n;
+  cur->batch = MIN((u64)n, MAX_BATCH);
+  return SQLITE_OK;
+}
+
+/* Narrow the range of distances by `distance op value`; 0 if no distance can pass. */
+static int narrow(SearchRequest *request, int op, sqlite3_value *value) {
+  int type = sqlite3_value_numeric_type(value);
+  int lower = op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE || op == SQLITE_INDEX_CONSTRAINT_EQ;
+  int upper = op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE || op == SQLITE_INDEX_CONSTRAINT_EQ;
+  int open = op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_LT;
+  double d;
+
+  if (type == SQLITE_NULL) return 0;
+  if (type != SQLITE_INTEGER && type != SQLITE_FLOAT) return !lower; /* numbers sort before texts and blobs */
+  d = sqlite3_value_double(value);
+  if (lower && (d > request->min || (d == request->min && open))) {
+    request->min = d;
+    request->min_open = open;
+  }
+  if (upper && (d < request->max || (d == request->max && open))) {
+    request->max = d;
+    request->max_open = open;
+  }
+  return 1;
+}
+
+/* Get the next hits; *eof when there are none. */
+static int next_batch(Cursor *cur) {
+  u64 want = MIN(cur->batch, cur->left);
+  int rc;
+
+  cur->hit_count = cur->hit_at = 0;
+  if (cur->exhausted || want == 0) {
+    cur->eof = 1;
+    return SQLITE_OK;
+  }
+  rc = mem_reserve(&cur->hit, &cur->hit_cap, want, sizeof *cur->hit);
+  if (rc == SQLITE_OK) rc = search_next(cur->search, want, cur->hit, &cur->hit_count);
+  if (rc) return rc;
+  cur->exhausted = cur->hit_count < want;
+  cur->left -= cur->hit_count;
+  cur->batch = MIN(cur->batch * BATCH_GROWTH, MAX_BATCH);
+  cur->eof = cur->hit_count == 0;
+  if (!cur->eof) cur->rowid = cur->hit[0].rowid;
+  return SQLITE_OK;
+}
+
+/* Read all arguments but the rows' filters. *possible: whether any row can come. */
+static int read_terms(Cursor *cur, sqlite3_value **argv, SearchRequest *request, int *possible) {
+  const Plan *plan = &cur->plan;
+  int rc = SQLITE_OK;
+
+  *possible = 1;
+  for (int i = 0; i < plan->term_count && rc == SQLITE_OK; i++) {
+    const PlanTerm *term = &plan->term[i];
+    if (term->kind == TERM_K || term->kind == TERM_LIMIT) rc = read_size(cur, term, argv[i]);
+    else if (term->kind == TERM_DISTANCE && !narrow(request, term->op, argv[i])) *possible = 0;
+  }
+  if (cur->left == 0) *possible = 0;
+  return rc;
+}
+
+static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *request) {
+  VecTable *vt = table_of(cur);
+  Snapshot *snap = NULL;
+  int rc = filter_rowids(vt, &cur->plan, argv, &cur->rowids, &request->rowid_count);
+
+  if (rc) return rc;
+  request->rowids = cur->rowids;
+  if (cur->rowids && request->rowid_count == 0) return SQLITE_OK;
+  rc = table_snapshot(vt->table, &snap);
+  if (rc == SQLITE_OK) {
+    request->snap = snap;
+    rc = search_open(request, &cur->search);
+  }
+  snapshot_release(snap);
+  if (rc == SQLITE_OK) rc = next_batch(cur);
+  return vtab_store_error(vt, rc);
+}
+
+static int filter_knn(Cursor *cur, sqlite3_value **argv) {
+  static const VectorWords words = {"Query vector on", "Query vector for", "query vector for"};
+  VecTable *vt = table_of(cur);
+  Vector query = {0};
+  SearchRequest request = {.min = -HUGE_VAL, .max = HUGE_VAL, .interrupted = poll_interrupt, .interrupt_arg = vt};
+  int possible;
+  int rc = vtab_vector(vt, cur->plan.column, argv[0], &words, &query);
+
+  if (rc) return rc;
+  cur->batch = FIRST_BATCH;
+  cur->left = INT64_MAX;
+  request.column = vtab_vector_index(vt, cur->plan.column);
+  request.query = query.data;
+  rc = read_terms(cur, argv, &request, &possible);
+  if (rc == SQLITE_OK && possible) rc = start_search(cur, argv, &request);
+  vector_clear(&query);
+  return rc;
+}
+
+/* --- point and scan --- */
+
+static int step_rows(Cursor *cur) {
+  int rc = sqlite3_step(cur->rows->stmt);
+
+  cur->eof = rc != SQLITE_ROW;
+  if (rc == SQLITE_ROW) {
+    cur->rowid = sqlite3_column_int64(cur->rows->stmt, 0);
+    return SQLITE_OK;
+  }
+  sqlite3_reset(cur->rows->stmt);
+  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int filter_rows(Cursor *cur, sqlite3_value **argv) {
+  const Plan *plan = &cur->plan;
+  VecTable *vt = table_of(cur);
+  Condition condition[MAX_TERMS];
+  Selection selection = {condition, plan->term_count, plan->order, content_plain_columns(vt->content)};
+  int rc;
+
+  if (plan->vectors) selection.columns = content_all_columns(vt->content);
+  for (int i = 0; i < plan->term_count; i++) {
+    const PlanTerm *term = &plan->term[i];
+    condition[i].op = term->op;
+    condition[i].column = term->column;
+    if (term->kind == TERM_ROWID) condition[i].column = CONTENT_ROWID;
+    if (term->kind == TERM_KEY) condition[i].column = vt->spec->key;
+  }
+  rc = content_select(vt->content, &selection, &cur->rows);
+  if (rc) return rc;
+  for (int i = 0; i < plan->term_count && rc == SQLITE_OK; i++) {
+    if (i < sqlite3_bind_parameter_count(cur->rows->stmt)) rc = sqlite3_bind_value(cur->rows->stmt, i + 1, argv[i]);
+  }
+  return rc ? rc : step_rows(cur);
+}
+
+/* --- moving --- */
+
+int vtab_filter(sqlite3_vtab_cursor *base, int number, const char *text, int argc, sqlite3_value **argv) {
+  Cursor *cur = cursor_of(base);
+  VecTable *vt = table_of(cur);
+  int rc;
+
+  (void)number;
+  cursor_clear(cur, vt);
+  rc = plan_decode(vt, text, &cur->plan);
+  if (rc == SQLITE_OK && argc != cur->plan.term_count) rc = SQLITE_INTERNAL;
+  if (rc) return rc;
+  return cur->plan.kind == PLAN_KNN ? filter_knn(cur, argv) : filter_rows(cur, argv);
+}
+
+int vtab_next(sqlite3_vtab_cursor *base) {
+  Cursor *cur = cursor_of(base);
+
+  if (cur->row && cur->row_state != ROW_UNREAD) sqlite3_reset(cur->row->stmt);
+  cur->row_state = ROW_UNREAD;
+  if (cur->plan.kind == PLAN_SCAN) return step_rows(cur);
+  if (cur->plan.kind == PLAN_POINT) {
+    cur->eof = 1;
+    return SQLITE_OK;
+  }
+  if (++cur->hit_at >= cur->hit_count) return vtab_store_error(table_of(cur), next_batch(cur));
+  cur->rowid = cur->hit[cur->hit_at].rowid;
+  return SQLITE_OK;
+}
+
+int vtab_eof(sqlite3_vtab_cursor *base) { return cursor_of(base)->eof; }
+
+int vtab_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
+  *rowid = cursor_of(base)->rowid;
+  return SQLITE_OK;
+}
+
+/* --- columns --- */
+
+/* Look the row up, with the vectors if one is asked for; they then come with all further rows. */
+static int read_row(Cursor *cur, int with_vectors) {
+  VecTable *vt = table_of(cur);
+  int rc = SQLITE_OK;
+
+  if (cur->row_state == ROW_MISSING) return SQLITE_OK;
+  if (cur->row_state == ROW_READ && cur->row_has_vectors >= with_vectors) return SQLITE_OK;
+  if (cur->row && cur->row_has_vectors < with_vectors) {
+    content_return(vt->content, cur->row);
+    cur->row = NULL;
+  }
+  if (cur->row == NULL) {
+    rc = content_row(vt->content, with_vectors, &cur->row);
+    if (rc) return rc;
+    cur->row_has_vectors = with_vectors;
+  }
+  sqlite3_bind_int64(cur->row->stmt, 1, cur->rowid);
+  rc = sqlite3_step(cur->row->stmt);
+  cur->row_state = rc == SQLITE_ROW ? ROW_READ : ROW_MISSING;
+  if (rc != SQLITE_ROW) sqlite3_reset(cur->row->stmt);
+  return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* The value of a column of the spec; none set means NULL. */
+static int result_cell(Cursor *cur, sqlite3_context *ctx, int column) {
+  const Column *c = &table_of(cur)->spec->column[column];
+  int is_vector = c->kind == COL_VECTOR;
+  sqlite3_stmt *stmt;
+  sqlite3_value *value;
+
+  if (cur->rows && (cur->plan.vectors || !is_vector)) {
+    stmt = cur->rows->stmt;
+  } else {
+    int rc = read_row(cur, is_vector);
+    if (rc) return rc;
+    if (cur->row_state == ROW_MISSING) return SQLITE_OK;
+    stmt = cur->row->stmt;
+  }
+  value = sqlite3_column_value(stmt, 1 + column);
+  sqlite3_result_value(ctx, value);
+  if (is_vector && sqlite3_value_type(value) == SQLITE_BLOB) sqlite3_result_subtype(ctx, elem_subtype(c->elem));
+  return SQLITE_OK;
+}
+
+int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
+  Cursor *cur = cursor_of(base);
+  const VecTable *vt = table_of(cur);
+  int column = vt->layout.spec_column[i];
+
+  if (sqlite3_vtab_nochange(ctx)) return SQLITE_OK;
+  if (i == 0 && !vt->text_key) {
+    sqlite3_result_int64(ctx, cur->rowid);
+  } else if (column >= 0) {
+    return result_cell(cur, ctx, column);
+  } else if (cur->plan.kind == PLAN_KNN && i == vt->layout.distance) {
+    sqlite3_result_double(ctx, cur->hit[cur->hit_at].distance);
+  } else if (cur->has_k && i == vt->layout.k) {
+    sqlite3_result_int64(ctx, cur->k);
+  }
+  return SQLITE_OK;
+}

@@ -1,0 +1,461 @@
+/*
+ * vtab_update.c: xUpdate: INSERT, UPDATE, DELETE, and commands.
+ *
+ *   U1  All arguments are checked, all errors of the user's found, before the first write: a single-row statement has no savepoint
+ *       that would undo half of it.
+ *   U2  After the first write only SQLITE_IOERR, NOMEM and FULL are returned, at which SQLite rolls back
+ *       (S11); settle() sees to it, and keeps the words.
+ *   U3  The order is table_write_begin, content row, table_remove, table_add.
+ *   U4  Vectors that do not change are not written, neither the cell nor the delta. When one of several changes, or the rowid, the
+ *       delta needs them all: the others are read from the content row.
+ *   U5  last_insert_rowid() is the user's: after an INSERT SQLite sets it from *rowid, after all else it is put back, as our own
+ *       INSERTs moved it.
+ *
+ * Conflicts: the key alone is unique. OR REPLACE is done here; for all else SQLITE_CONSTRAINT is returned before anything
+ * is written, and SQLite does what the statement says.
+ */
+#include "vtab_int.h"
+
+/* A row as it shall be. */
+typedef struct Change {
+  VecTable *vt;
+  Cell cell[MAX_DECLARED];
+  Vector vector[MAX_VECTOR_COLUMNS];     /* decoded; empty: none, or unchanged */
+  sqlite3_value *kept[MAX_VECTOR_COLUMNS]; /* unchanged vectors, read from the content row */
+  const void *bytes[MAX_VECTOR_COLUMNS]; /* of all vectors, for the delta */
+  int has_rowid;                         /* else SQLite chooses one */
+  i64 rowid;
+  int has_rival; /* a row that OR REPLACE removes */
+  i64 rival;
+  int wrote; /* U2 */
+} Change;
+
+/* --- errors --- */
+
+/* Find words for `rc` and turn it into what may be returned. */
+static int settle(VecTable *vt, int wrote, int rc) {
+  int code = rc & 0xff;
+
+  if (rc == SQLITE_OK) return rc;
+  if (vt->base.zErrMsg == NULL) vtab_store_error(vt, rc);
+  if (vt->base.zErrMsg == NULL && code != SQLITE_NOMEM) {
+    int known = (sqlite3_errcode(vt->db) & 0xff) == code;
+    vtab_error(vt, rc, "%s", known ? sqlite3_errmsg(vt->db) : sqlite3_errstr(rc));
+  }
+  if (!wrote || code == SQLITE_IOERR || code == SQLITE_NOMEM || code == SQLITE_FULL) return rc;
+  return SQLITE_IOERR;
+}
+
+static const char *sql_type_name(int type) {
+  switch (type) {
+  case SQLITE_INTEGER: return "INTEGER";
+  case SQLITE_FLOAT: return "FLOAT";
+  case SQLITE_TEXT: return "TEXT";
+  case SQLITE_BLOB: return "BLOB";
+  default: return "NULL";
+  }
+}
+
+static const char *type_name(ValueType type) {
+  switch (type) {
+  case TYPE_INTEGER: return "INTEGER";
+  case TYPE_FLOAT: return "FLOAT";
+  case TYPE_BOOLEAN: return "BOOLEAN";
+  case TYPE_TEXT: return "TEXT";
+  default: return "BLOB";
+  }
+}
+
+/* --- reading the arguments --- */
+
+static int type_fits(const VecTable *vt, ValueType type, sqlite3_value *value) {
+  int is = sqlite3_value_type(value);
+
+  switch (type) {
+  case TYPE_INTEGER: return is == SQLITE_INTEGER;
+  case TYPE_FLOAT: return is == SQLITE_FLOAT || (is == SQLITE_INTEGER && vt->spec->dialect->integer_as_float);
+  case TYPE_BOOLEAN: return is == SQLITE_INTEGER && (sqlite3_value_int64(value) & ~(i64)1) == 0;
+  case TYPE_TEXT: return is == SQLITE_TEXT;
+  case TYPE_BLOB: return is == SQLITE_BLOB;
+  case TYPE_NONE: break;
+  }
+  return 1;
+}
+
+static int refuse_metadata(VecTable *vt, const Column *c, sqlite3_value *value) {
+  static const char *const expected[] = {
+      [TYPE_INTEGER] = "integer", [TYPE_FLOAT] = "float", [TYPE_TEXT] = "text", [TYPE_BLOB] = "blob"};
+
+  if (c->type == TYPE_BOOLEAN)
+    return vtab_error(vt, SQLITE_ERROR, "Expected 0 or 1 for BOOLEAN metadata column %s", c->name);
+  return vtab_error(vt, SQLITE_ERROR, "Expected %s for %s metadata column %s, received %s", expected[c->type],
+                    type_name(c->type), c->name, sql_type_name(sqlite3_value_type(value)));
+}
+
+/* Check a value of a partition, metadata or auxiliary column. */
+static int check_value(VecTable *vt, const Column *c, sqlite3_value *value) {
+  int is_null = sqlite3_value_type(value) == SQLITE_NULL;
+
+  if (is_null && (c->kind != COL_METADATA || vt->spec->dialect->null_values)) return SQLITE_OK;
+  if (!is_null && type_fits(vt, c->type, value)) return SQLITE_OK;
+  if (c->kind == COL_METADATA) return refuse_metadata(vt, c, value);
+  if (c->kind == COL_PARTITION)
+    return vtab_error(vt, SQLITE_ERROR,
+                      "Parition key type mismatch: The partition key column %s has type %s, but %s was provided.",
+                      c->name, type_name(c->type), sql_type_name(sqlite3_value_type(value)));
+  return vtab_error(vt, SQLITE_CONSTRAINT,
+                    "Auxiliary column type mismatch: The auxiliary column %s has type %s, but %s was provided.",
+                    c->name, type_name(c->type), sql_type_name(sqlite3_value_type(value)));
+}
+
+/* Check a key's value. An integer key may be NULL in an INSERT; then SQLite chooses. */
+static int check_key(VecTable *vt, sqlite3_value *value, int may_be_null) {
+  int type = sqlite3_value_type(value);
+
+  if (vt->text_key) {
+    if (type == SQLITE_TEXT) return SQLITE_OK;
+    return vtab_error(vt, SQLITE_ERROR,
+                      "The %s virtual table was declared with a TEXT primary key, but a non-TEXT value was provided "
+                      "in an INSERT.",
+                      vt->name);
+  }
+  if (type == SQLITE_INTEGER || (type == SQLITE_NULL && may_be_null)) return SQLITE_OK;
+  return vtab_error(vt, SQLITE_ERROR, "Only integers are allows for primary key values on %s", vt->name);
+}
+
+/* Decode one vector, or take NULL as the dialect says. */
+static int read_vector(Change *ch, int column, sqlite3_value *value, int is_update) {
+  static const VectorWords inserted = {"Inserted vector for", "Inserted vector for", "inserted vector for"};
+  static const VectorWords updated = {"Updated vector for", "Updated vector for", "new updated vector for"};
+  const Dialect *dialect = ch->vt->spec->dialect;
+  Cell *cell = &ch->cell[column];
+  Vector *vector = &ch->vector[vtab_vector_index(ch->vt, column)];
+  int rc;
+
+  if (sqlite3_value_type(value) == SQLITE_NULL) {
+    if (is_update && dialect->null_vector_unchanged) return SQLITE_OK;
+    if (is_update || dialect->null_vector_insert) {
+      cell->kind = CELL_VALUE;
+      return SQLITE_OK;
+    }
+  }
+  rc = vtab_vector(ch->vt, column, value, is_update ? &updated : &inserted, vector);
+  if (rc) return rc;
+  cell->kind = CELL_BYTES;
+  cell->bytes = vector->data;
+  cell->size = elem_size(vector->elem, vector->dim);
+  return SQLITE_OK;
+}
+
+/* Read and check all columns but the key. `column` are the declared columns' values. */
+static int read_columns(Change *ch, sqlite3_value **column, int is_update) {
+  VecTable *vt = ch->vt;
+  int rc = SQLITE_OK;
+
+  for (int i = 0; i < vt->spec->column_count && rc == SQLITE_OK; i++) {
+    const Column *c = &vt->spec->column[i];
+    sqlite3_value *value = column[vt->layout.declared[i]];
+
+    if (i == vt->spec->key || (is_update && sqlite3_value_nochange(value))) continue;
+    if (c->kind == COL_VECTOR) {
+      rc = read_vector(ch, i, value, is_update);
+    } else {
+      rc = check_value(vt, c, value);
+      ch->cell[i] = (Cell){CELL_VALUE, value, NULL, 0};
+    }
+  }
+  return rc;
+}
+
+static int check_hidden(VecTable *vt, sqlite3_value **column) {
+  const Layout *layout = &vt->layout;
+
+  if (layout->distance >= 0 && sqlite3_value_type(column[layout->distance]) != SQLITE_NULL)
+    return vtab_error(vt, SQLITE_ERROR, "A value was provided for the hidden \"distance\" column.");
+  if (layout->k >= 0 && sqlite3_value_type(column[layout->k]) != SQLITE_NULL)
+    return vtab_error(vt, SQLITE_ERROR, "A value was provided for the hidden \"k\" column.");
+  return SQLITE_OK;
+}
+
+/* --- conflicts --- */
+
+/* Row `rowid` has the key that is wanted: note it for OR REPLACE, or refuse. */
+static int on_rival(Change *ch, i64 rowid) {
+  if (sqlite3_vtab_on_conflict(ch->vt->db) != SQLITE_REPLACE)
+    return vtab_error(ch->vt, SQLITE_CONSTRAINT, "UNIQUE constraint failed on %s primary key", ch->vt->name);
+  ch->has_rival = 1;
+  ch->rival = rowid;
+  return SQLITE_OK;
+}
+
+static int check_rowid_is_free(Change *ch) {
+  int rc = content_exists(ch->vt->content, ch->rowid);
+  if (rc == SQLITE_NOTFOUND) return SQLITE_OK;
+  return rc ? rc : on_rival(ch, ch->rowid);
+}
+
+static int check_key_is_free(Change *ch, sqlite3_value *key) {
+  i64 rowid = 0;
+  int rc = content_find(ch->vt->content, key, &rowid);
+  if (rc == SQLITE_NOTFOUND) return SQLITE_OK;
+  return rc ? rc : on_rival(ch, rowid);
+}
+
+/* --- writing --- */
+
+/* Remove a row, vectors and all. */
+static int remove_row(Change *ch, i64 rowid) {
+  int rc = content_delete(ch->vt->content, rowid);
+  if (rc) return rc;
+  ch->wrote = 1;
+  return table_remove(ch->vt->table, rowid);
+}
+
+static int remove_rival(Change *ch) { return ch->has_rival ? remove_row(ch, ch->rival) : SQLITE_OK; }
+
+/* Tell the store the vectors of the row, unless it has none. */
+static int add_vectors(Change *ch) {
+  for (u32 i = 0; i < ch->vt->vector_count; i++) {
+    if (ch->bytes[i]) return table_add(ch->vt->table, ch->rowid, ch->bytes);
+  }
+  return SQLITE_OK;
+}
+
+static void change_clear(Change *ch) {
+  for (u32 i = 0; i < ch->vt->vector_count; i++) {
+    vector_clear(&ch->vector[i]);
+    sqlite3_value_free(ch->kept[i]);
+  }
+}
+
+/* --- INSERT --- */
+
+/* The key of a new row; tells whether it is free. */
+static int read_new_key(Change *ch, sqlite3_value *rowid, sqlite3_value *first_column) {
+  VecTable *vt = ch->vt;
+  sqlite3_value *key = first_column;
+  int rc;
+
+  if (vt->spec->key < 0 && sqlite3_value_type(key) == SQLITE_NULL) key = rowid; /* named _rowid_ or oid */
+  rc = check_key(vt, key, 1);
+  if (rc) return rc;
+  if (vt->text_key) {
+    ch->cell[vt->spec->key] = (Cell){CELL_VALUE, key, NULL, 0};
+    return check_key_is_free(ch, key);
+  }
+  if (sqlite3_value_type(key) == SQLITE_NULL) return SQLITE_OK;
+  ch->has_rowid = 1;
+  ch->rowid = sqlite3_value_int64(key);
+  return check_rowid_is_free(ch);
+}
+
+static int insert_row(Change *ch, sqlite3_value **argv) {
+  VecTable *vt = ch->vt;
+  int rc = check_hidden(vt, argv + 2);
+
+  if (rc == SQLITE_OK) rc = read_columns(ch, argv + 2, 0);
+  if (rc == SQLITE_OK) rc = read_new_key(ch, argv[1], argv[2]);
+  if (rc) return rc;
+  for (u32 i = 0; i < vt->vector_count; i++) ch->bytes[i] = ch->vector[i].data;
+  rc = table_write_begin(vt->table);
+  if (rc == SQLITE_OK) rc = remove_rival(ch);
+  if (rc == SQLITE_OK) rc = content_insert(vt->content, ch->cell, ch->has_rowid, &ch->rowid);
+  if (rc) return rc;
+  ch->wrote = 1;
+  return add_vectors(ch);
+}
+
+/* --- UPDATE --- */
+
+/* The rowid of the row that UPDATE or DELETE names. SQLITE_NOTFOUND if it is gone. */
+static int find_row(VecTable *vt, sqlite3_value *key, i64 *rowid) {
+  if (vt->text_key) return content_find(vt->content, key, rowid);
+  *rowid = sqlite3_value_int64(key);
+  return content_exists(vt->content, *rowid);
+}
+
+/* The integer that UPDATE wants as rowid: set through the column, through _rowid_, or not at all. */
+static int read_changed_rowid(Change *ch, i64 from, sqlite3_value **argv) {
+  VecTable *vt = ch->vt;
+  sqlite3_value *value = argv[2];
+  int rc;
+
+  ch->rowid = from;
+  if (vt->spec->key < 0 && sqlite3_value_type(argv[1]) == SQLITE_INTEGER && sqlite3_value_int64(argv[1]) != from)
+    value = argv[1];
+  if (sqlite3_value_nochange(value)) return SQLITE_OK;
+  rc = check_key(vt, value, 0);
+  if (rc) return rc;
+  ch->rowid = sqlite3_value_int64(value);
+  return ch->rowid == from ? SQLITE_OK : check_rowid_is_free(ch);
+}
+
+static int read_changed_key(Change *ch, i64 from, sqlite3_value **argv) {
+  VecTable *vt = ch->vt;
+  int rc;
+
+  if (!vt->text_key) return read_changed_rowid(ch, from, argv);
+  ch->rowid = from;
+  if (sqlite3_value_nochange(argv[2])) return SQLITE_OK;
+  rc = check_key(vt, argv[2], 0);
+  if (rc == SQLITE_OK) rc = check_key_is_free(ch, argv[2]);
+  if (rc == SQLITE_CONSTRAINT || !ch->has_rival || ch->rival != from) {
+    ch->cell[vt->spec->key] = (Cell){CELL_VALUE, argv[2], NULL, 0};
+    return rc;
+  }
+  ch->has_rival = 0; /* its own key again */
+  return SQLITE_OK;
+}
+
+static int changes_vectors(const Change *ch, i64 from) {
+  if (ch->rowid != from) return 1;
+  for (u32 i = 0; i < ch->vt->vector_count; i++) {
+    if (ch->cell[ch->vt->vector_column[i]].kind != CELL_KEEP) return 1;
+  }
+  return 0;
+}
+
+/* Keep vector i as the content row has it. */
+static int keep_vector(Change *ch, u32 i, sqlite3_value *value) {
+  const Column *c = &ch->vt->spec->column[ch->vt->vector_column[i]];
+
+  if (sqlite3_value_type(value) == SQLITE_NULL) return SQLITE_OK;
+  if (sqlite3_value_type(value) != SQLITE_BLOB || (u64)sqlite3_value_bytes(value) != elem_size(c->elem, c->dim))
+    return CORRUPT(0);
+  ch->kept[i] = sqlite3_value_dup(value);
+  if (ch->kept[i] == NULL) return SQLITE_NOMEM;
+  ch->bytes[i] = sqlite3_value_blob(ch->kept[i]);
+  return SQLITE_OK;
+}
+
+/* Gather the bytes of all vectors, changed or not (U4). */
+static int gather_vectors(Change *ch, i64 from) {
+  VecTable *vt = ch->vt;
+  Query *query = NULL;
+  int rc = content_row(vt->content, 1, &query);
+
+  if (rc) return rc;
+  sqlite3_bind_int64(query->stmt, 1, from);
+  rc = sqlite3_step(query->stmt);
+  rc = rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? CORRUPT(0) : rc;
+  for (u32 i = 0; i < vt->vector_count && rc == SQLITE_OK; i++) {
+    int column = vt->vector_column[i];
+    if (ch->cell[column].kind == CELL_KEEP) rc = keep_vector(ch, i, sqlite3_column_value(query->stmt, 1 + column));
+    else ch->bytes[i] = ch->vector[i].data;
+  }
+  content_return(vt->content, query);
+  return rc;
+}
+
+static int update_row(Change *ch, sqlite3_value **argv) {
+  VecTable *vt = ch->vt;
+  i64 from = 0;
+  int new_vectors = 0;
+  int rc = find_row(vt, argv[0], &from);
+
+  if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
+  rc = read_columns(ch, argv + 2, 1);
+  if (rc == SQLITE_OK) rc = read_changed_key(ch, from, argv);
+  if (rc) return rc;
+  new_vectors = changes_vectors(ch, from);
+  if (new_vectors) rc = gather_vectors(ch, from);
+  if (rc == SQLITE_OK) rc = table_write_begin(vt->table);
+  if (rc == SQLITE_OK) rc = remove_rival(ch);
+  if (rc == SQLITE_OK) rc = content_update(vt->content, from, ch->rowid, ch->cell);
+  if (rc || !new_vectors) return rc;
+  ch->wrote = 1;
+  rc = table_remove(vt->table, from);
+  return rc ? rc : add_vectors(ch);
+}
+
+/* --- DELETE --- */
+
+static int delete_row(Change *ch, sqlite3_value *key) {
+  VecTable *vt = ch->vt;
+  i64 rowid = 0;
+  int rc = SQLITE_OK;
+
+  if (vt->text_key) rc = content_find(vt->content, key, &rowid);
+  else rowid = sqlite3_value_int64(key);
+  if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
+  rc = table_write_begin(vt->table);
+  return rc ? rc : remove_row(ch, rowid);
+}
+
+/* --- commands: INSERT INTO t(t) VALUES('...') --- */
+
+static int command_fold(Change *ch) { return table_fold(ch->vt->table); }
+static int command_optimize(Change *ch) { return table_optimize(ch->vt->table); }
+static int command_rebuild(Change *ch) { return table_rebuild(ch->vt->table); }
+
+static int command_delete_all(Change *ch) {
+  int rc = table_write_begin(ch->vt->table);
+  if (rc == SQLITE_OK) rc = content_delete_all(ch->vt->content);
+  if (rc) return rc;
+  ch->wrote = 1;
+  return table_remove_all(ch->vt->table);
+}
+
+static int command_integrity_check(Change *ch) {
+  char *problem = NULL;
+  int rc = table_integrity(ch->vt->table, &problem);
+
+  if (rc == SQLITE_OK && problem) rc = vtab_error(ch->vt, SQLITE_CORRUPT_VTAB, "%s: %s", ch->vt->name, problem);
+  mem_free(problem);
+  return rc;
+}
+
+static int run_command(Change *ch, sqlite3_value *value) {
+  static const struct {
+    const char *name;
+    int (*run)(Change *);
+  } commands[] = {
+      {"fold", command_fold},
+      {"optimize", command_optimize},
+      {"rebuild", command_rebuild},
+      {"integrity-check", command_integrity_check},
+      {"delete-all", command_delete_all},
+  };
+  const Dialect *dialect = ch->vt->spec->dialect;
+  const char *text = (const char *)sqlite3_value_text(value);
+
+  if (text == NULL) return SQLITE_NOMEM;
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    if (sqlite3_stricmp(text, commands[i].name) == 0) return commands[i].run(ch);
+  }
+  return vtab_error(ch->vt, SQLITE_ERROR, "unknown %s command: '%s'%s", dialect->module, text,
+                    dialect == &dialect_quire ? " (known: fold, optimize, rebuild, integrity-check, delete-all)" : "");
+}
+
+/* --- the hook --- */
+
+static int is_command(const VecTable *vt, sqlite3_value **argv) {
+  return vt->layout.command >= 0 && sqlite3_value_type(argv[2 + vt->layout.command]) != SQLITE_NULL;
+}
+
+int vtab_update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *rowid) {
+  VecTable *vt = (VecTable *)base;
+  sqlite3_int64 last_rowid = sqlite3_last_insert_rowid(vt->db);
+  Change ch;
+  int rc;
+
+  memset(&ch, 0, sizeof ch);
+  ch.vt = vt;
+  sqlite3_free(vt->base.zErrMsg);
+  vt->base.zErrMsg = NULL;
+  if (argc == 1) {
+    rc = delete_row(&ch, argv[0]);
+  } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+    rc = update_row(&ch, argv);
+  } else if (is_command(vt, argv)) {
+    rc = run_command(&ch, argv[2 + vt->layout.command]);
+    *rowid = last_rowid;
+  } else {
+    rc = insert_row(&ch, argv);
+    *rowid = ch.rowid;
+  }
+  rc = settle(vt, ch.wrote, rc); /* first: it asks for the connection's last error */
+  change_clear(&ch);
+  sqlite3_set_last_insert_rowid(vt->db, last_rowid);
+  return rc;
+}
