@@ -8,7 +8,7 @@ OUT ?=
 OPT ?= -O2
 WARN := -Wall -Wextra -Wshadow -Wconversion
 WERROR ?= -Werror
-CFLAGS_ALL = -std=c11 $(OPT) -g -fPIC -fvisibility=hidden -MMD -MP $(WARN) $(WERROR) $(CFLAGS)
+CFLAGS_ALL = -std=c11 $(OPT) -g -I$(BUILD)/gen -fPIC -fvisibility=hidden -MMD -MP $(WARN) $(WERROR) $(CFLAGS)
 LDLIBS_ALL = -lm -lpthread $(LDLIBS)
 TCLSH ?= tclsh
 
@@ -19,7 +19,17 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o)
 .PHONY: all
 all: $(OUT)quire.$(EXT) $(OUT)vec0.$(EXT) ## the extension, under both names
 
-$(BUILD)/%.o: %.c
+# sql/NAME.sql as the C string NAME_SQL, comments left out.
+GEN := $(BUILD)/gen/schema_sql.h
+SQL := $(wildcard sql/*.sql)
+$(GEN): $(SQL)
+	@mkdir -p $(@D)
+	for f in $(SQL); do \
+	  echo "#define $$(basename $$f .sql | tr a-z A-Z)_SQL \\"; \
+	  sed -e '/^--/d' -e '/^$$/d' -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/  "&\\n" \\/' $$f; echo; \
+	done > $@
+
+$(BUILD)/%.o: %.c $(GEN)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c $< -o $@
 
@@ -31,9 +41,9 @@ $(OUT)quire.$(EXT) $(OUT)vec0.$(EXT): $(OBJ)
 # --- tests ---
 
 TEST_TOOLS := $(BUILD)/testfuncs.so $(if $(wildcard test/fault_vfs.c),$(BUILD)/testvfs.so) \
-              $(if $(wildcard test/oom_test.c),$(BUILD)/oom_test)
+              $(if $(wildcard test/faults.c),$(BUILD)/faults)
 TEST_ENV = QUIRE_LIB=$(OUT)quire.$(EXT) QUIRE_TESTFUNCS=$(BUILD)/testfuncs.so QUIRE_TESTVFS=$(BUILD)/testvfs.so \
-           QUIRE_OOM_TEST=$(BUILD)/oom_test
+           QUIRE_FAULTS=$(BUILD)/faults
 
 $(BUILD)/testfuncs.so: test/testfuncs.c
 	@mkdir -p $(@D)
@@ -41,11 +51,11 @@ $(BUILD)/testfuncs.so: test/testfuncs.c
 $(BUILD)/testvfs.so: test/fault_vfs.c test/powercut.c test/fault_vfs.h
 	@mkdir -p $(@D)
 	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) $(filter %.c,$^) -o $@
-$(BUILD)/oom_test: test/oom_test.c
+$(BUILD)/faults: test/faults.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) $< -o $@ -lsqlite3 $(LDLIBS_ALL)
 
--include $(BUILD)/testfuncs.d $(BUILD)/testvfs.d $(BUILD)/oom_test.d
+-include $(BUILD)/testfuncs.d $(BUILD)/testvfs.d $(BUILD)/faults.d
 
 .PHONY: test-tools
 test-tools: $(TEST_TOOLS)
@@ -55,7 +65,7 @@ test-tools: $(TEST_TOOLS)
 test: all test-tools ## the test suite; TESTS=quick for a short run, TESTS=model for one file
 	$(TEST_ENV) $(TCLSH) test/run.tcl $(TESTS)
 
-# Leaks are not looked for: tclsh leaves memory behind at exit by design. oom_test checks ours.
+# Leaks are not looked for: tclsh leaves memory behind at exit by design. test/faults.c checks ours.
 ASAN_CFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ASAN_ENV = ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
            QUIRE_TEST_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)"

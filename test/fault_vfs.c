@@ -11,7 +11,8 @@
  *                                         so do all after it. glob: only calls on files with such names count.
  *                                         open read short write full sync truncate size delete access lock busy shm
  *   pc_fault_off()                        no more faults; gives the number of faults raised since pc_fault
- *   pc_calls(kind)                        calls of that kind since pc_fault or pc_fault_off
+ *                                         n = 0: none fails, calls are counted
+ *   pc_calls(kind)                        calls of that kind (on files like the glob) since pc_fault or pc_fault_off
  *   pc_config(name, value)                sector, psow, known, readonly (see Config)
  *   pc_files()                            names and sizes, as text
  *   pc_get(name), pc_put(name, blob)      a whole file; pc_put makes it or replaces its bytes
@@ -197,9 +198,9 @@ static void fault_clear(void) { memset(&fault, 0, sizeof fault); }
 /* Count a call; true if it shall fail. */
 static int fails(FaultKind kind, const char *name) {
   fault.calls[kind]++;
-  if (!fault.at || fault.kind != kind) return 0;
-  if (fault.glob[0] && (!name || sqlite3_strglob(fault.glob, name) != 0)) return 0;
+  if (fault.kind != kind || (fault.glob[0] && (!name || sqlite3_strglob(fault.glob, name) != 0))) return 0;
   fault.matched++;
+  if (!fault.at) return 0;
   if (fault.forever ? fault.matched < fault.at : fault.matched != fault.at) return 0;
   fault.raised++;
   return 1;
@@ -580,7 +581,7 @@ static void calls_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (kind < 0) {
     sqlite3_result_error(ctx, "no such kind of call", -1);
   } else {
-    sqlite3_result_int64(ctx, fault.calls[kind]);
+    sqlite3_result_int64(ctx, (int)fault.kind == kind && fault.glob[0] ? fault.matched : fault.calls[kind]);
   }
 }
 
