@@ -7,7 +7,8 @@
 #   V2  each table in live holds exactly its rows of m, no other quire table exists;
 #   V3  searches give what brute force over m gives;
 #   V4  PRAGMA integrity_check and 'integrity-check' find nothing; the page file is in use, not given up;
-#   V5  one more commit works, and is there after another open.
+#   V5  one more commit works, and is there after another open;
+#   V6  (while recording) no commit is acknowledged with unsynced pages of its own.
 #
 # With wl(quire) 0 the subject is m alone: that tests SQLite, and so this VFS.
 #
@@ -100,6 +101,7 @@ proc pc_attempt {} {
   global pc wl
   incr pc(n)
   set pc(digest,$pc(n)) [wl_digest db]
+  set pc(attempt_op) [pc_ ops]
   pc_ mark attempt $pc(n)
 }
 
@@ -123,7 +125,18 @@ proc pc_commit {sql} {
   } else {
     pc_ mark ack $pc(n)
     incr pc(commits)
+    pc_check_order
   }
+}
+
+# V6: what a commit wrote into the page file is synced when the commit is there.
+proc pc_check_order {} {
+  global pc
+  if {$pc(io_faults)} return
+  if {![pc_ check_writes $pc(attempt_op) [pc_ ops] *-quire 0 [expr {1 << 50}]]} return
+  incr pc(folds)
+  set bytes [pc_ unsynced *-quire]
+  if {$bytes} {error "commit $pc(n) is done, $bytes bytes of the page file are not synced"}
 }
 
 proc pc_transaction {} {
@@ -177,7 +190,7 @@ proc pc_release_reader {} {
 
 proc pc_other_event {} {
   global pc wl
-  switch [wl_pick {vacuum checkpoint checkpoint checkpoint reopen reader reader switch}] {
+  switch [wl_pick "vacuum checkpoint checkpoint checkpoint reopen reader reader [expr {$pc(switch) ? {switch switch switch} : {}}]"] {
     vacuum {pc_release_reader; db eval VACUUM; incr pc(vacuums)}
     checkpoint {catch {db eval "PRAGMA wal_checkpoint([wl_pick {PASSIVE FULL RESTART TRUNCATE}])"}}
     reopen {
@@ -188,7 +201,6 @@ proc pc_other_event {} {
     }
     reader pc_hold_reader
     switch {
-      if {!$pc(switch)} return
       pc_release_reader
       db eval "PRAGMA journal_mode = [wl_pick {wal wal delete truncate persist}]"
       incr pc(switches)
@@ -201,7 +213,7 @@ proc pc_record {config seed commits} {
   global pc wl
   set all [concat $::pc_configs $::pc_controls]
   lassign [dict get $all $config] pc(journal) pc(sync) sector pc(rule) options
-  wl_start $seed
+  wl_start [expr {$seed * 64 + [lsearch -exact [dict keys $all] $config]}]
   array unset pc digest,*
   array set pc {switch 0 reader 0 n 0 digest,0 empty io_faults 0}
   array set pc $options
@@ -221,7 +233,7 @@ proc pc_record {config seed commits} {
   if {[wl_chance 70]} wl_create
   pc_commit COMMIT
   while {$pc(n) < $commits} {
-    if {[wl_chance 20]} pc_other_event
+    if {[wl_chance 30]} pc_other_event
     if {$pc(io_faults) && [wl_chance 25]} {pc_ fault sync [expr {1 + [wl_rand 2]}] 0 *-quire}
     if {$pc(reader) && [wl_chance 25]} pc_release_reader
     pc_transaction
@@ -412,6 +424,6 @@ proc run_seed {config seed commits states} {
 proc pc_start {} {
   global pc wl
   array set pc {states 0 nested 0 failures 0 workloads 0 ops 0 commits 0 busy 0 failed_commits 0
-    readers 0 vacuums 0 switches 0 max_failures 20 quiet 0}
+    readers 0 vacuums 0 switches 0 folds 0 max_failures 20 quiet 0}
   pc_init
 }

@@ -269,4 +269,7 @@ proc slow_test {} {
 
 set tester::work_dir [exec mktemp -d [file join [env_or TMPDIR /tmp] quire-test-XXXXXX]]
 cd $tester::work_dir
-if {![info exists tester_no_db]} {open_db db}
+if {![info exists tester_no_db] && [catch {open_db db} tester_message tester_options]} {
+  tester::remove_work_dir
+  return -options $tester_options $tester_message
+}
