@@ -208,7 +208,8 @@ static double i8_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
       }
     } else if (metric == METRIC_L1) {
       for (i = start; i < end; i++) {
-        i32 d = (i8)a[i] - (i8)b[i];
+        /* Shifted to 0..255: GCC 12 for AArch64 takes unsigned instructions for signed bytes here, wrongly. */
+        i32 d = (a[i] ^ 0x80) - (b[i] ^ 0x80);
         l1_32 += d < 0 ? -d : d;
       }
     } else {
@@ -279,6 +280,7 @@ static double float_error(Metric metric, u32 dim, double value, double norm2) {
   const double u = 0x1p-24;
   double g = 1.01 * (dim / SUM_LANES + SUM_EXTRA + 4) * u;
   double lost = dim * 0x1p-149;
+  if (isnan(norm2)) norm2 = HUGE_VAL; /* nothing times infinity */
   switch (metric) {
   case METRIC_L2: return g * fabs(value) + lost;
   case METRIC_L1: return g * fabs(value);

@@ -1,0 +1,155 @@
+/*
+ * kernels.c: nanoseconds per distance, and how close scans come to the speed of memory.
+ *
+ *   kernels [megabytes]     the buffer that rows are scanned from, default 1024: more than any cache
+ *
+ * For each level, type, metric and dimension: ns a row when rows stream from memory, the same as GB/s and as a part of what
+ * a plain sum over the buffer reads; ns a row from cache; and ns of distance_exact. Each figure is the best of several runs.
+ */
+#define _GNU_SOURCE /* clock_gettime */
+#include "../vector/distance.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define MB ((size_t)1 << 20)
+#define CACHED_BYTES (32 * 1024) /* rows that stay in the first two caches */
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+#if defined(__x86_64__)
+#define SUM_CODE __attribute__((target("avx2")))
+#else
+#define SUM_CODE
+#endif
+
+typedef u64 Words __attribute__((vector_size(32)));
+
+SUM_CODE static u64 sum_all(const u8 *p, size_t size) {
+  const Words *w = (const Words *)(const void *)p;
+  Words a = {0}, b = {0}, c = {0}, d = {0};
+  size_t i;
+  for (i = 0; i + 4 <= size / sizeof *w; i += 4) {
+    a += w[i];
+    b += w[i + 1];
+    c += w[i + 2];
+    d += w[i + 3];
+  }
+  a += b + c + d;
+  return a[0] + a[1] + a[2] + a[3];
+}
+
+static u64 sink;
+
+/* GB/s of a sum over the buffer. */
+static double read_bandwidth(const u8 *buffer, size_t size) {
+  double best = 1e30;
+  int run;
+  for (run = 0; run < 5; run++) {
+    double start = now();
+    sink += sum_all(buffer, size);
+    start = now() - start;
+    if (start < best) best = start;
+  }
+  return (double)size / best;
+}
+
+typedef struct Buffer {
+  u8 *bytes;
+  size_t size, window, next; /* each run scans the next window, so that caches do not hold it */
+  float *out;
+  double bandwidth;
+} Buffer;
+
+/* Values that are finite in every type: halves and floats near 1. */
+static void fill(Buffer *b) {
+  u64 state = 1;
+  size_t i;
+  for (i = 0; i + 2 <= b->size; i += 2) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    b->bytes[i] = (u8)(state >> 56);
+    b->bytes[i + 1] = (u8)(0x3c | (state >> 40 & 0x83));
+  }
+}
+
+static const u8 *next_window(Buffer *b) {
+  if (b->next + b->window > b->size) b->next = 0;
+  b->next += b->window;
+  return b->bytes + b->next - b->window;
+}
+
+static void measure(Buffer *b, Metric metric, Elem elem, u32 dim) {
+  DistanceScan scan = distance_scan(metric, elem);
+  size_t size = (size_t)elem_size(elem, dim);
+  u32 rows = (u32)(b->window / size), cached = (u32)MAX(CACHED_BYTES / size, 4), i, repeats = 1 + 4000000 / (dim * cached);
+  double stream = 1e30, cache = 1e30, exact = 1e30, gigabytes;
+  float norm2 = 0;
+  int run;
+  static u8 query[4 * MAX_DIM];
+
+  memcpy(query, b->bytes, size);
+  for (run = 0; run < 4; run++) {
+    const u8 *p = next_window(b);
+    double start = now();
+    scan(query, p, size, rows, dim, b->out, &norm2);
+    start = (now() - start) / rows;
+    if (start < stream) stream = start;
+  }
+  for (run = 0; run < 3; run++) {
+    double start = now();
+    for (i = 0; i < repeats; i++) scan(query, b->bytes, size, cached, dim, b->out, &norm2);
+    start = (now() - start) / repeats / cached;
+    if (start < cache) cache = start;
+  }
+  for (run = 0; run < 3; run++) {
+    double start = now(), total = 0;
+    for (i = 0; i < 500; i++) total += distance_exact(metric, elem, query, b->bytes + (i % cached) * size, dim);
+    start = (now() - start) / 500;
+    sink += total > 0;
+    if (start < exact) exact = start;
+  }
+  gigabytes = (double)size / stream;
+  printf("%-7s %-8s %-8s %5u  %8.1f ns %6.1f GB/s %4.0f %%  %8.1f ns  %8.1f ns\n", simd_level(), elem_name(elem),
+         metric_name(metric), dim, stream, gigabytes, 100 * gigabytes / b->bandwidth, cache, exact);
+  fflush(stdout);
+}
+
+int main(int argc, char **argv) {
+  static const char *const levels[] = {"avx512", "avx2", "neon", "plain"};
+  static const u32 dims[] = {128, 768, 1536};
+  Buffer b = {0};
+  u32 level, elem, metric, d;
+  int rc = SQLITE_OK;
+
+  b.size = (argc > 1 ? (size_t)atoi(argv[1]) : 1024) * MB;
+  b.window = MIN(b.size, 128 * MB);
+  b.bytes = mem_aligned(&rc, b.size);
+  b.out = mem_array(&rc, b.window / 16, sizeof *b.out);
+  if (rc) {
+    printf("no memory\n");
+    return 1;
+  }
+  fill(&b);
+  memset(b.out, 0, b.window / 16 * sizeof *b.out);
+  b.bandwidth = read_bandwidth(b.bytes, b.size);
+  printf("read bandwidth of one core: %.1f GB/s\n", b.bandwidth);
+  printf("%-7s %-8s %-8s %5s  %11s %11s %6s  %11s  %11s\n", "level", "type", "metric", "dim", "streaming", "", "", "cached",
+         "exact");
+  for (level = 0; level < 4; level++) {
+    if (!simd_force(levels[level])) continue;
+    for (elem = 1; elem <= ELEM_LAST; elem++) {
+      for (metric = 1; metric <= METRIC_LAST; metric++) {
+        if (!metric_fits((Metric)metric, (Elem)elem)) continue;
+        for (d = 0; d < 3; d++) measure(&b, (Metric)metric, (Elem)elem, dims[d]);
+      }
+    }
+  }
+  mem_free(b.out);
+  mem_aligned_free(b.bytes);
+  return sink == 42;
+}
