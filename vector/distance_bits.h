@@ -27,12 +27,17 @@ CODE ALWAYS_INLINE u64 bits_last(const u8 *p, u32 n, u8 mask) {
 /* A row shorter than this is counted in words: summing up a vector would cost more. */
 #define BITS_WORTHWHILE 64u
 
+/* Rows follow each other too fast for the processor to guess: how far ahead of a row to prefetch. */
+#define BITS_AHEAD 1024u
+
 /* Count, over all pieces of q and r, with VECTOR whole vectors into v, and with WORDS u64 a and b. */
 #define BITS_LOOP(VECTOR, WORDS)                                                                                           \
   u32 size = dim / 8 + (dim % 8 != 0), i = 0;                                                                              \
   u32 whole = dim / 8; /* bytes without bits beyond dim */                                                                 \
   u8 mask = (u8)(dim % 8 ? (1u << dim % 8) - 1 : 255);                                                                     \
   u64 a, b;                                                                                                                \
+  for (; i < size; i += 64) PREFETCH((uintptr_t)r + BITS_AHEAD + i);                                                       \
+  i = 0;                                                                                                                   \
   VECTOR                                                                                                                   \
   for (; whole - i >= 8; i += 8) {                                                                                         \
     a = load64_fast(q + i);                                                                                                \
