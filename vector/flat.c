@@ -1,0 +1,106 @@
+/*
+ * flat.c: the exact scan: every live slot of a column through the scan kernel, at memory speed.
+ *
+ * The kernel sees whole blocks, dead slots included; whether a slot lives, is allowed, and what row it is, is asked only for the few
+ * that the pool wants. The plan for selective filters and the oracle of every recall test.
+ */
+#include "index.h"
+
+#include "../wal_shim/bytes.h"
+
+#define BLOCK_ROWS 256u
+#define POLL_ROWS 65536u
+
+/* Offer one slot if it counts. */
+static int offer_slot(IndexPass *p, Pool *pool, u64 slot, double value) {
+  u8 rowid[8];
+  int present = 0, rc;
+  if (p->allowed && !(p->allowed[slot / 64] >> slot % 64 & 1)) return SQLITE_OK;
+  if (overlay_killed(p->overlay, p->length, (u32)slot)) return SQLITE_OK;
+  rc = slots_present(p->slots, p->column, slot, &present);
+  if (rc || !present) return rc;
+  rc = array_read(&p->slots->rowids, slot, rowid);
+  if (rc == SQLITE_OK) pool_offer(pool, value, (i64)load64(rowid), slot);
+  return rc;
+}
+
+/* `count` consecutive slots from `slot`, whose vectors begin at `rows`. */
+static int scan_rows(IndexPass *p, Pool *pool, DistanceScan scan, u64 slot, const u8 *rows, u32 count) {
+  const SlotColumn *col = &p->slots->column[p->column];
+  float value[BLOCK_ROWS];
+  u32 i;
+  int rc = SQLITE_OK;
+  while (count && rc == SQLITE_OK) {
+    u32 n = MIN(count, BLOCK_ROWS);
+    if (!p->exact) scan(p->query, rows, col->stride, n, col->dim, value, &p->norm2_max);
+    for (i = 0; i < n && rc == SQLITE_OK; i++) {
+      double v = p->exact ? distance_exact(col->metric, col->elem, p->query, rows + (size_t)i * col->stride, col->dim)
+                          : (double)value[i];
+      if (UNLIKELY(pool_wants(pool, v))) rc = offer_slot(p, pool, slot + i, v);
+    }
+    rows += (size_t)n * col->stride;
+    slot += n;
+    count -= n;
+  }
+  return rc;
+}
+
+static int scan_all(IndexPass *p, Pool *pool, DistanceScan scan) {
+  SlotColumn *col = &p->slots->column[p->column];
+  u32 e, polled = 0, items = 0;
+  int rc = array_load(&col->vectors);
+  for (e = 0; e < col->vectors.extent_count && rc == SQLITE_OK; e++) {
+    const u8 *rows;
+    PageHold hold;
+    rc = array_extent(&col->vectors, e, &rows, &items, &hold);
+    if (rc) return rc;
+    rc = scan_rows(p, pool, scan, (u64)e * col->vectors.per_extent, rows, items);
+    pages_release(p->slots->pages, &hold);
+    polled += items;
+    if (rc == SQLITE_OK && polled >= POLL_ROWS) {
+      polled = 0;
+      if (p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
+    }
+  }
+  return rc;
+}
+
+/* Only the chosen slots, neighbours together. */
+static int scan_some(IndexPass *p, Pool *pool, DistanceScan scan) {
+  SlotColumn *col = &p->slots->column[p->column];
+  u32 per = col->vectors.per_extent, items = 0;
+  u64 i = 0, polled = 0;
+  int rc = SQLITE_OK;
+  while (i < p->only_count && rc == SQLITE_OK) {
+    u32 slot = p->only[i], run = 1, in_extent = slot % per;
+    const u8 *rows;
+    PageHold hold;
+    while (i + run < p->only_count && p->only[i + run] == slot + run && in_extent + run < per) run++;
+    rc = array_extent(&col->vectors, slot / per, &rows, &items, &hold);
+    if (rc) return rc;
+    if (in_extent + run > items) rc = CORRUPT(p->slots->table.pgno);
+    if (rc == SQLITE_OK) rc = scan_rows(p, pool, scan, slot, rows + (size_t)in_extent * col->stride, run);
+    pages_release(p->slots->pages, &hold);
+    i += run;
+    polled += run;
+    if (rc == SQLITE_OK && polled >= POLL_ROWS) {
+      polled = 0;
+      if (p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
+    }
+  }
+  return rc;
+}
+
+static int flat_search(IndexPass *p, Pool *pool) {
+  const SlotColumn *col = &p->slots->column[p->column];
+  DistanceScan scan = distance_scan(col->metric, col->elem);
+  if (p->slots->slots == 0 || p->overlay->all_dead_at < p->length) return SQLITE_OK;
+  return p->only ? scan_some(p, pool, scan) : scan_all(p, pool, scan);
+}
+
+const IndexMethods flat_index = {"flat", flat_search};
+
+const IndexMethods *index_find(u32 kind) {
+  (void)kind;
+  return &flat_index;
+}

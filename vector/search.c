@@ -1,0 +1,392 @@
+/*
+ * search.c: nearest rows of a snapshot: pages by the column's index, the overlay exactly, or content rows when there is no page file.
+ *
+ * A pass fills a pool with candidates by the scan kernels' values; their distances are then computed exactly. What the caller gets
+ * is exact:
+ *
+ *   Q1  When the pool is full with largest value w, a row that is not in it has a value >= w, so its true distance is at least w - e with
+ *       e = distance_error(w). Candidates below that are complete; if they are too few the pass is repeated with a larger pool.
+ *   Q2  A pass after the first leaves out rows that were given: those at or before the last hit's (distance, rowid).
+ *   Q3  If float32 overflowed (a value is not finite), the pass is repeated with exact distances.
+ *   Q4  A damaged page before the first hit: the search starts anew over the content rows; after it: SQLITE_CORRUPT_VTAB (S15).
+ */
+#include "search.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "index.h"
+
+#define FIRST_BATCH 16u
+#define RETRY_GROWTH 8u
+/* With fewer chosen slots than this share of all, they are visited one by one, else the scan runs over all. */
+#define GATHER_SHARE 4u
+
+struct Search {
+  Snapshot *snap;
+  SnapshotParts at;
+  Slots *slots;
+  u32 column;
+  Elem elem;
+  Metric metric;
+  u32 dim;
+  void *query;
+  const i64 *rowids;
+  u64 rowid_count;
+  double min, max;
+  int min_open, max_open;
+  int (*interrupted)(void *arg);
+  void *interrupt_arg;
+
+  int content; /* answer from content rows */
+  int exact;   /* Q3 */
+  /* the rowid set, resolved */
+  u32 *only; /* slots, ascending */
+  u64 only_count;
+  u64 *allowed; /* bits; instead of visiting `only` one by one */
+  u32 *rows;    /* of the overlay */
+  u64 row_count;
+  float norm2_max;
+  int norm2_known; /* a pass over all rows has been made */
+  double query_norm2;
+
+  SearchHit *ready;
+  u64 ready_at, ready_count, ready_cap;
+  int exhausted, given;
+  SearchHit last;
+};
+
+/* --- opening --- */
+
+static int compare_slots(const void *a, const void *b) {
+  u32 x = *(const u32 *)a, y = *(const u32 *)b;
+  return (x > y) - (x < y);
+}
+
+/* Where the rows of the set lie: slots of the pages, rows of the overlay. */
+static int resolve_set(Search *s) {
+  u64 i;
+  int rc = SQLITE_OK;
+  if (s->rowids == NULL || s->content) return SQLITE_OK;
+  s->only = mem_array(&rc, s->rowid_count, sizeof *s->only);
+  s->rows = mem_array(&rc, s->rowid_count, sizeof *s->rows);
+  for (i = 0; i < s->rowid_count && rc == SQLITE_OK; i++) {
+    u32 slot = NO_SLOT, row = overlay_find(s->at.overlay, s->at.length, s->rowids[i]);
+    if (row != NO_ROW) {
+      s->rows[s->row_count++] = row;
+      continue;
+    }
+    rc = slots_find(s->slots, s->rowids[i], &slot);
+    if (rc == SQLITE_OK && slot != NO_SLOT) s->only[s->only_count++] = slot;
+    if (i % 65536 == 65535 && s->interrupted && s->interrupted(s->interrupt_arg)) rc = SQLITE_INTERRUPT;
+  }
+  if (rc) return rc;
+  if (s->only_count > s->slots->slots / GATHER_SHARE) {
+    s->allowed = mem_zeroed(&rc, (s->slots->slots + 63) / 64, sizeof *s->allowed);
+    for (i = 0; i < s->only_count && rc == SQLITE_OK; i++) s->allowed[s->only[i] / 64] |= (u64)1 << s->only[i] % 64;
+  } else {
+    qsort(s->only, (size_t)s->only_count, sizeof *s->only, compare_slots);
+  }
+  return rc;
+}
+
+/* Q4 */
+static int fall_to_content(Search *s, int rc) {
+  if (rc != SQLITE_CORRUPT_VTAB || s->content) return rc;
+  snapshot_damaged(s->snap);
+  if (s->given) return rc;
+  s->content = 1;
+  return SQLITE_OK;
+}
+
+static double norm2(Elem elem, const void *v, u32 dim) {
+  double sum = 0;
+  u32 i;
+  for (i = 0; i < dim; i++) sum += elem_get(elem, v, i) * elem_get(elem, v, i);
+  return sum;
+}
+
+int search_open(const SearchRequest *r, Search **out) {
+  const VectorShape *shape;
+  int rc = SQLITE_OK;
+  Search *s = mem_zeroed(&rc, 1, sizeof *s);
+  if (rc) return rc;
+  s->snap = snapshot_retain(r->snap);
+  snapshot_parts(r->snap, &s->at);
+  shape = &s->at.shape->vector[r->column];
+  s->slots = s->at.view;
+  s->column = r->column;
+  s->elem = (Elem)shape->elem;
+  s->metric = (Metric)shape->metric;
+  s->dim = shape->dim;
+  s->rowids = r->rowids;
+  s->rowid_count = r->rowid_count;
+  s->min = r->min;
+  s->max = r->max;
+  s->min_open = r->min_open;
+  s->max_open = r->max_open;
+  s->interrupted = r->interrupted;
+  s->interrupt_arg = r->interrupt_arg;
+  s->content = s->at.degraded;
+  s->query = mem_aligned(&rc, MAX(shape->size, 64));
+  if (rc == SQLITE_OK) {
+    memcpy(s->query, r->query, shape->size);
+    if (s->metric == METRIC_DOT) s->query_norm2 = norm2(s->elem, s->query, s->dim);
+    rc = fall_to_content(s, resolve_set(s));
+  }
+  if (rc) {
+    search_close(s);
+    return rc;
+  }
+  *out = s;
+  return SQLITE_OK;
+}
+
+void search_close(Search *s) {
+  if (s == NULL) return;
+  mem_aligned_free(s->query);
+  mem_free(s->only);
+  mem_free(s->allowed);
+  mem_free(s->rows);
+  mem_free(s->ready);
+  snapshot_release(s->snap);
+  mem_free(s);
+}
+
+const char *search_mode(const Search *s) {
+  if (s->content) return "content";
+  return index_find(s->at.shape->vector[s->column].index)->name;
+}
+
+/* --- units: what the user sees, and what the scan kernels give --- */
+
+static double order_value(const Search *s, double distance) {
+  return s->metric == METRIC_L2 && !s->exact ? distance * distance : distance;
+}
+
+/* Slack around an order value: the kernels' error, and the rounding of the distances that users see to float. */
+static double slack(const Search *s, double value) {
+  double product;
+  if (s->exact) return 0;
+  product = s->metric == METRIC_DOT ? s->query_norm2 * (double)s->norm2_max : 0;
+  return distance_error(s->metric, s->elem, s->dim, fabs(value), product) + fabs(value) * (4.0 * FLT_EPSILON) + FLT_MIN;
+}
+
+/* --- one pass --- */
+
+static double exact(const Search *s, const void *vector) {
+  return distance_exact(s->metric, s->elem, s->query, vector, s->dim);
+}
+
+static int in_set(const Search *s, i64 rowid) {
+  u64 lo = 0, hi = s->rowid_count;
+  if (s->rowids == NULL) return 1;
+  while (lo < hi) {
+    u64 mid = lo + (hi - lo) / 2;
+    if (s->rowids[mid] < rowid) lo = mid + 1;
+    else hi = mid;
+  }
+  return lo < s->rowid_count && s->rowids[lo] == rowid;
+}
+
+/* Whether a hit lies in the asked range and after the last one given (Q2). */
+static int counts(const Search *s, double d, i64 rowid) {
+  if (d < s->min || (s->min_open && d == s->min) || d > s->max || (s->max_open && d == s->max)) return 0;
+  if (!s->given) return 1;
+  return d > s->last.distance || (d == s->last.distance && rowid > s->last.rowid);
+}
+
+static void offer_row(Search *s, Pool *pool, u32 row, double value) {
+  const OverlayRow *r = overlay_row(s->at.overlay, row);
+  if (!overlay_visible(r, s->at.length) || !(r->present >> s->column & 1)) return;
+  pool_offer(pool, value, r->rowid, POOL_OVERLAY | row);
+}
+
+static void scan_overlay(Search *s, Pool *pool) {
+  const Overlay *o = s->at.overlay;
+  DistanceScan scan = distance_scan(s->metric, s->elem);
+  float value[OVERLAY_CHUNK];
+  u32 first, i;
+  if (s->rowids) {
+    u64 k;
+    for (k = 0; k < s->row_count; k++) {
+      double v = exact(s, overlay_vector(o, s->rows[k], s->column));
+      v = order_value(s, v);
+      if (pool_wants(pool, v)) offer_row(s, pool, s->rows[k], v);
+    }
+    return;
+  }
+  for (first = 0; first < o->rows; first += OVERLAY_CHUNK) {
+    u32 n = MIN(OVERLAY_CHUNK, o->rows - first);
+    const u8 *rows = overlay_vector(o, first, s->column);
+    if (!s->exact) scan(s->query, rows, o->stride[s->column], n, s->dim, value, &s->norm2_max);
+    for (i = 0; i < n; i++) {
+      double v = s->exact ? exact(s, rows + (size_t)i * o->stride[s->column]) : (double)value[i];
+      if (pool_wants(pool, v)) offer_row(s, pool, first + i, v);
+    }
+  }
+}
+
+static int scan_pages(Search *s, Pool *pool) {
+  IndexPass pass;
+  int rc;
+  memset(&pass, 0, sizeof pass);
+  pass.slots = s->slots;
+  pass.column = s->column;
+  pass.query = s->query;
+  pass.overlay = s->at.overlay;
+  pass.length = s->at.length;
+  pass.only = s->rowids && !s->allowed ? s->only : NULL;
+  pass.only_count = s->only_count;
+  pass.allowed = s->allowed;
+  pass.exact = s->exact;
+  pass.norm2_max = s->norm2_max;
+  pass.interrupted = s->interrupted;
+  pass.interrupt_arg = s->interrupt_arg;
+  rc = index_find(s->at.shape->vector[s->column].index)->search(&pass, pool);
+  s->norm2_max = pass.norm2_max;
+  return rc;
+}
+
+typedef struct ContentScan {
+  Search *search;
+  Pool *pool;
+  u64 polled;
+} ContentScan;
+
+static int content_row(void *arg, i64 rowid, const void *const *vectors) {
+  ContentScan *c = arg;
+  Search *s = c->search;
+  double d;
+  if (++c->polled % 4096 == 0 && s->interrupted && s->interrupted(s->interrupt_arg)) return SQLITE_INTERRUPT;
+  if (vectors[s->column] == NULL || !in_set(s, rowid)) return SQLITE_OK;
+  d = exact(s, vectors[s->column]);
+  if (pool_wants(c->pool, d) && counts(s, d, rowid)) pool_offer(c->pool, d, rowid, 0);
+  return SQLITE_OK;
+}
+
+/* The exact distance of a candidate. */
+static int candidate_distance(Search *s, const Candidate *c, double *distance) {
+  SlotColumn *col;
+  const u8 *rows;
+  PageHold hold;
+  u32 items = 0, per;
+  int rc;
+  if (s->exact || s->content) {
+    *distance = c->value;
+    return SQLITE_OK;
+  }
+  if (c->ref & POOL_OVERLAY) {
+    *distance = exact(s, overlay_vector(s->at.overlay, (u32)c->ref, s->column));
+    return SQLITE_OK;
+  }
+  col = &s->slots->column[s->column];
+  per = col->vectors.per_extent;
+  rc = array_extent(&col->vectors, (u32)(c->ref / per), &rows, &items, &hold);
+  if (rc) return rc;
+  *distance = exact(s, rows + (size_t)(c->ref % per) * col->stride);
+  pages_release(s->slots->pages, &hold);
+  return isnan(*distance) ? CORRUPT(s->slots->table.pgno) : SQLITE_OK;
+}
+
+static int compare_hits(const void *a, const void *b) {
+  const SearchHit *x = a, *y = b;
+  if (x->distance != y->distance) return x->distance < y->distance ? -1 : 1;
+  return (x->rowid > y->rowid) - (x->rowid < y->rowid);
+}
+
+/* Turn the pool into ready hits: those that are complete (Q1) and not given before (Q2). */
+static int take_hits(Search *s, const Pool *pool) {
+  double bound = HUGE_VAL; /* hits with a smaller order value are complete */
+  u64 i, n = 0;
+  int rc = mem_reserve(&s->ready, &s->ready_cap, pool->count, sizeof *s->ready);
+  if (rc) return rc;
+  if (pool_full(pool) && !s->exact && !s->content) bound = pool->heap[0].value - slack(s, pool->heap[0].value);
+  for (i = 0; i < pool->count; i++) {
+    SearchHit hit;
+    hit.rowid = pool->heap[i].rowid;
+    rc = candidate_distance(s, &pool->heap[i], &hit.distance);
+    if (rc) return rc;
+    if (order_value(s, hit.distance) >= bound || !counts(s, hit.distance, hit.rowid)) continue;
+    s->ready[n++] = hit;
+  }
+  qsort(s->ready, (size_t)n, sizeof *s->ready, compare_hits);
+  s->ready_at = 0;
+  s->ready_count = n;
+  s->exhausted = !pool_full(pool);
+  return SQLITE_OK;
+}
+
+static int run_pass(Search *s, u64 cap, int *again) {
+  Pool pool;
+  double low = -HUGE_VAL, limit = HUGE_VAL, from = s->given ? MAX(s->min, s->last.distance) : s->min;
+  int slack_known = s->metric != METRIC_DOT || s->norm2_known || s->exact || s->content, rc;
+  *again = 0;
+  if (isfinite(from) && slack_known) low = order_value(s, from) - slack(s, order_value(s, from));
+  if (s->metric == METRIC_L2 && from < 0) low = -HUGE_VAL;
+  if (isfinite(s->max) && slack_known) limit = order_value(s, s->max) + slack(s, order_value(s, s->max));
+  if (s->metric == METRIC_L2 && s->max < 0) limit = -1;
+  if (s->content) {
+    low = from;
+    limit = s->max;
+  }
+  pool_init(&pool, cap, low, limit);
+  if (s->content) {
+    ContentScan scan = {s, &pool, 0};
+    rc = snapshot_content(s->snap, content_row, &scan);
+  } else {
+    scan_overlay(s, &pool);
+    rc = scan_pages(s, &pool);
+    if (rc == SQLITE_OK) s->norm2_known = 1;
+  }
+  if (rc == SQLITE_OK) rc = pool.rc;
+  if (rc == SQLITE_OK && pool.nonfinite) {
+    if (s->exact || s->content) {
+      rc = CORRUPT(0); /* L3: stored vectors are finite */
+    } else {
+      s->exact = *again = 1; /* Q3 */
+    }
+  }
+  if (rc == SQLITE_OK && !*again) rc = take_hits(s, &pool);
+  pool_free(&pool);
+  return rc;
+}
+
+/* Make at least one hit ready, `want` if there are as many. */
+static int fill(Search *s, u64 want) {
+  u64 need = MAX(want, FIRST_BATCH), cap = need + MAX(need / 8, 16);
+  for (;;) {
+    int again = 0, was_content = s->content, rc;
+    /* one more than there are rows is never full */
+    if (!s->content) cap = MIN(cap, s->slots->slots + s->at.overlay->rows + 1);
+    rc = run_pass(s, cap, &again);
+    rc = fall_to_content(s, rc);
+    if (rc) return rc;
+    if (again || (s->content && !was_content)) continue;
+    if (s->exhausted || s->ready_count >= need || (s->ready_count && s->ready_count >= want)) return SQLITE_OK;
+    if (cap > (u64)1 << 40) return SQLITE_NOMEM;
+    cap *= RETRY_GROWTH;
+  }
+}
+
+int search_next(Search *s, u64 want, SearchHit *hits, u64 *count) {
+  *count = 0;
+  while (*count < want) {
+    u64 n;
+    if (s->ready_at == s->ready_count) {
+      int rc;
+      if (s->exhausted) return SQLITE_OK;
+      rc = fill(s, want - *count);
+      if (rc) return rc;
+      if (s->ready_count == 0) return SQLITE_OK;
+    }
+    n = MIN(want - *count, s->ready_count - s->ready_at);
+    memcpy(hits + *count, s->ready + s->ready_at, (size_t)n * sizeof *hits);
+    s->ready_at += n;
+    *count += n;
+    s->last = hits[*count - 1];
+    s->given = 1;
+  }
+  return SQLITE_OK;
+}

@@ -1,0 +1,39 @@
+/*
+ * search.h: nearest rows of a snapshot, in order, for as long as the caller asks.
+ *
+ * A Search is a resumable producer. Each call of search_next gives the next hits in ascending (distance, rowid); a row is
+ * given once; fewer hits than asked for means that there are no more. Distances are distance_exact()'s.
+ */
+#ifndef QUIRE_SEARCH_H
+#define QUIRE_SEARCH_H
+
+#include "../wal_shim/store.h"
+#include "distance.h"
+
+typedef struct Search Search;
+
+typedef struct SearchHit {
+  i64 rowid;
+  double distance;
+} SearchHit;
+
+typedef struct SearchRequest {
+  Snapshot *snap;    /* retained by the search */
+  u32 column;        /* which vector column */
+  const void *query; /* the column's dim and elem; copied */
+  const i64 *rowids; /* only these rows, ascending and distinct; NULL: all. Must live as long as the search. */
+  u64 rowid_count;   /* with rowids */
+  double min, max;   /* only distances in the range; -HUGE_VAL, HUGE_VAL: all */
+  int min_open, max_open; /* whether the end is excluded */
+  int (*interrupted)(void *arg); /* polled now and then; non-zero ends the search with SQLITE_INTERRUPT. May be NULL. */
+  void *interrupt_arg;
+} SearchRequest;
+
+int search_open(const SearchRequest *request, Search **out);
+/* Up to `want` hits into hits[]; *count < want: exhausted. */
+int search_next(Search *search, u64 want, SearchHit *hits, u64 *count);
+/* In words, for EXPLAIN-like reports and stats: "flat", "content". */
+const char *search_mode(const Search *search);
+void search_close(Search *search);
+
+#endif

@@ -1,0 +1,561 @@
+/*
+ * slots.c: opening, folding and checking the pages of a vector table. Format and L1..L3 in slots.h.
+ */
+#include "slots.h"
+
+#include <stdlib.h>
+
+#include "../wal_shim/bytes.h"
+#include "../wal_shim/table_methods.h"
+
+#define ROWID_EXTENT_PAGES 16u
+#define BITS_EXTENT_PAGES 4u
+#define REFS_AT 64u
+#define BOUNDS_AT 2656u
+#define MAX_REFS (1 + 2 * MAX_VECTOR_COLUMNS + 2 * ROWMAP_MAX_RUNS)
+#define COMPACT_MIN_DEAD 256u /* L2 is not worth a rewrite below this */
+
+static ArrayId array_id(u64 owner, u32 tag) {
+  ArrayId id = {owner, tag};
+  return id;
+}
+
+static u32 vector_extent_pages(u32 stride) {
+  (void)stride;
+  return EXTENT_MAX_PAGES;
+}
+
+/* --- opening --- */
+
+static void free_arrays(Slots *s) {
+  u32 c;
+  array_free(&s->rowids);
+  for (c = 0; c < s->columns; c++) {
+    array_free(&s->column[c].vectors);
+    array_free(&s->column[c].present);
+  }
+  rowmap_close(&s->map);
+}
+
+void slots_release(void *view) {
+  Slots *s = view;
+  if (s == NULL || --s->refs) return;
+  free_arrays(s);
+  mem_free(s);
+}
+
+static void *slots_retain(void *view) {
+  ((Slots *)view)->refs++;
+  return view;
+}
+
+static int shape_columns(Slots *s, const TableShape *shape) {
+  u32 c;
+  s->columns = shape->vector_count;
+  for (c = 0; c < s->columns; c++) {
+    SlotColumn *col = &s->column[c];
+    col->elem = (Elem)shape->vector[c].elem;
+    col->metric = (Metric)shape->vector[c].metric;
+    col->dim = shape->vector[c].dim;
+    col->size = shape->vector[c].size;
+    col->stride = vector_stride(col->size);
+    array_init(&col->vectors, s->pages, array_id(s->id, 1 + 2 * c), col->stride, vector_extent_pages(col->stride));
+    array_init(&col->present, s->pages, array_id(s->id, 2 + 2 * c), 8, BITS_EXTENT_PAGES);
+  }
+  array_init(&s->rowids, s->pages, array_id(s->id, 0), 8, ROWID_EXTENT_PAGES);
+  s->map.pages = s->pages;
+  s->map.owner = s->id;
+  s->map.first_tag = 1 + 2 * s->columns;
+  return SQLITE_OK;
+}
+
+static int open_column(Slots *s, u32 c, const u8 *refs) {
+  SlotColumn *col = &s->column[c];
+  int rc = array_open(&col->vectors, s->pages, array_id(s->id, 1 + 2 * c), col->stride, vector_extent_pages(col->stride),
+                      refs + (1 + 2 * c) * ARRAY_REF_SIZE);
+  if (rc == SQLITE_OK) {
+    rc = array_open(&col->present, s->pages, array_id(s->id, 2 + 2 * c), 8, BITS_EXTENT_PAGES,
+                    refs + (2 + 2 * c) * ARRAY_REF_SIZE);
+  }
+  if (rc == SQLITE_OK && (col->vectors.count != s->slots || col->present.count != (s->slots + 63) / 64)) rc = CORRUPT(s->table.pgno);
+  return rc;
+}
+
+static int open_table_page(Slots *s, const u8 *body) {
+  u32 runs = load32(body + 8), c;
+  int rc;
+  s->slots = load64(body + 16);
+  s->live = load64(body + 24);
+  if (load32(body + 4) != s->columns || runs > ROWMAP_MAX_RUNS || load32(body) != 1 + 2 * s->columns + 2 * runs ||
+      s->live > s->slots || s->slots >= NO_SLOT) {
+    return CORRUPT(s->table.pgno);
+  }
+  rc = array_open(&s->rowids, s->pages, array_id(s->id, 0), 8, ROWID_EXTENT_PAGES, body + REFS_AT);
+  if (rc == SQLITE_OK && s->rowids.count != s->slots) rc = CORRUPT(s->table.pgno);
+  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) rc = open_column(s, c, body + REFS_AT);
+  if (rc) return rc;
+  return rowmap_open(&s->map, s->pages, s->id, 1 + 2 * s->columns, runs, body + REFS_AT + (1 + 2 * s->columns) * ARRAY_REF_SIZE,
+                     body + BOUNDS_AT);
+}
+
+int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void **out) {
+  const u8 *page;
+  PageHold hold;
+  int rc = SQLITE_OK;
+  Slots *s = mem_zeroed(&rc, 1, sizeof *s);
+  if (rc) return rc;
+  s->refs = 1;
+  s->pages = pages;
+  s->id = id;
+  s->table = ref;
+  shape_columns(s, shape);
+  if (ref.pgno) {
+    rc = pages_get_structure(pages, ref, PAGE_TABLE, id, 0, &page, &hold);
+    if (rc == SQLITE_OK) rc = open_table_page(s, page + PAGE_HEADER_SIZE);
+    pages_release(pages, &hold);
+  }
+  if (rc) {
+    slots_release(s);
+    return rc;
+  }
+  *out = s;
+  return SQLITE_OK;
+}
+
+/* --- reading --- */
+
+int slots_present(Slots *s, u32 column, u64 slot, int *present) {
+  u8 word[8];
+  int rc = array_read(&s->column[column].present, slot / 64, word);
+  if (rc == SQLITE_OK) *present = (int)(load64(word) >> (slot % 64) & 1);
+  return rc;
+}
+
+static int slot_lives(Slots *s, u64 slot, int *lives) {
+  u32 c;
+  int rc = SQLITE_OK;
+  *lives = 0;
+  for (c = 0; c < s->columns && rc == SQLITE_OK && !*lives; c++) rc = slots_present(s, c, slot, lives);
+  return rc;
+}
+
+int slots_find(Slots *s, i64 rowid, u32 *slot) {
+  u32 at = 0;
+  u8 stored[8];
+  int lives = 0, rc = rowmap_find(&s->map, rowid, &at);
+  *slot = NO_SLOT;
+  if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
+  if (at >= s->slots) return CORRUPT(s->table.pgno);
+  rc = array_read(&s->rowids, at, stored);
+  if (rc) return rc;
+  if ((i64)load64(stored) != rowid) return CORRUPT(s->table.pgno);
+  rc = slot_lives(s, at, &lives);
+  if (rc == SQLITE_OK && lives) *slot = at;
+  return rc;
+}
+
+static int slots_find_view(void *view, i64 rowid, u32 *slot) { return slots_find(view, rowid, slot); }
+
+static int slots_vector(void *view, u32 slot, u32 column, void *out, int *present) {
+  Slots *s = view;
+  const u8 *data;
+  PageHold hold;
+  SlotColumn *col = &s->column[column];
+  u32 items = 0, per = col->vectors.per_extent;
+  int rc = slots_present(s, column, slot, present);
+  if (rc || !*present) return rc;
+  rc = array_extent(&col->vectors, slot / per, &data, &items, &hold);
+  if (rc) return rc;
+  memcpy(out, data + (size_t)(slot % per) * col->stride, col->size);
+  pages_release(s->pages, &hold);
+  return SQLITE_OK;
+}
+
+static int slots_valid(const VectorShape *shape, const void *vector) {
+  return elem_first_nonfinite((Elem)shape->elem, vector, shape->dim) < 0;
+}
+
+static void slots_counts(void *view, u64 *slots, u64 *live) {
+  *slots = view ? ((Slots *)view)->slots : 0;
+  *live = view ? ((Slots *)view)->live : 0;
+}
+
+/* --- folding --- */
+
+/* One row on its way into the new version: of the overlay (row != NO_ROW), or at a slot of the old one. */
+typedef struct Incoming {
+  i64 rowid;
+  u32 row, slot;
+} Incoming;
+
+typedef struct SlotsWriter {
+  Slots *old;
+  const Overlay *overlay;
+  PageTx *tx;
+  int keep; /* old slots stay */
+  u64 slots, live;
+  ArrayWriter rowids, vectors[MAX_VECTOR_COLUMNS], present[MAX_VECTOR_COLUMNS];
+} SlotsWriter;
+
+static int writer_begin(SlotsWriter *w, Slots *old, const Overlay *overlay, int keep, PageTx *tx) {
+  u32 c;
+  int rc;
+  memset(w, 0, sizeof *w);
+  w->old = old;
+  w->overlay = overlay;
+  w->tx = tx;
+  w->keep = keep;
+  w->slots = keep ? old->slots : 0;
+  w->live = keep ? old->live : 0;
+  rc = array_writer_begin(&w->rowids, tx, &old->rowids, keep);
+  for (c = 0; c < old->columns && rc == SQLITE_OK; c++) {
+    rc = array_writer_begin(&w->vectors[c], tx, &old->column[c].vectors, keep);
+    if (rc == SQLITE_OK) rc = array_writer_begin(&w->present[c], tx, &old->column[c].present, keep);
+  }
+  return rc;
+}
+
+static void writer_end(SlotsWriter *w) {
+  u32 c;
+  array_writer_end(&w->rowids);
+  for (c = 0; c < MAX_VECTOR_COLUMNS; c++) {
+    array_writer_end(&w->vectors[c]);
+    array_writer_end(&w->present[c]);
+  }
+}
+
+static int set_present(ArrayWriter *w, u64 slot) {
+  u8 *word;
+  u64 got;
+  int rc;
+  if (slot / 64 == w->count) {
+    rc = array_writer_append(w, 1, &word, &got);
+    if (rc) return rc;
+    store64(word, 0);
+  } else {
+    rc = array_writer_edit(w, slot / 64, &word);
+    if (rc) return rc;
+  }
+  store64(word, load64(word) | (u64)1 << slot % 64);
+  return SQLITE_OK;
+}
+
+/* Make sure that the word of this slot exists. */
+static int need_word(ArrayWriter *w, u64 slot) {
+  u8 *word;
+  u64 got;
+  int rc;
+  if (slot / 64 < w->count) return SQLITE_OK;
+  rc = array_writer_append(w, 1, &word, &got);
+  if (rc == SQLITE_OK) store64(word, 0);
+  return rc;
+}
+
+/* The vector of an incoming row in column c; NULL if it has none. */
+static int incoming_vector(SlotsWriter *w, const Incoming *in, u32 c, const u8 **vector, PageHold *hold) {
+  SlotColumn *col = &w->old->column[c];
+  u32 items = 0, per = col->vectors.per_extent;
+  int present = 0, rc;
+  *vector = NULL;
+  hold->block = NULL;
+  if (in->row != NO_ROW) {
+    if (overlay_row(w->overlay, in->row)->present >> c & 1) *vector = overlay_vector(w->overlay, in->row, c);
+    return SQLITE_OK;
+  }
+  rc = slots_present(w->old, c, in->slot, &present);
+  if (rc || !present) return rc;
+  rc = array_extent(&col->vectors, in->slot / per, vector, &items, hold);
+  if (rc == SQLITE_OK) *vector += (size_t)(in->slot % per) * col->stride;
+  return rc;
+}
+
+static int put_row(SlotsWriter *w, const Incoming *in) {
+  u8 *out;
+  u64 got;
+  u32 c;
+  int rc;
+  if (w->slots >= NO_SLOT - 1) return SQLITE_FULL;
+  rc = array_writer_append(&w->rowids, 1, &out, &got);
+  if (rc) return rc;
+  store64(out, (u64)in->rowid);
+  for (c = 0; c < w->old->columns && rc == SQLITE_OK; c++) {
+    SlotColumn *col = &w->old->column[c];
+    const u8 *vector;
+    PageHold hold;
+    rc = incoming_vector(w, in, c, &vector, &hold);
+    if (rc) return rc;
+    rc = array_writer_append(&w->vectors[c], 1, &out, &got);
+    if (rc == SQLITE_OK) {
+      if (vector) memcpy(out, vector, col->size);
+      memset(out + (vector ? col->size : 0), 0, col->stride - (vector ? col->size : 0));
+      rc = vector ? set_present(&w->present[c], w->slots) : need_word(&w->present[c], w->slots);
+    }
+    pages_release(w->old->pages, &hold);
+  }
+  w->slots++;
+  w->live++;
+  return rc;
+}
+
+static int compare_u32(const void *a, const void *b) {
+  u32 x = *(const u32 *)a, y = *(const u32 *)b;
+  return (x > y) - (x < y);
+}
+
+/* Clear the presence bits of the slots that died. */
+static int clear_dead(SlotsWriter *w) {
+  const Overlay *o = w->overlay;
+  u64 i;
+  u32 c, *slots;
+  int rc = SQLITE_OK;
+  if (o->kill_count == 0) return SQLITE_OK;
+  slots = mem_array(&rc, o->kill_count, sizeof *slots);
+  if (rc) return rc;
+  for (i = 0; i < o->kill_count; i++) slots[i] = o->kill[i].slot;
+  qsort(slots, (size_t)o->kill_count, sizeof *slots, compare_u32);
+  for (c = 0; c < w->old->columns && rc == SQLITE_OK; c++) {
+    for (i = 0; i < o->kill_count && rc == SQLITE_OK; i++) {
+      u8 *word;
+      rc = array_writer_edit(&w->present[c], slots[i] / 64, &word);
+      if (rc == SQLITE_OK) store64(word, load64(word) & ~((u64)1 << slots[i] % 64));
+    }
+  }
+  w->live -= MIN(w->live, o->kill_count);
+  mem_free(slots);
+  return rc;
+}
+
+static int compare_incoming(const void *a, const void *b) {
+  i64 x = ((const Incoming *)a)->rowid, y = ((const Incoming *)b)->rowid;
+  return (x > y) - (x < y);
+}
+
+/* The overlay's visible rows, ascending. */
+static int collect(const Overlay *o, Incoming **out, u64 *count) {
+  u32 i;
+  int rc = SQLITE_OK;
+  Incoming *in = mem_array(&rc, o->rows, sizeof *in);
+  if (rc) return rc;
+  *count = 0;
+  for (i = 0; i < o->rows; i++) {
+    const OverlayRow *r = overlay_row(o, i);
+    if (!overlay_visible(r, o->length)) continue;
+    in[*count].rowid = r->rowid;
+    in[*count].row = i;
+    in[(*count)++].slot = NO_SLOT;
+  }
+  for (i = 1; i < *count && in[i - 1].rowid < in[i].rowid; i++) {
+  }
+  if (i < *count) qsort(in, (size_t)*count, sizeof *in, compare_incoming); /* ascending already, as a rule */
+  *out = in;
+  return SQLITE_OK;
+}
+
+static int put_table_page(SlotsWriter *w, u8 *page, u32 runs, PageRef *out) {
+  Slots *s = w->old;
+  u8 *body = page + PAGE_HEADER_SIZE;
+  u32 c;
+  int rc = array_writer_finish(&w->rowids, body + REFS_AT);
+  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
+    rc = array_writer_finish(&w->vectors[c], body + REFS_AT + (1 + 2 * c) * ARRAY_REF_SIZE);
+    if (rc == SQLITE_OK) rc = array_writer_finish(&w->present[c], body + REFS_AT + (2 + 2 * c) * ARRAY_REF_SIZE);
+  }
+  if (rc) return rc;
+  store32(body, 1 + 2 * s->columns + 2 * runs);
+  store32(body + 4, s->columns);
+  store32(body + 8, runs);
+  store64(body + 16, w->slots);
+  store64(body + 24, w->live);
+  return page_tx_put_structure(w->tx, page, PAGE_TABLE, 0, s->id, 0, out);
+}
+
+/* Old slots stay, dead ones are marked, new rows are appended. */
+static int fold_append(SlotsWriter *w, const Incoming *in, u64 count, u8 *page, PageRef *out) {
+  Slots *s = w->old;
+  u8 *body = page + PAGE_HEADER_SIZE;
+  RowmapEntry *entries = NULL;
+  u64 i;
+  u32 runs = 0;
+  int rc = clear_dead(w);
+  if (rc) return rc;
+  entries = mem_array(&rc, count, sizeof *entries);
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    entries[i].rowid = in[i].rowid;
+    entries[i].slot = (u32)w->slots;
+    rc = put_row(w, &in[i]);
+    if (rc == SQLITE_OK && i % 1024 == 1023 && page_tx_interrupted(w->tx)) rc = SQLITE_INTERRUPT;
+  }
+  if (rc == SQLITE_OK) {
+    rc = rowmap_fold(&s->map, 1, entries, count, w->tx, body + REFS_AT + (1 + 2 * s->columns) * ARRAY_REF_SIZE, body + BOUNDS_AT,
+                     &runs);
+  }
+  mem_free(entries);
+  return rc ? rc : put_table_page(w, page, runs, out);
+}
+
+/* Live rows of the old version and new ones, merged in the order of rowids. */
+typedef struct Merge {
+  SlotsWriter *w;
+  RowmapCursor cursor;
+  int old_state; /* SQLITE_OK: `old` is valid; SQLITE_DONE */
+  Incoming old;
+} Merge;
+
+static int next_old(Merge *m) {
+  Slots *s = m->w->old;
+  RowmapEntry e;
+  int rc;
+  while ((rc = rowmap_next(&m->cursor, &e)) == SQLITE_OK) {
+    int lives = 0;
+    if (e.slot >= s->slots) return CORRUPT(s->table.pgno);
+    rc = slot_lives(s, e.slot, &lives);
+    if (rc) return rc;
+    if (!lives || overlay_killed(m->w->overlay, m->w->overlay->length, e.slot)) continue;
+    m->old.rowid = e.rowid;
+    m->old.slot = e.slot;
+    m->old.row = NO_ROW;
+    m->old_state = SQLITE_OK;
+    return SQLITE_OK;
+  }
+  m->old_state = rc;
+  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int fold_compact(SlotsWriter *w, const Incoming *in, u64 count, int none_left, u8 *page, PageRef *out) {
+  Slots *s = w->old;
+  u8 *body = page + PAGE_HEADER_SIZE;
+  RowmapWriter map;
+  Merge m;
+  u64 k = 0, done = 0;
+  int rc = rowmap_writer_begin(&map, &s->map, 0, w->tx);
+  memset(&m, 0, sizeof m);
+  m.w = w;
+  m.old_state = SQLITE_DONE;
+  if (rc == SQLITE_OK && !none_left) {
+    rc = rowmap_first(&m.cursor, &s->map);
+    if (rc == SQLITE_OK) rc = next_old(&m);
+  }
+  while (rc == SQLITE_OK && (m.old_state == SQLITE_OK || k < count)) {
+    const Incoming *row = &m.old;
+    int take_old = m.old_state == SQLITE_OK && (k == count || m.old.rowid < in[k].rowid);
+    if (!take_old) row = &in[k];
+    rc = rowmap_writer_add(&map, row->rowid, (u32)w->slots);
+    if (rc == SQLITE_OK) rc = put_row(w, row);
+    if (rc) break;
+    if (!take_old) k++;
+    else rc = next_old(&m);
+    if (rc == SQLITE_OK && ++done % 1024 == 0 && page_tx_interrupted(w->tx)) rc = SQLITE_INTERRUPT;
+  }
+  if (rc == SQLITE_OK && w->slots) {
+    rc = rowmap_writer_finish(&map, body + REFS_AT + (1 + 2 * s->columns) * ARRAY_REF_SIZE, body + BOUNDS_AT);
+  }
+  rowmap_writer_end(&map);
+  return rc ? rc : put_table_page(w, page, w->slots != 0, out);
+}
+
+static int free_all(Slots *s, PageTx *tx) {
+  u32 c;
+  int rc = array_free_pages(&s->rowids, tx);
+  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
+    rc = array_free_pages(&s->column[c].vectors, tx);
+    if (rc == SQLITE_OK) rc = array_free_pages(&s->column[c].present, tx);
+  }
+  if (rc == SQLITE_OK) rc = rowmap_free_pages(&s->map, tx);
+  return rc;
+}
+
+static int slots_fold(void *view, const Overlay *o, int compact, PageTx *tx, PageRef *out) {
+  Slots *s = view;
+  SlotsWriter w;
+  Incoming *in = NULL;
+  u64 count = 0, dead = s->slots - s->live + o->kill_count;
+  int none_left = o->all_dead_at < o->length, rc;
+  u8 *page = NULL;
+
+  if (none_left || (dead >= COMPACT_MIN_DEAD && dead > s->slots - MIN(dead, s->slots))) compact = 1; /* L2 */
+  rc = writer_begin(&w, s, o, !compact, tx);
+  if (rc == SQLITE_OK) rc = collect(o, &in, &count);
+  page = mem_zeroed(&rc, 1, PAGE_SIZE);
+  if (rc == SQLITE_OK) {
+    rc = compact ? fold_compact(&w, in, count, none_left, page, out) : fold_append(&w, in, count, page, out);
+  }
+  if (rc == SQLITE_OK && compact) rc = free_all(s, tx);
+  if (rc == SQLITE_OK && s->table.pgno) rc = page_tx_free(tx, s->table.pgno, 1);
+  writer_end(&w);
+  mem_free(in);
+  mem_free(page);
+  return rc;
+}
+
+/* --- dropping and checking --- */
+
+/* A table page says enough to free its arrays without knowing the table's shape. */
+static int slots_drop(Pages *pages, u64 id, PageRef ref, PageTx *tx) {
+  const u8 *page, *body;
+  PageHold hold;
+  u32 refs, i;
+  int rc = pages_get_structure(pages, ref, PAGE_TABLE, id, 0, &page, &hold);
+  if (rc) return rc;
+  body = page + PAGE_HEADER_SIZE;
+  refs = load32(body);
+  if (refs > MAX_REFS) rc = CORRUPT(ref.pgno);
+  for (i = 0; i < refs && rc == SQLITE_OK; i++) {
+    const u8 *r = body + REFS_AT + i * ARRAY_REF_SIZE;
+    u32 stride = load32(r + 12), extent_pages = r[9];
+    Array a;
+    if (r[8] == 0) continue;
+    if (extent_pages == 0 || extent_pages > EXTENT_MAX_PAGES || stride == 0 || stride > extent_pages * PAGE_SIZE) {
+      rc = CORRUPT(ref.pgno);
+      break;
+    }
+    rc = array_open(&a, pages, array_id(id, i), stride, extent_pages, r);
+    if (rc == SQLITE_OK) rc = array_free_pages(&a, tx);
+    array_free(&a);
+  }
+  if (rc == SQLITE_OK) rc = page_tx_free(tx, ref.pgno, 1);
+  pages_release(pages, &hold);
+  return rc;
+}
+
+static int walk_all(Slots *s, int (*visit)(void *arg, u32 pgno, u32 count), void *arg) {
+  u32 c;
+  int rc = s->table.pgno ? visit(arg, s->table.pgno, 1) : SQLITE_OK;
+  if (rc == SQLITE_OK) rc = array_walk(&s->rowids, visit, arg);
+  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
+    rc = array_walk(&s->column[c].vectors, visit, arg);
+    if (rc == SQLITE_OK) rc = array_walk(&s->column[c].present, visit, arg);
+  }
+  if (rc == SQLITE_OK) rc = rowmap_walk(&s->map, visit, arg);
+  return rc;
+}
+
+static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count), void *arg, char **problem) {
+  Slots *s = view;
+  RowmapCursor cursor;
+  RowmapEntry e;
+  u64 slot, live = 0, mapped = 0;
+  int rc = walk_all(s, visit, arg), lives = 0;
+  for (slot = 0; slot < s->slots && rc == SQLITE_OK; slot++) {
+    rc = slot_lives(s, slot, &lives);
+    live += (u64)lives;
+  }
+  if (rc == SQLITE_OK) rc = rowmap_first(&cursor, &s->map);
+  while (rc == SQLITE_OK && (rc = rowmap_next(&cursor, &e)) == SQLITE_OK) {
+    u8 stored[8];
+    rc = e.slot < s->slots ? slot_lives(s, e.slot, &lives) : CORRUPT(s->table.pgno);
+    if (rc || !lives) continue;
+    rc = array_read(&s->rowids, e.slot, stored);
+    if (rc == SQLITE_OK && (i64)load64(stored) == e.rowid) mapped++;
+  }
+  if (rc == SQLITE_DONE) rc = SQLITE_OK;
+  if (rc) return rc;
+  if (live != s->live || mapped != live) {
+    *problem = sqlite3_mprintf("%lld slots live, %lld of them in the rowid map, %lld expected", (long long)live,
+                               (long long)mapped, (long long)s->live);
+    if (*problem == NULL) return SQLITE_NOMEM;
+  }
+  return SQLITE_OK;
+}
+
+const TableMethods table_methods = {slots_valid, slots_open, slots_retain, slots_release, slots_find_view, slots_fold,
+                                    slots_drop,  slots_check, slots_counts, slots_vector};

@@ -1,0 +1,52 @@
+/*
+ * slots.h: the inside of a vector table's pages: vectors, row ids and which of them live, by slot.
+ *
+ * A slot is a dense number of a stored vector row, from 0, given in the order of folding and within a fold in the order of rowids.
+ * One structure page (PAGE_TABLE) holds
+ *
+ *      0  u32 array references in use   4  u32 vector columns   8  u32 runs of the rowid map  12  u32 zero
+ *     16  u64 slots                    24  u64 live slots
+ *     64  array references (array.h): 0 rowids (i64 by slot); 1+2c vectors of column c; 2+2c its presence bits (u64 words, bit
+ *         slot%64 of word slot/64); from 1+2*columns on two per run of the rowid map
+ *   2656  per run of the map: i64 smallest and largest rowid
+ *
+ *   L1  A slot lives if any column's presence bit is set. A dead slot stays dead in this version; a row that comes back gets a new one.
+ *   L2  When more slots are dead than live the fold drops them all and numbers anew, in the order of rowids (at most one more row is
+ *       moved per row deleted).
+ *   L3  Vectors on pages are finite; one that is not is corruption.
+ */
+#ifndef QUIRE_SLOTS_H
+#define QUIRE_SLOTS_H
+
+#include "../wal_shim/overlay.h"
+#include "../wal_shim/store.h"
+#include "distance.h"
+#include "rowmap.h"
+
+typedef struct SlotColumn {
+  Elem elem;
+  Metric metric;
+  u32 dim, size, stride;
+  Array vectors, present;
+} SlotColumn;
+
+typedef struct Slots {
+  u32 refs;
+  Pages *pages;
+  u64 id;
+  u32 columns;
+  u64 slots, live;
+  PageRef table;
+  Array rowids;
+  SlotColumn column[MAX_VECTOR_COLUMNS];
+  Rowmap map;
+} Slots;
+
+int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void **out);
+void slots_release(void *view);
+/* The slot of a live row; NO_SLOT if there is none. */
+int slots_find(Slots *s, i64 rowid, u32 *slot);
+/* Whether column `column` of the slot has a vector. */
+int slots_present(Slots *s, u32 column, u64 slot, int *present);
+
+#endif

@@ -1,0 +1,397 @@
+/*
+ * array.c: copy-on-write arrays of fixed-size items. See array.h for the format and A1, A2.
+ */
+#include "array.h"
+
+#include "bytes.h"
+
+#define NO_EXTENT 0xffffffffu
+#define NODE_FANOUT (PAGE_BODY_SIZE / 8u)
+
+static u32 entry_size(u32 extent_pages) { return 8 + 4 * extent_pages; }
+static u32 entries_per_page(u32 extent_pages) { return PAGE_BODY_SIZE / entry_size(extent_pages); }
+static u64 ceil_div(u64 a, u64 b) { return (a + b - 1) / b; }
+
+/* Logical id of a directory page. */
+static u64 node_id(u32 tag, u32 level, u64 index) { return (u64)tag << 40 | (u64)level << 32 | index; }
+
+/* Pages of an extent that holds `items` items. */
+static u32 pages_for(u64 items, u32 stride) { return (u32)ceil_div(items * stride, PAGE_SIZE); }
+
+/* --- reading --- */
+
+int array_init(Array *array, Pages *pages, ArrayId id, u32 stride, u32 extent_pages) {
+  memset(array, 0, sizeof *array);
+  array->pages = pages;
+  array->id = id;
+  array->stride = stride;
+  array->extent_pages = extent_pages;
+  array->per_extent = extent_pages * PAGE_SIZE / stride;
+  return SQLITE_OK;
+}
+
+int array_open(Array *array, Pages *pages, ArrayId id, u32 stride, u32 extent_pages, const u8 *ref) {
+  u64 extents, width = entries_per_page(extent_pages);
+  u32 levels = 1;
+  array_init(array, pages, id, stride, extent_pages);
+  array->root.pgno = load32(ref);
+  array->root.crc = load32(ref + 4);
+  array->levels = ref[8];
+  array->count = load64(ref + 16);
+  if (array->levels == 0) return array->count == 0 ? SQLITE_OK : CORRUPT(0);
+  if (ref[9] != extent_pages || load32(ref + 12) != stride || load64(ref + 24) != id.tag) return CORRUPT(0);
+  extents = ceil_div(array->count, array->per_extent);
+  /* More extents than there can be pages, or a height that does not follow from the count. */
+  if (extents == 0 || extents > 0xffffffu) return CORRUPT(array->root.pgno);
+  while (extents > width) {
+    width *= NODE_FANOUT;
+    levels++;
+  }
+  if (levels != array->levels || levels > ARRAY_MAX_LEVELS) return CORRUPT(array->root.pgno);
+  array->extent_count = (u32)extents;
+  return SQLITE_OK;
+}
+
+void array_put_ref(const Array *array, u8 *ref) {
+  memset(ref, 0, ARRAY_REF_SIZE);
+  if (array->levels == 0) return;
+  store32(ref, array->root.pgno);
+  store32(ref + 4, array->root.crc);
+  ref[8] = (u8)array->levels;
+  ref[9] = (u8)array->extent_pages;
+  store32(ref + 12, array->stride);
+  store64(ref + 16, array->count);
+  store64(ref + 24, array->id.tag);
+}
+
+/* Copy the entries below one directory page; `first` is its number within its level. */
+static int load_node(Array *a, PageRef ref, u32 level, u64 first, u32 *extents_done) {
+  u32 size = entry_size(a->extent_pages), per = entries_per_page(a->extent_pages), i;
+  const u8 *page;
+  PageHold hold;
+  int rc = pages_get_structure(a->pages, ref, PAGE_ARRAY, a->id.owner, node_id(a->id.tag, level, first), &page, &hold);
+  if (rc) return rc;
+  a->nodes[a->level_start[level] + first] = ref;
+  if (level == 0) {
+    u32 n = MIN(per, a->extent_count - *extents_done);
+    memcpy(a->entries + (size_t)*extents_done * size, page + PAGE_HEADER_SIZE, (size_t)n * size);
+    *extents_done += n;
+  } else {
+    u64 below = per, k;
+    for (k = 1; k < level; k++) below *= NODE_FANOUT; /* extents under one child */
+    for (i = 0; i < NODE_FANOUT && *extents_done < a->extent_count && rc == SQLITE_OK; i++) {
+      PageRef child;
+      const u8 *p = page + PAGE_HEADER_SIZE + 8 * i;
+      child.pgno = load32(p);
+      child.crc = load32(p + 4);
+      if (*extents_done != (first * NODE_FANOUT + i) * below) rc = CORRUPT(ref.pgno);
+      if (rc == SQLITE_OK) rc = load_node(a, child, level - 1, first * NODE_FANOUT + i, extents_done);
+    }
+  }
+  pages_release(a->pages, &hold);
+  return rc;
+}
+
+/* Where each level's pages begin in nodes[]; gives their number in all. */
+static u32 number_levels(Array *a) {
+  u64 n = ceil_div(a->extent_count, entries_per_page(a->extent_pages));
+  u32 level;
+  for (level = 0; level < a->levels; level++) {
+    a->level_start[level + 1] = a->level_start[level] + (u32)n;
+    n = ceil_div(n, NODE_FANOUT);
+  }
+  return a->level_start[a->levels];
+}
+
+int array_load(Array *array) {
+  u32 done = 0;
+  int rc = SQLITE_OK;
+  if (array->loaded) return SQLITE_OK;
+  if (array->levels) {
+    /* An array cannot make us allocate more than its file can back. */
+    u32 nodes = number_levels(array);
+    u32 size = 0;
+    rc = pages_home(array->pages)->methods->size(pages_home(array->pages), &size);
+    if (rc) return rc;
+    if ((u64)nodes + array->extent_count > size) return CORRUPT(array->root.pgno);
+    array->entries = mem_array(&rc, array->extent_count, entry_size(array->extent_pages));
+    array->nodes = mem_array(&rc, nodes, sizeof *array->nodes);
+    if (rc == SQLITE_OK) rc = load_node(array, array->root, array->levels - 1, 0, &done);
+    if (rc == SQLITE_OK && done != array->extent_count) rc = CORRUPT(array->root.pgno);
+  }
+  if (rc) {
+    array_free(array);
+    return rc;
+  }
+  array->loaded = 1;
+  return SQLITE_OK;
+}
+
+void array_free(Array *array) {
+  mem_free(array->entries);
+  mem_free(array->nodes);
+  array->entries = NULL;
+  array->nodes = NULL;
+  array->loaded = 0;
+}
+
+static u32 extent_items(u64 count, u32 per_extent, u32 index) {
+  return (u32)MIN((u64)per_extent, count - (u64)index * per_extent);
+}
+
+int array_extent(Array *array, u32 index, const u8 **out, u32 *items, PageHold *hold) {
+  const u8 *entry;
+  u32 n, pages;
+  int rc = array_load(array);
+  hold->block = NULL;
+  if (rc) return rc;
+  if (index >= array->extent_count) return CORRUPT(array->root.pgno);
+  entry = array->entries + (size_t)index * entry_size(array->extent_pages);
+  n = extent_items(array->count, array->per_extent, index);
+  pages = load32(entry + 4);
+  if (pages != pages_for(n, array->stride)) return CORRUPT(array->root.pgno);
+  *items = n;
+  return pages_get(array->pages, load32(entry), pages, entry + 8, out, hold);
+}
+
+int array_read(Array *array, u64 index, void *item) {
+  const u8 *data;
+  PageHold hold;
+  u32 items = 0;
+  int rc;
+  if (index >= array->count) return CORRUPT(array->root.pgno);
+  rc = array_extent(array, (u32)(index / array->per_extent), &data, &items, &hold);
+  if (rc) return rc;
+  memcpy(item, data + (size_t)(index % array->per_extent) * array->stride, array->stride);
+  pages_release(array->pages, &hold);
+  return SQLITE_OK;
+}
+
+/* --- writing --- */
+
+int array_writer_begin(ArrayWriter *w, PageTx *tx, Array *base, int keep) {
+  int rc = SQLITE_OK;
+  memset(w, 0, sizeof *w);
+  w->tx = tx;
+  w->base = base;
+  w->id = base->id;
+  w->stride = base->stride;
+  w->extent_pages = base->extent_pages;
+  w->per_extent = base->per_extent;
+  w->entry_size = entry_size(w->extent_pages);
+  w->per_page = entries_per_page(w->extent_pages);
+  w->open_extent = NO_EXTENT;
+  w->buffer = mem_aligned(&rc, (u64)w->extent_pages * PAGE_SIZE);
+  if (rc) return rc;
+  if (!keep || base->levels == 0) return SQLITE_OK;
+  rc = array_load(base);
+  if (rc) return rc;
+  rc = mem_reserve(&w->entries, &w->entries_cap, base->extent_count, w->entry_size);
+  if (rc) return rc;
+  memcpy(w->entries, base->entries, (size_t)base->extent_count * w->entry_size);
+  w->extent_count = base->extent_count;
+  w->count = base->count;
+  w->kept = 1;
+  return SQLITE_OK;
+}
+
+void array_writer_end(ArrayWriter *w) {
+  mem_aligned_free(w->buffer);
+  mem_free(w->entries);
+  mem_free(w->dirty);
+  memset(w, 0, sizeof *w);
+}
+
+static int mark_dirty(ArrayWriter *w, u32 extent) {
+  u64 page = extent / w->per_page, old_cap = w->dirty_cap;
+  int rc = mem_reserve(&w->dirty, &w->dirty_cap, page + 1, 1);
+  if (rc) return rc;
+  memset(w->dirty + old_cap, 0, (size_t)(w->dirty_cap - old_cap));
+  w->dirty[page] = 1;
+  return SQLITE_OK;
+}
+
+/* Write the open extent to new pages and free the ones it had. */
+static int flush_extent(ArrayWriter *w) {
+  u8 *entry;
+  u32 items, pages;
+  int rc;
+  if (w->open_extent == NO_EXTENT || !w->buffer_dirty) {
+    w->open_extent = NO_EXTENT;
+    return SQLITE_OK;
+  }
+  entry = w->entries + (size_t)w->open_extent * w->entry_size;
+  items = extent_items(w->count, w->per_extent, w->open_extent);
+  pages = pages_for(items, w->stride);
+  memset(w->buffer + (size_t)items * w->stride, 0, (size_t)pages * PAGE_SIZE - (size_t)items * w->stride);
+  if (load32(entry)) {
+    rc = page_tx_free(w->tx, load32(entry), load32(entry + 4));
+    if (rc) return rc;
+  }
+  memset(entry, 0, w->entry_size);
+  store32(entry + 4, pages);
+  {
+    u32 pgno = 0;
+    rc = page_tx_put(w->tx, pages, w->buffer, entry + 8, &pgno);
+    if (rc) return rc;
+    store32(entry, pgno);
+  }
+  rc = mark_dirty(w, w->open_extent);
+  w->open_extent = NO_EXTENT;
+  w->buffer_dirty = 0;
+  return rc;
+}
+
+/* Bring extent `index` into the buffer. */
+static int open_extent(ArrayWriter *w, u32 index) {
+  const u8 *entry = w->entries + (size_t)index * w->entry_size, *data;
+  PageHold hold;
+  u32 pages = load32(entry + 4);
+  int rc;
+  if (w->open_extent == index) return SQLITE_OK;
+  rc = flush_extent(w);
+  if (rc) return rc;
+  if (pages > w->extent_pages) return CORRUPT(load32(entry));
+  /* The transaction's own pages lie beyond the root's count, so the count is raised before they are read back. */
+  rc = pages_set_count(w->tx->pages, w->tx->end);
+  if (rc) return rc;
+  rc = pages_get(w->tx->pages, load32(entry), pages, entry + 8, &data, &hold);
+  if (rc) return rc;
+  memcpy(w->buffer, data, (size_t)pages * PAGE_SIZE);
+  pages_release(w->tx->pages, &hold);
+  w->open_extent = index;
+  w->buffer_dirty = 0;
+  return SQLITE_OK;
+}
+
+int array_writer_edit(ArrayWriter *w, u64 index, u8 **out) {
+  int rc;
+  if (index >= w->count) return CORRUPT(w->base->root.pgno);
+  rc = open_extent(w, (u32)(index / w->per_extent));
+  if (rc) return rc;
+  w->buffer_dirty = 1;
+  *out = w->buffer + (size_t)(index % w->per_extent) * w->stride;
+  return SQLITE_OK;
+}
+
+int array_writer_append(ArrayWriter *w, u64 want, u8 **out, u64 *got) {
+  u32 index = (u32)(w->count / w->per_extent), used = (u32)(w->count % w->per_extent);
+  int rc;
+  if (used == 0) { /* a new extent */
+    rc = flush_extent(w);
+    if (rc) return rc;
+    rc = mem_reserve(&w->entries, &w->entries_cap, (u64)index + 1, w->entry_size);
+    if (rc) return rc;
+    memset(w->entries + (size_t)index * w->entry_size, 0, w->entry_size);
+    w->extent_count = index + 1;
+    w->open_extent = index;
+  } else {
+    rc = open_extent(w, index);
+    if (rc) return rc;
+  }
+  *got = MIN(want, (u64)(w->per_extent - used));
+  *out = w->buffer + (size_t)used * w->stride;
+  w->count += *got;
+  w->buffer_dirty = 1;
+  return SQLITE_OK;
+}
+
+/* Level 0 of the directory into refs[]; pages that did not change are kept. */
+static int put_leaves(ArrayWriter *w, u64 n, u8 *page, PageRef *refs) {
+  const Array *base = w->base;
+  u64 base_leaves = w->kept ? base->level_start[1] : 0, i;
+  int rc = SQLITE_OK;
+  for (i = 0; i < n && rc == SQLITE_OK; i++) {
+    u32 in_page = (u32)MIN((u64)w->per_page, w->extent_count - i * w->per_page);
+    if (i < base_leaves) {
+      if (!(i < w->dirty_cap && w->dirty[i])) {
+        refs[i] = base->nodes[i];
+        continue;
+      }
+      rc = page_tx_free(w->tx, base->nodes[i].pgno, 1);
+      if (rc) return rc;
+    }
+    memset(page, 0, PAGE_SIZE);
+    memcpy(page + PAGE_HEADER_SIZE, w->entries + (size_t)(i * w->per_page) * w->entry_size,
+           (size_t)in_page * w->entry_size);
+    rc = page_tx_put_structure(w->tx, page, PAGE_ARRAY, 0, w->id.owner, node_id(w->id.tag, 0, i), &refs[i]);
+  }
+  return rc;
+}
+
+/* One higher level over the n refs[] below, in place; *n becomes the number of its pages. */
+static int put_level(ArrayWriter *w, u32 level, u64 *n, u8 *page, PageRef *refs) {
+  u64 up = ceil_div(*n, NODE_FANOUT), i, k;
+  int rc = SQLITE_OK;
+  for (i = 0; i < up && rc == SQLITE_OK; i++) {
+    u64 first = i * NODE_FANOUT, in_page = MIN((u64)NODE_FANOUT, *n - first);
+    memset(page, 0, PAGE_SIZE);
+    for (k = 0; k < in_page; k++) {
+      store32(page + PAGE_HEADER_SIZE + 8 * k, refs[first + k].pgno);
+      store32(page + PAGE_HEADER_SIZE + 8 * k + 4, refs[first + k].crc);
+    }
+    rc = page_tx_put_structure(w->tx, page, PAGE_ARRAY, (u8)level, w->id.owner, node_id(w->id.tag, level, i), &refs[i]);
+  }
+  *n = up;
+  return rc;
+}
+
+int array_writer_finish(ArrayWriter *w, u8 *ref) {
+  u64 n = ceil_div(w->extent_count, w->per_page);
+  u32 level = 0, i;
+  PageRef *refs = NULL;
+  u8 *page = NULL;
+  int rc = flush_extent(w);
+
+  memset(ref, 0, ARRAY_REF_SIZE);
+  if (rc || w->count == 0) return rc;
+  refs = mem_array(&rc, n, sizeof *refs);
+  page = mem_array(&rc, 1, PAGE_SIZE);
+  if (rc == SQLITE_OK) rc = put_leaves(w, n, page, refs);
+  while (n > 1 && rc == SQLITE_OK) rc = put_level(w, ++level, &n, page, refs);
+  if (rc == SQLITE_OK && w->kept) { /* the old higher levels are few: all were written anew */
+    for (i = w->base->level_start[1]; i < w->base->level_start[w->base->levels] && rc == SQLITE_OK; i++) {
+      rc = page_tx_free(w->tx, w->base->nodes[i].pgno, 1);
+    }
+  }
+  if (rc == SQLITE_OK) {
+    Array done = *w->base;
+    done.root = refs[0];
+    done.levels = level + 1;
+    done.count = w->count;
+    array_put_ref(&done, ref);
+  }
+  mem_free(refs);
+  mem_free(page);
+  return rc;
+}
+
+int array_free_pages(Array *array, PageTx *tx) {
+  u32 i;
+  int rc = array_load(array);
+  for (i = 0; i < array->extent_count && rc == SQLITE_OK; i++) {
+    const u8 *entry = array->entries + (size_t)i * entry_size(array->extent_pages);
+    rc = page_tx_free(tx, load32(entry), load32(entry + 4));
+  }
+  for (i = 0; array->levels && i < array->level_start[array->levels] && rc == SQLITE_OK; i++) {
+    rc = page_tx_free(tx, array->nodes[i].pgno, 1);
+  }
+  return rc;
+}
+
+int array_walk(Array *array, int (*visit)(void *arg, u32 pgno, u32 count), void *arg) {
+  u32 i, items = 0;
+  const u8 *data;
+  PageHold hold;
+  int rc = array_load(array);
+  for (i = 0; i < array->extent_count && rc == SQLITE_OK; i++) {
+    const u8 *entry = array->entries + (size_t)i * entry_size(array->extent_pages);
+    rc = array_extent(array, i, &data, &items, &hold);
+    pages_release(array->pages, &hold);
+    if (rc == SQLITE_OK) rc = visit(arg, load32(entry), load32(entry + 4));
+  }
+  for (i = 0; array->levels && i < array->level_start[array->levels] && rc == SQLITE_OK; i++) {
+    rc = visit(arg, array->nodes[i].pgno, 1);
+  }
+  return rc;
+}

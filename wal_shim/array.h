@@ -1,0 +1,102 @@
+/*
+ * array.h: copy-on-write arrays of fixed-size items in extents: vectors, row ids, bits, keys.
+ *
+ * An array is `count` items of `stride` bytes. Items lie in extents of `extent_pages` pages (<= 64), items_per_extent each, dense from the
+ * extent's start, never across extents; the last extent has only the pages it needs. A directory of structure pages (PAGE_ARRAY) describes
+ * the extents: level 0 has one entry per extent,
+ *
+ *     u32 first page, u32 pages, u32 checksum of each of its pages (extent_pages of them; unused ones 0)
+ *
+ * higher levels have PageRefs (u32 page, u32 checksum) of the pages below. The reference to an array, ARRAY_REF_SIZE bytes in its
+ * table page, is
+ *
+ *     u32 root page, u32 its checksum, u8 levels (0: empty), u8 extent_pages, u16 zero, u32 stride, u64 count, u64 tag
+ *
+ *   A1  An extent that a root reaches is never written; changing an item copies its extent (S1).
+ *   A2  Everything read from a directory is checked against the root's page count and the array's own numbers before use.
+ *
+ * stride is a divisor of PAGE_SIZE or a multiple of 64, so that items are as aligned as they can be.
+ */
+#ifndef QUIRE_ARRAY_H
+#define QUIRE_ARRAY_H
+
+#include "pages.h"
+
+#define ARRAY_REF_SIZE 32u
+#define ARRAY_MAX_LEVELS 4u
+
+/* What names an array among all: the table it belongs to and a number within it. */
+typedef struct ArrayId {
+  u64 owner;
+  u32 tag;
+} ArrayId;
+
+typedef struct Extent {
+  u32 pgno, pages;
+} Extent;
+
+/* An immutable version of an array, its directory read at first use. */
+typedef struct Array {
+  Pages *pages;
+  ArrayId id;
+  u32 stride, extent_pages, per_extent, levels;
+  u64 count;
+  PageRef root;
+  /* the directory, loaded by array_load */
+  u32 extent_count;
+  u8 *entries; /* extent_count entries as on the page */
+  PageRef *nodes; /* all directory pages, level 0 first */
+  u32 level_start[ARRAY_MAX_LEVELS + 1]; /* where each level begins in nodes; the last: their count */
+  int loaded;
+} Array;
+
+/* The shape of an array that is empty so far. `stride` as above, extent_pages*4096 >= stride. */
+int array_init(Array *array, Pages *pages, ArrayId id, u32 stride, u32 extent_pages);
+/* Read a reference; checks every field but reads no page. `stride` and `extent_pages` must be as expected. */
+int array_open(Array *array, Pages *pages, ArrayId id, u32 stride, u32 extent_pages, const u8 *ref);
+/* The reference of this version. */
+void array_put_ref(const Array *array, u8 *ref);
+int array_load(Array *array);
+void array_free(Array *array);
+/*
+ * The items of extent `index`: *items of them from *out, which stays valid until pages_release. Loads the directory when
+ * needed.
+ */
+int array_extent(Array *array, u32 index, const u8 **out, u32 *items, PageHold *hold);
+/* One item, copied. */
+int array_read(Array *array, u64 index, void *item);
+
+/* --- writing a new version --- */
+
+typedef struct ArrayWriter {
+  PageTx *tx;
+  Array *base; /* the version it starts from; only read */
+  ArrayId id;
+  u32 stride, extent_pages, per_extent, entry_size, per_page;
+  u64 count;
+  u32 extent_count;
+  u8 *entries;
+  u64 entries_cap; /* in entries */
+  int kept;        /* base's extents and directory are carried on */
+  u8 *dirty;       /* by level-0 directory page */
+  u64 dirty_cap;
+  u8 *buffer;      /* the extent being changed */
+  u32 open_extent; /* its number, or NO_EXTENT */
+  int buffer_dirty;
+} ArrayWriter;
+
+/* With keep=0 it starts empty (and frees nothing of base: array_free_pages does). */
+int array_writer_begin(ArrayWriter *w, PageTx *tx, Array *base, int keep);
+/* Make item `index` (< count) changeable: *out points into the buffer until the next call. Ascending order is cheap. */
+int array_writer_edit(ArrayWriter *w, u64 index, u8 **out);
+/* Append up to `want` items: *out has room for *got of them, which are counted as appended (the caller fills them in). */
+int array_writer_append(ArrayWriter *w, u64 want, u8 **out, u64 *got);
+/* Write what is left and the directory; ref gets the new reference. */
+int array_writer_finish(ArrayWriter *w, u8 *ref);
+void array_writer_end(ArrayWriter *w);
+/* Free every page of this version. */
+int array_free_pages(Array *array, PageTx *tx);
+/* Report every range of pages the version reaches; verifies all checksums. */
+int array_walk(Array *array, int (*visit)(void *arg, u32 pgno, u32 count), void *arg);
+
+#endif

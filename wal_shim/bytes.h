@@ -1,0 +1,27 @@
+/*
+ * bytes.h: little-endian loads and stores at any alignment. Everything on disk goes through these.
+ */
+#ifndef QUIRE_BYTES_H
+#define QUIRE_BYTES_H
+
+#include "base.h"
+
+static inline u16 load16(const u8 *p) { return (u16)(p[0] | (u16)p[1] << 8); }
+static inline u32 load32(const u8 *p) {
+  return (u32)p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24;
+}
+static inline u64 load64(const u8 *p) { return (u64)load32(p) | (u64)load32(p + 4) << 32; }
+static inline void store16(u8 *p, u16 v) {
+  p[0] = (u8)v;
+  p[1] = (u8)(v >> 8);
+}
+static inline void store32(u8 *p, u32 v) {
+  store16(p, (u16)v);
+  store16(p + 2, (u16)(v >> 16));
+}
+static inline void store64(u8 *p, u64 v) {
+  store32(p, (u32)v);
+  store32(p + 4, (u32)(v >> 32));
+}
+
+#endif

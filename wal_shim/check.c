@@ -1,0 +1,261 @@
+/*
+ * check.c: integrity-check of a store, and its report.
+ *
+ * Checked: every checksum; that no page has two owners (root and catalog, tables, free list); the inside of each table (TableMethods.check);
+ * and that pages and delta together have exactly the vectors of the content rows.
+ */
+#include <string.h>
+
+#include "catalog.h"
+#include "store_int.h"
+
+typedef struct Owners {
+  u8 *taken; /* a bit per page */
+  u32 pages;
+  u64 count;
+  u32 twice, outside; /* the first such page, or 0 */
+} Owners;
+
+static int take_pages(void *arg, u32 pgno, u32 count) {
+  Owners *o = arg;
+  u32 i;
+  for (i = pgno; i < pgno + count; i++) {
+    if (i == 0 || i >= o->pages) {
+      if (o->outside == 0) o->outside = i;
+      return SQLITE_OK;
+    }
+    if (o->taken[i / 8] >> i % 8 & 1 && o->twice == 0) o->twice = i;
+    o->taken[i / 8] = (u8)(o->taken[i / 8] | 1u << i % 8);
+    o->count++;
+  }
+  return SQLITE_OK;
+}
+
+static int take_free_list(Store *s, Owners *o) {
+  sqlite3_stmt *stmt = NULL;
+  int rc = store_prepare(s, &stmt, "SELECT first, count FROM %s.quire_free", s->quoted), last;
+  if (rc) return rc;
+  while ((last = sqlite3_step(stmt)) == SQLITE_ROW && rc == SQLITE_OK) {
+    i64 first = sqlite3_column_int64(stmt, 0), count = sqlite3_column_int64(stmt, 1);
+    if (first < 1 || count < 1 || first >= o->pages || count > o->pages - first) {
+      o->outside = o->outside ? o->outside : (u32)MAX(MIN(first, 0xffffffffLL), 0);
+    } else {
+      rc = take_pages(o, (u32)first, (u32)count);
+    }
+  }
+  last = sqlite3_finalize(stmt);
+  return rc ? rc : last;
+}
+
+/* --- content --- */
+
+typedef struct Compare {
+  Table *table;
+  u8 *buffer;
+  u64 rows;
+  char *problem;
+} Compare;
+
+static void say(Compare *c, i64 rowid, const char *what) {
+  if (c->problem == NULL) {
+    c->problem = sqlite3_mprintf("table %s, row %lld: %s", c->table->name, (long long)rowid, what);
+  }
+}
+
+static int compare_row(void *arg, i64 rowid, const void *const *vectors) {
+  Compare *c = arg;
+  Table *t = c->table;
+  u32 row = overlay_find(t->overlay, t->overlay->length, rowid), slot = NO_SLOT, i;
+  int rc = SQLITE_OK;
+  c->rows++;
+  if (row == NO_ROW) {
+    rc = table_methods.slot(t->view, rowid, &slot);
+    if (rc) return rc;
+    if (slot == NO_SLOT || overlay_killed(t->overlay, t->overlay->length, slot)) {
+      say(c, rowid, "its vectors are in the content but not in the pages or the delta");
+      return SQLITE_OK;
+    }
+  }
+  for (i = 0; i < t->shape.vector_count && rc == SQLITE_OK; i++) {
+    const void *have = NULL;
+    int present = 0;
+    if (row != NO_ROW) {
+      present = overlay_row(t->overlay, row)->present >> i & 1;
+      have = overlay_vector(t->overlay, row, i);
+    } else {
+      rc = table_methods.vector(t->view, slot, i, c->buffer, &present);
+      have = c->buffer;
+    }
+    if (rc == SQLITE_OK && (present != (vectors[i] != NULL) || (present && memcmp(have, vectors[i], t->shape.vector[i].size)))) {
+      say(c, rowid, "its vector differs from the content row's");
+    }
+  }
+  return rc;
+}
+
+/* Rows that pages and overlay have, at the overlay's length. */
+static u64 visible_rows(Table *t) {
+  u64 slots = 0, live = 0, rows = 0;
+  u32 i;
+  table_methods.counts(t->view, &slots, &live);
+  if (t->overlay->all_dead_at != 0xffffffff) live = 0;
+  else live -= MIN(live, t->overlay->kill_count);
+  for (i = 0; i < t->overlay->rows; i++) rows += (u64)overlay_visible(overlay_row(t->overlay, i), t->overlay->length);
+  return live + rows;
+}
+
+static int compare_content(Table *t, char **problem) {
+  Compare c;
+  u32 i, size = 1;
+  int rc = SQLITE_OK;
+  memset(&c, 0, sizeof c);
+  c.table = t;
+  for (i = 0; i < t->shape.vector_count; i++) size = MAX(size, t->shape.vector[i].size);
+  c.buffer = mem_array(&rc, size, 1);
+  if (rc == SQLITE_OK) rc = table_load_content_vectors(t, compare_row, &c);
+  if (rc == SQLITE_OK && c.problem == NULL && c.rows != visible_rows(t)) {
+    c.problem = sqlite3_mprintf("table %s: %lld rows have vectors in pages and delta, %lld in the content", t->name,
+                                (long long)visible_rows(t), (long long)c.rows);
+    if (c.problem == NULL) rc = SQLITE_NOMEM;
+  }
+  mem_free(c.buffer);
+  *problem = c.problem;
+  return rc;
+}
+
+/* --- one table, and all --- */
+
+typedef struct Check {
+  Owners owners;
+  char *problem;
+} Check;
+
+static int check_table(Table *t, void *arg) {
+  Check *c = arg;
+  int rc;
+  if (c->problem) return SQLITE_OK;
+  t->current = 0;
+  rc = table_refresh(t);
+  if (rc == SQLITE_OK && !store_usable(t->store)) {
+    c->problem = sqlite3_mprintf("%s: answers come from the content rows until the command 'rebuild'",
+                                 t->store->root_problem[0] ? t->store->root_problem : "the page file is damaged");
+    return c->problem ? SQLITE_OK : SQLITE_NOMEM;
+  }
+  if (rc == SQLITE_OK) rc = table_methods.check(t->view, take_pages, &c->owners, &c->problem);
+  if (rc == SQLITE_OK && c->problem == NULL) rc = compare_content(t, &c->problem);
+  if (rc == SQLITE_CORRUPT_VTAB) {
+    store_mark_damaged(t->store, t->store->state.gen);
+    c->problem = sqlite3_mprintf("table %s: a damaged page; answers come from the content rows until the command 'rebuild'", t->name);
+    rc = c->problem ? SQLITE_OK : SQLITE_NOMEM;
+  }
+  return rc;
+}
+
+static int judge_owners(Store *s, Check *c, int all) {
+  const Owners *o = &c->owners;
+  if (c->problem) return SQLITE_OK;
+  if (o->twice) {
+    c->problem = sqlite3_mprintf("page %u has two owners", o->twice);
+  } else if (o->outside) {
+    c->problem = sqlite3_mprintf("page %u is beyond the page count %u", o->outside, o->pages);
+  } else if (all && s->state.root.pgno && o->count + 1 != o->pages) {
+    c->problem = sqlite3_mprintf("%lld of %u pages belong to nobody", (long long)o->pages - 1 - (long long)o->count, o->pages);
+  } else {
+    return SQLITE_OK;
+  }
+  return c->problem ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static int check(Store *s, Table *only, char **problem) {
+  Check c;
+  int rc;
+  memset(&c, 0, sizeof c);
+  *problem = NULL;
+  rc = store_refresh(s);
+  if (rc) return rc;
+  c.owners.pages = s->state.pages;
+  c.owners.taken = mem_zeroed(&rc, (u64)s->state.pages / 8 + 1, 1);
+  if (rc == SQLITE_OK && store_usable(s) && s->state.root.pgno) rc = catalog_walk(s->pages, &s->state, take_pages, &c.owners);
+  if (rc == SQLITE_OK && store_usable(s)) rc = take_free_list(s, &c.owners);
+  if (rc == SQLITE_OK) rc = only ? check_table(only, &c) : store_each_table(s, check_table, &c);
+  /* with dropped tables waiting for the next fold, some pages have no owner that can be asked */
+  if (rc == SQLITE_OK) rc = judge_owners(s, &c, 0);
+  mem_free(c.owners.taken);
+  *problem = c.problem;
+  return rc;
+}
+
+int table_integrity(Table *table, char **problem) { return check(table->store, table, problem); }
+int store_integrity(Store *store, char **problem) { return check(store, NULL, problem); }
+
+/* --- report --- */
+
+typedef int (*Emit)(void *arg, const char *name, const char *table, sqlite3_int64 value, const char *text);
+
+typedef struct Report {
+  Emit emit;
+  void *arg;
+} Report;
+
+static int report_table(Table *t, void *arg) {
+  Report *r = arg;
+  u64 slots = 0, live = 0;
+  int rc;
+  t->current = 0;
+  rc = table_refresh(t);
+  if (rc) return rc;
+  if (!store_usable(t->store)) return SQLITE_OK;
+  table_methods.counts(t->view, &slots, &live);
+  if (r->emit(r->arg, "slots", t->name, (i64)slots, NULL)) return SQLITE_OK;
+  if (r->emit(r->arg, "live_slots", t->name, (i64)live, NULL)) return SQLITE_OK;
+  r->emit(r->arg, "delta_rows", t->name, t->overlay->length, NULL);
+  return SQLITE_OK;
+}
+
+static int count_free(Store *s, i64 *pages) {
+  sqlite3_stmt *stmt = NULL;
+  int rc = store_prepare(s, &stmt, "SELECT coalesce(sum(count), 0) FROM %s.quire_free", s->quoted);
+  if (rc) return rc;
+  if (sqlite3_step(stmt) == SQLITE_ROW) *pages = sqlite3_column_int64(stmt, 0);
+  return sqlite3_finalize(stmt);
+}
+
+int store_report(Store *s, Emit emit, void *arg) {
+  static const PagesStats no_pages;
+  const PagesStats *p;
+  Report report = {emit, arg};
+  i64 free_pages = 0;
+  u32 i;
+  int rc = store_refresh(s);
+  if (rc == SQLITE_OK) rc = count_free(s, &free_pages);
+  if (rc) return rc;
+  p = s->pages ? pages_stats(s->pages) : &no_pages;
+  if (emit(arg, "home", NULL, 0, s->pages ? pages_home(s->pages)->methods->name : "none")) return SQLITE_OK;
+  if (emit(arg, "status", NULL, 0, store_usable(s) ? "ok" : s->root_problem)) return SQLITE_OK;
+  {
+    const struct {
+      const char *name;
+      i64 value;
+    } line[] = {{"format", s->state.format},
+                {"fold_number", s->state.n},
+                {"pages", s->state.pages},
+                {"free_pages", free_pages},
+                {"folds", (i64)s->stats.folds},
+                {"bulk_folds", (i64)s->stats.bulk_folds},
+                {"append_only_folds", (i64)s->stats.append_only_folds},
+                {"folds_given_up", (i64)s->stats.folds_given_up},
+                {"pages_written", (i64)p->written},
+                {"pages_reused", (i64)p->reused},
+                {"pages_extended", (i64)p->extended},
+                {"pages_verified", (i64)p->verified},
+                {"pages_read", (i64)p->read},
+                {"overlay_loads", (i64)s->stats.overlay_loads},
+                {"overlay_extends", (i64)s->stats.overlay_extends},
+                {"times_degraded", (i64)s->stats.degraded},
+                {"content_rows_skipped", (i64)s->stats.content_rows_skipped}};
+    for (i = 0; i < sizeof line / sizeof line[0]; i++) {
+      if (emit(arg, line[i].name, NULL, line[i].value, NULL)) return SQLITE_OK;
+    }
+  }
+  return store_each_table(s, report_table, &report);
+}

@@ -1,0 +1,407 @@
+/*
+ * fold.c: moving deltas into new pages, inside a SQLite transaction.
+ *
+ *   W1  Pages first, then fsync, then a second look at the state row, only then SQL; SQLite's commit of the state row is the commit point
+ *       (S12). Until the SQL nothing that matters has changed, so a fold that fails before it is given up and the rows stay.
+ *   W2  n = base + 1 for every fold of one transaction (R3). If the transaction's beginning was not seen, n may already be of this
+ *       transaction: then n jumps by two, everything freed at or after the old n counts as freed now, and nothing is reused.
+ *   W3  The first fold of a transaction may write pages that the horizon allows, later ones only append: a root that was ever put into the
+ *       state row can come back by ROLLBACK TO (S2).
+ *   W4  While other statements of the connection run, only append: their cursors may hold any root (S6, S16).
+ *   W5  A bulk fold (in the middle of a transaction) leaves the fsync to xSync or xDestroy, which come before the commit (S3).
+ *   W6  'rebuild' of a store whose page file is missing or damaged starts a new tree under a new uuid at the end of the same
+ *       file, for all tables; the file is never truncated or replaced (S8).
+ *
+ * Start at store_fold(). Not here: what a table's pages hold (vector/slots.c).
+ */
+#include "catalog.h"
+#include "store_int.h"
+
+#define REBUILD_BYTES (8u << 20) /* content rows are moved in batches of this size */
+
+typedef struct Fold {
+  Store *store;
+  FoldReason reason;
+  Table *target; /* to compact or rebuild; NULL: all */
+  int fresh;     /* the old pages are not to be read: a new tree (W6) */
+  int append_only;
+  int unknown; /* W2 */
+  State next;
+  Horizon horizon;
+  PageTx tx;
+  CatalogEntry *entry;
+  u64 entry_count, entry_cap;
+  Table **folded; /* tables whose delta is now in pages */
+  u64 folded_count, folded_cap;
+} Fold;
+
+/* --- pages --- */
+
+static int add_entry(Fold *f, u64 id, PageRef ref) {
+  if (ref.pgno == 0) return SQLITE_OK; /* an empty table */
+  if (mem_reserve(&f->entry, &f->entry_cap, f->entry_count + 1, sizeof *f->entry)) return SQLITE_NOMEM;
+  f->entry[f->entry_count].id = id;
+  f->entry[f->entry_count].ref = ref;
+  f->entry_count++;
+  return SQLITE_OK;
+}
+
+typedef struct Rebuild {
+  Fold *fold;
+  Table *table;
+  void *view;
+  Overlay *overlay;
+  PageRef ref;
+} Rebuild;
+
+/* Put what was gathered into pages, and go on from there. */
+static int rebuild_flush(Rebuild *r) {
+  Fold *f = r->fold;
+  u32 sizes[MAX_VECTOR_COLUMNS], i;
+  int rc = table_methods.fold(r->view, r->overlay, 0, &f->tx, &r->ref);
+  if (rc) return rc;
+  table_methods.release(r->view);
+  r->view = NULL;
+  overlay_release(r->overlay);
+  r->overlay = NULL;
+  rc = pages_set_count(f->store->pages, f->tx.end);
+  if (rc) return rc;
+  rc = table_methods.open(f->store->pages, r->table->id, &r->table->shape, r->ref, &r->view);
+  if (rc) return rc;
+  for (i = 0; i < r->table->shape.vector_count; i++) sizes[i] = r->table->shape.vector[i].size;
+  return overlay_new(r->table->shape.vector_count, sizes, &r->overlay);
+}
+
+static int rebuild_row(void *arg, i64 rowid, const void *const *vectors) {
+  Rebuild *r = arg;
+  int rc = overlay_add(r->overlay, rowid, vectors);
+  if (rc == SQLITE_OK && r->overlay->bytes >= REBUILD_BYTES) {
+    if (page_tx_interrupted(&r->fold->tx)) return SQLITE_INTERRUPT;
+    rc = rebuild_flush(r);
+  }
+  return rc;
+}
+
+/* The table made anew from its content rows. */
+static int rebuild_table(Fold *f, Table *t, PageRef *out) {
+  u32 sizes[MAX_VECTOR_COLUMNS], i;
+  PageRef none = {0, 0}, old = store_catalog_ref(f->store, t->id);
+  Rebuild r;
+  int rc;
+  memset(&r, 0, sizeof r);
+  r.fold = f;
+  r.table = t;
+  for (i = 0; i < t->shape.vector_count; i++) sizes[i] = t->shape.vector[i].size;
+  if (!f->fresh && old.pgno) {
+    rc = table_methods.drop(f->store->pages, t->id, old, &f->tx);
+    if (rc && rc != SQLITE_CORRUPT_VTAB) return rc; /* damaged: what could not be read stays unused */
+  }
+  rc = table_methods.open(f->store->pages, t->id, &t->shape, none, &r.view);
+  if (rc == SQLITE_OK) rc = overlay_new(t->shape.vector_count, sizes, &r.overlay);
+  if (rc == SQLITE_OK) rc = table_load_content_vectors(t, rebuild_row, &r);
+  if (rc == SQLITE_OK) rc = table_methods.fold(r.view, r.overlay, 0, &f->tx, &r.ref);
+  table_methods.release(r.view);
+  overlay_release(r.overlay);
+  *out = r.ref;
+  return rc;
+}
+
+static int fold_table(Fold *f, Table *t) {
+  Store *s = f->store;
+  int chosen = f->target == NULL || f->target == t, rc;
+  int rebuild = f->fresh || (f->reason == FOLD_REBUILD && chosen), compact = f->reason == FOLD_COMPACT && chosen;
+  PageRef ref = store_catalog_ref(s, t->id);
+  if (rebuild) {
+    rc = rebuild_table(f, t, &ref);
+  } else {
+    t->current = 0;
+    rc = table_refresh(t);
+    if (rc == SQLITE_OK && !store_usable(s)) rc = SQLITE_CORRUPT_VTAB;
+    if (rc) return rc;
+    if (t->overlay->length == 0 && !compact) return add_entry(f, t->id, ref);
+    rc = table_methods.fold(t->view, t->overlay, compact, &f->tx, &ref);
+  }
+  if (rc) return rc;
+  if (mem_reserve(&f->folded, &f->folded_cap, f->folded_count + 1, sizeof *f->folded)) return SQLITE_NOMEM;
+  f->folded[f->folded_count++] = t;
+  return add_entry(f, t->id, ref);
+}
+
+/* Tables of the registry: connected ones are folded, others keep their version, dropped ones give back their pages. */
+static int fold_tables(Fold *f) {
+  Store *s = f->store;
+  sqlite3_stmt *stmt = NULL;
+  u64 *ids = NULL, count = 0, cap = 0, i;
+  u8 *dropped = NULL;
+  u64 dropped_cap = 0;
+  int rc = store_prepare(s, &stmt, "SELECT id, name IS NULL FROM %s.quire_tables ORDER BY id", s->quoted);
+  while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+    if (mem_reserve(&ids, &cap, count + 1, sizeof *ids) || mem_reserve(&dropped, &dropped_cap, count + 1, 1)) {
+      rc = SQLITE_NOMEM;
+      break;
+    }
+    ids[count] = (u64)sqlite3_column_int64(stmt, 0);
+    dropped[count++] = (u8)sqlite3_column_int(stmt, 1);
+  }
+  if (rc == SQLITE_OK) rc = sqlite3_finalize(stmt); else sqlite3_finalize(stmt);
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    Table *t = store_find_table(s, ids[i]);
+    PageRef ref = f->fresh ? (PageRef){0, 0} : store_catalog_ref(s, ids[i]);
+    if (dropped[i]) {
+      if (ref.pgno) rc = table_methods.drop(s->pages, ids[i], ref, &f->tx);
+      if (rc == SQLITE_CORRUPT_VTAB) rc = SQLITE_OK;
+    } else if (t == NULL) {
+      rc = add_entry(f, ids[i], ref);
+    } else {
+      rc = table_confirm_name(t);
+      if (rc == SQLITE_OK) rc = fold_table(f, t);
+    }
+  }
+  mem_free(ids);
+  mem_free(dropped);
+  return rc;
+}
+
+/* Pages of the old root and catalog are free once the new ones are committed. */
+static int free_range(void *arg, u32 pgno, u32 count) { return page_tx_free(arg, pgno, count); }
+
+static int write_pages_of_fold(Fold *f) {
+  Store *s = f->store;
+  int rc = fold_tables(f);
+  if (rc == SQLITE_OK && !f->fresh && s->state.root.pgno) {
+    rc = catalog_walk(s->pages, &s->state, free_range, &f->tx);
+  }
+  if (rc == SQLITE_OK) rc = catalog_write(&f->tx, &f->next, f->entry, f->entry_count);
+  if (rc) return rc;
+  s->unsynced = 1;
+  if (f->reason == FOLD_BULK) return SQLITE_OK; /* W5 */
+  rc = pages_home(s->pages)->methods->sync(pages_home(s->pages));
+  if (rc) {
+    s->avoid_reuse = 1; /* R7: these pages count as lost */
+    return rc;
+  }
+  s->unsynced = 0;
+  return SQLITE_OK;
+}
+
+/* --- free list --- */
+
+/* Ranges freed at or before the horizon, joined where they touch. A list that is not sound is not used. */
+static int load_free(Fold *f, PageRange **ranges, u64 *count) {
+  Store *s = f->store;
+  sqlite3_stmt *stmt = NULL;
+  u64 cap = 0;
+  i64 end = 1;
+  int rc, sound = 1;
+  *ranges = NULL;
+  *count = 0;
+  rc = store_prepare(s, &stmt, "SELECT first, count FROM %s.quire_free WHERE at <= ?1 ORDER BY first", s->quoted);
+  if (rc) return rc;
+  sqlite3_bind_int64(stmt, 1, f->horizon.at);
+  while (rc == SQLITE_OK && sound && sqlite3_step(stmt) == SQLITE_ROW) {
+    i64 first = sqlite3_column_int64(stmt, 0), n = sqlite3_column_int64(stmt, 1);
+    sound = first >= end && n > 0 && first < s->state.pages && n <= s->state.pages - first;
+    if (!sound) break;
+    if (*count && first == end) {
+      (*ranges)[*count - 1].count += (u32)n;
+    } else if (mem_reserve(ranges, &cap, *count + 1, sizeof **ranges)) {
+      rc = SQLITE_NOMEM;
+    } else {
+      (*ranges)[*count].first = (u32)first;
+      (*ranges)[(*count)++].count = (u32)n;
+    }
+    end = first + n;
+  }
+  if (rc == SQLITE_OK) rc = sqlite3_finalize(stmt); else sqlite3_finalize(stmt);
+  if (!sound) {
+    CORRUPT(0);
+    *count = 0;
+    f->append_only = 1;
+  }
+  return rc;
+}
+
+static int insert_ranges(Store *s, const PageRange *range, u64 count, i64 at) {
+  sqlite3_stmt *stmt = NULL;
+  u64 i;
+  int rc = SQLITE_OK;
+  if (count == 0) return SQLITE_OK;
+  rc = store_prepare(s, &stmt, "INSERT OR REPLACE INTO %s.quire_free(first, count, at) VALUES(?1, ?2, ?3)", s->quoted);
+  if (rc) return rc;
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    sqlite3_bind_int64(stmt, 1, range[i].first);
+    sqlite3_bind_int64(stmt, 2, range[i].count);
+    sqlite3_bind_int64(stmt, 3, at);
+    sqlite3_step(stmt);
+    rc = sqlite3_reset(stmt);
+  }
+  sqlite3_finalize(stmt);
+  return rc;
+}
+
+/* --- SQL --- */
+
+static int update_state_row(Fold *f) {
+  Store *s = f->store;
+  sqlite3_stmt **stmt = &s->stmt[STMT_STATE_UPDATE];
+  const State *st = &f->next;
+  int rc = store_prepare(s, stmt,
+                         "UPDATE %s.quire_state SET uuid = ?1, n = ?2, gen = ?3, root = ?4, crc = ?5, pages = ?6, owner = ?7 "
+                         "WHERE id = 1",
+                         s->quoted);
+  if (rc) return rc;
+  sqlite3_bind_blob(*stmt, 1, st->uuid, UUID_SIZE, SQLITE_STATIC);
+  sqlite3_bind_int64(*stmt, 2, st->n);
+  sqlite3_bind_int64(*stmt, 3, st->gen);
+  sqlite3_bind_int64(*stmt, 4, st->root.pgno);
+  sqlite3_bind_int64(*stmt, 5, st->root.crc);
+  sqlite3_bind_int64(*stmt, 6, st->pages);
+  sqlite3_bind_int64(*stmt, 7, st->owner);
+  sqlite3_step(*stmt);
+  rc = sqlite3_reset(*stmt);
+  sqlite3_clear_bindings(*stmt);
+  return rc;
+}
+
+static int update_free_rows(Fold *f) {
+  Store *s = f->store;
+  int rc = SQLITE_OK;
+  if (f->fresh) rc = store_exec(s, "DELETE FROM %s.quire_free", s->quoted);
+  if (rc == SQLITE_OK && f->unknown) {
+    rc = store_exec(s, "UPDATE %s.quire_free SET at = %lld WHERE at >= %lld", s->quoted, (long long)f->next.n,
+                    (long long)s->state.n);
+  }
+  if (rc == SQLITE_OK && f->tx.used_free) {
+    rc = store_exec(s, "DELETE FROM %s.quire_free WHERE at <= %lld", s->quoted, (long long)f->horizon.at);
+    if (rc == SQLITE_OK) rc = insert_ranges(s, f->tx.free, f->tx.free_count, f->horizon.at);
+  }
+  if (rc == SQLITE_OK) rc = insert_ranges(s, f->tx.freed, f->tx.freed_count, f->next.n);
+  return rc;
+}
+
+static int update_watermarks(Fold *f) {
+  Store *s = f->store;
+  if (!f->horizon.in_wal || f->unknown) return SQLITE_OK;
+  return store_exec(s, "INSERT OR REPLACE INTO %s.quire_wm VALUES(%lld, %lld, %lld); DELETE FROM %s.quire_wm WHERE n < %lld",
+                    s->quoted, (long long)s->state.n, (long long)f->horizon.salt, (long long)f->horizon.frame, s->quoted,
+                    (long long)f->horizon.at);
+}
+
+static int write_rows_of_fold(Fold *f) {
+  Store *s = f->store;
+  u64 i;
+  int rc = update_state_row(f);
+  for (i = 0; i < f->folded_count && rc == SQLITE_OK; i++) {
+    rc = store_exec(s, "DELETE FROM %s.\"%w_delta\"", s->quoted, f->folded[i]->name);
+  }
+  if (rc == SQLITE_OK) rc = update_free_rows(f);
+  if (rc == SQLITE_OK) rc = update_watermarks(f);
+  if (rc == SQLITE_OK) rc = store_exec(s, "DELETE FROM %s.quire_tables WHERE name IS NULL", s->quoted);
+  return rc;
+}
+
+/* --- the whole --- */
+
+/* Everything up to the SQL; what fails here has changed nothing. */
+static int prepare_fold(Fold *f) {
+  Store *s = f->store;
+  PageRange *ranges = NULL;
+  u64 count = 0;
+  i64 gen = s->state.gen;
+  int rc;
+
+  f->unknown = s->txn_unknown;
+  f->append_only = f->fresh || s->folded || s->avoid_reuse || f->unknown || store_other_statements_busy(s);
+  if (!f->unknown && !s->base_known) {
+    s->base = s->state.n;
+    s->base_known = 1;
+  }
+  f->next = s->state;
+  f->next.format = PAGE_FORMAT;
+  f->next.n = f->unknown ? s->state.n + 2 : s->base + 1;
+  f->next.gen = (i64)conn_random(s->conn);
+  f->next.owner = s->memory ? s->conn->token : 0;
+  if (f->fresh) sqlite3_randomness(UUID_SIZE, f->next.uuid);
+
+  f->horizon.at = -1;
+  if (!s->folded && !f->unknown) rc = horizon_read(s, &f->horizon); /* the watermark is worth having even if nothing is reused */
+  else rc = SQLITE_OK;
+  if (rc == SQLITE_OK && !f->append_only) rc = load_free(f, &ranges, &count);
+  if (rc == SQLITE_OK) rc = pages_prepare(s->pages, s->state.root.pgno == 0 || f->fresh);
+  if (rc) {
+    mem_free(ranges);
+    if (rc == SQLITE_NOTADB) store_set_error(s, "the file %s-quire is not one of Quire's: move it away", s->path);
+    return rc;
+  }
+  rc = page_tx_begin(&f->tx, s->pages, (u64)f->next.n, f->fresh ? 1 : s->state.pages, ranges, count);
+  f->tx.interrupted = store_interrupted;
+  f->tx.interrupt_arg = s;
+  if (rc == SQLITE_OK) rc = write_pages_of_fold(f);
+  if (rc) return rc;
+  s->state_known = 0; /* the second look of W1 */
+  rc = store_refresh(s);
+  if (rc == SQLITE_OK && s->state.gen != gen) rc = SQLITE_ABORT;
+  return rc;
+}
+
+/* Connect every table, so that commands reach tables this connection has not used. */
+static int no_work(Table *table, void *arg) {
+  Table ***end = arg;
+  (void)end;
+  table->current = 0;
+  return SQLITE_OK;
+}
+
+int store_fold(Store *s, FoldReason reason, Table *target) {
+  int optional = reason == FOLD_THRESHOLD || reason == FOLD_BULK, rc;
+  Fold f;
+  memset(&f, 0, sizeof f);
+  f.store = s;
+  f.reason = reason;
+  f.target = target;
+  rc = store_refresh(s);
+  if (rc == SQLITE_OK && s->pages == NULL) {
+    if (optional) return SQLITE_OK;
+    store_set_error(s, "%s", s->root_problem);
+    return SQLITE_ERROR;
+  }
+  f.fresh = !store_usable(s);
+  if (rc == SQLITE_OK && f.fresh && reason != FOLD_REBUILD) {
+    if (optional) return SQLITE_OK;
+    store_set_error(s, "%s: run the command 'rebuild' first", s->root_problem);
+    return SQLITE_CORRUPT_VTAB;
+  }
+  if (rc == SQLITE_OK && !optional && target == NULL) rc = store_each_table(s, no_work, NULL);
+  if (rc == SQLITE_OK) rc = prepare_fold(&f);
+  if (rc == SQLITE_CORRUPT_VTAB && !f.fresh) store_mark_damaged(s, s->state.gen);
+  if (rc) {
+    s->stats.folds_given_up++;
+    if (optional) rc = SQLITE_OK;
+    goto done;
+  }
+  rc = write_rows_of_fold(&f);
+  if (rc) {
+    store_set_error(s, "%s", sqlite3_errmsg(s->db));
+    if ((rc & 0xff) != SQLITE_NOMEM && (rc & 0xff) != SQLITE_FULL) rc = SQLITE_IOERR; /* S11: half the rows are changed */
+    goto done;
+  }
+  s->folded = 1;
+  if (f.unknown) {
+    s->base = f.next.n - 1;
+    s->base_known = 1;
+    s->txn_unknown = 0;
+  }
+  s->stats.folds++;
+  s->stats.bulk_folds += reason == FOLD_BULK;
+  s->stats.append_only_folds += f.append_only != 0;
+  rc = store_install(s, &f.next);
+done:
+  page_tx_end(&f.tx);
+  mem_free(f.entry);
+  mem_free(f.folded);
+  return rc;
+}
+
+int table_fold(Table *t) { return store_fold(t->store, FOLD_NOW, NULL); }
+int table_rebuild(Table *t) { return store_fold(t->store, FOLD_REBUILD, t); }
+int table_optimize(Table *t) { return store_fold(t->store, FOLD_COMPACT, t); }

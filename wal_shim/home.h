@@ -1,0 +1,57 @@
+/*
+ * home.h: where the pages of a store live. One struct of functions per home; pages.c is the only caller.
+ *
+ *   file    beside the database, `<database>-quire`, written through the database's sqlite3_vfs, read through a
+ *           read-only map where the VFS is a plain one, else through xRead (home_file.c)
+ *   memory  blocks of this process, for :memory:, temp and memdb databases (home_memory.c)
+ *
+ * A page has the same 4096 bytes in each. Page 0 is the head page; pages are numbered from 1.
+ */
+#ifndef QUIRE_HOME_H
+#define QUIRE_HOME_H
+
+#include "base.h"
+
+#define PAGE_SIZE 4096u
+/* No extent crosses a multiple of this many pages (64 MB): the unit in which a file is mapped. A rule of the format. */
+#define SEGMENT_PAGES 16384u
+
+typedef struct Home Home;
+
+typedef struct HomeMethods {
+  const char *name;
+  /* Pages that exist, the head page included: the file's size, rounded down. */
+  int (*size)(Home *home, u32 *pages);
+  /*
+   * Direct pointer to `count` pages that exist, or NULL in *out if this home cannot give one (the caller uses read). Valid until close,
+   * or until these pages are written.
+   */
+  int (*map)(Home *home, u32 pgno, u32 count, const u8 **out);
+  int (*read)(Home *home, u32 pgno, u32 count, u8 *buffer);
+  int (*write)(Home *home, u32 pgno, u32 count, const u8 *data);
+  /* Everything written is durable, the directory entry too. */
+  int (*sync)(Home *home);
+  /*
+   * Make sure that the home exists and can be written; `first`: the store's first root is about to be written, so its directory entry
+   * has to be made durable even if the file is there (S18).
+   */
+  int (*prepare)(Home *home, int first);
+  void (*close)(Home *home);
+} HomeMethods;
+
+struct Home {
+  const HomeMethods *methods;
+};
+
+/* What home_file.c needs to know of the database. All strings are copied. */
+typedef struct HomeFileSpec {
+  void *vfs;            /* the database's sqlite3_vfs */
+  const char *database; /* as sqlite3_db_filename() gives it */
+  int plain;            /* the VFS is one of SQLite's own: files may be mapped */
+  int read_only;
+} HomeFileSpec;
+
+int home_file_open(const HomeFileSpec *spec, Home **out);
+int home_memory_open(Home **out);
+
+#endif

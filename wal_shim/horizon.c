@@ -1,0 +1,93 @@
+/*
+ * horizon.c: which freed pages may be written again.
+ *
+ * A page freed by fold m may still be read by a connection whose SQLite snapshot is older than m, in any process, and may be needed
+ * again if power fails before SQLite's commit of m is durable. SQLite has to know both before it overwrites its own
+ * database, so we ask SQLite and keep no reader list.
+ *
+ *   H1  A page freed by fold m is written only if m <= horizon.
+ *   H2  WAL: the horizon is n if the wal-index says nBackfill >= mxFrame, else the largest n of quire_wm whose salt is not the current one (the
+ *       log was restarted, so all of it was backfilled) or whose frame is backfilled (S5). Layout: "WAL-Index File Format" at
+ *       sqlite.org/walformat.html.
+ *   H3  Rollback journals: n - 1, because the unlink of a journal may not be durable.
+ *   H4  What we cannot read or do not know (exclusive mode with WAL, another wal-index version, headers that
+ *       differ) gives -1: the file only grows.
+ *   H5  The memory home has no other readers: n.
+ *
+ * Called with the write lock held and the state row read. Not here: the list of freed pages and statements of this connection
+ * that still read (fold.c).
+ */
+#include <stdlib.h>
+
+#include "store_int.h"
+
+#define WAL_INDEX_VERSION 3007000u
+#define WAL_INDEX_REGION 32768
+
+/* One word of a PRAGMA of this schema; *value is empty if there is no row. */
+static int read_pragma(Store *store, const char *pragma, char *value, size_t size) {
+  sqlite3_stmt *stmt = NULL;
+  int rc = store_prepare(store, &stmt, "PRAGMA %s.%s", store->quoted, pragma);
+  value[0] = 0;
+  if (rc) return rc;
+  if (sqlite3_step(stmt) == SQLITE_ROW) {
+    const char *text = (const char *)sqlite3_column_text(stmt, 0);
+    sqlite3_snprintf((int)size, value, "%s", text ? text : "");
+  }
+  return sqlite3_finalize(stmt);
+}
+
+/* H2: what the watermarks say when the log is not wholly backfilled. */
+static int read_watermarks(Store *store, i64 salt, u32 backfilled, i64 *at) {
+  sqlite3_stmt *stmt = NULL;
+  int rc = store_prepare(store, &stmt, "SELECT coalesce(max(n), -1) FROM %s.quire_wm WHERE salt <> ?1 OR frame <= ?2",
+                         store->quoted);
+  if (rc) return rc;
+  sqlite3_bind_int64(stmt, 1, salt);
+  sqlite3_bind_int64(stmt, 2, backfilled);
+  if (sqlite3_step(stmt) == SQLITE_ROW) *at = MIN(sqlite3_column_int64(stmt, 0), store->state.n);
+  return sqlite3_finalize(stmt);
+}
+
+static int read_wal_index(Store *store, Horizon *out) {
+  sqlite3_file *file = store->file;
+  volatile void *map = NULL;
+  u32 h[28];
+  int i, rc;
+  if (file == NULL || file->pMethods == NULL || file->pMethods->iVersion < 2 || file->pMethods->xShmMap == NULL) {
+    return SQLITE_OK;
+  }
+  rc = file->pMethods->xShmMap(file, 0, WAL_INDEX_REGION, 0, &map);
+  if (rc || map == NULL) return SQLITE_OK;
+  for (i = 0; i < 28; i++) h[i] = ((volatile u32 *)map)[i];
+  if (h[0] != WAL_INDEX_VERSION || memcmp(h, h + 12, 48) != 0) return SQLITE_OK;
+  /* u32 words of the header: 4 mxFrame, 8 and 9 the salts; 24 nBackfill */
+  out->in_wal = 1;
+  out->salt = (i64)((u64)h[8] << 32 | h[9]);
+  out->frame = h[4];
+  if (h[24] >= h[4]) {
+    out->at = store->state.n;
+    return SQLITE_OK;
+  }
+  return read_watermarks(store, out->salt, h[24], &out->at);
+}
+
+int horizon_read(Store *store, Horizon *out) {
+  char mode[16];
+  int rc;
+  memset(out, 0, sizeof *out);
+  out->at = -1;
+  if (store->memory) {
+    out->at = store->state.n;
+    return SQLITE_OK;
+  }
+  rc = read_pragma(store, "journal_mode", mode, sizeof mode);
+  if (rc) return rc;
+  if (strcmp(mode, "wal") != 0) {
+    out->at = store->state.n - 1;
+    return SQLITE_OK;
+  }
+  rc = read_pragma(store, "locking_mode", mode, sizeof mode);
+  if (rc || strcmp(mode, "normal") != 0) return rc;
+  return read_wal_index(store, out);
+}

@@ -1,0 +1,213 @@
+/*
+ * overlay.c: one table's delta in memory. See overlay.h for O1..O3.
+ */
+#include "overlay.h"
+
+u32 vector_stride(u32 size) {
+  u32 stride = 1;
+  if (size >= 64) return (size + 63) & ~63u;
+  while (stride < size) stride *= 2;
+  return stride;
+}
+
+int overlay_new(u32 columns, const u32 *sizes, Overlay **out) {
+  int rc = SQLITE_OK;
+  u32 i;
+  Overlay *o = mem_zeroed(&rc, 1, sizeof *o);
+  if (rc) return rc;
+  o->refs = 1;
+  o->columns = columns;
+  o->all_dead_at = 0xffffffff;
+  for (i = 0; i < columns; i++) {
+    o->size[i] = sizes[i];
+    o->stride[i] = vector_stride(sizes[i]);
+  }
+  *out = o;
+  return SQLITE_OK;
+}
+
+Overlay *overlay_retain(Overlay *o) {
+  if (o) o->refs++;
+  return o;
+}
+
+static void free_chunk(OverlayChunk *c, u32 columns) {
+  u32 k;
+  if (c == NULL) return;
+  for (k = 0; k < columns; k++) mem_aligned_free(c->vectors[k]);
+  mem_free(c);
+}
+
+void overlay_release(Overlay *o) {
+  u32 i;
+  if (o == NULL || --o->refs) return;
+  for (i = 0; i < (o->rows + OVERLAY_CHUNK - 1) / OVERLAY_CHUNK; i++) free_chunk(o->chunk[i], o->columns);
+  mem_free(o->chunk);
+  mem_free(o->kill);
+  mem_free(o->row_hash);
+  mem_free(o->kill_hash);
+  mem_free(o);
+}
+
+/* splitmix64's finalizer (Steele, Lea and Flood 2014) */
+static u64 mix(u64 x) {
+  x ^= x >> 30;
+  x *= 0xbf58476d1ce4e5b9u;
+  x ^= x >> 27;
+  x *= 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+
+OverlayRow *overlay_row(const Overlay *o, u32 row) { return &o->chunk[row / OVERLAY_CHUNK]->row[row % OVERLAY_CHUNK]; }
+
+const u8 *overlay_vector(const Overlay *o, u32 row, u32 column) {
+  return o->chunk[row / OVERLAY_CHUNK]->vectors[column] + (size_t)(row % OVERLAY_CHUNK) * o->stride[column];
+}
+
+/* The bucket of rowid: where it is, or the empty one where it belongs. */
+static u32 row_bucket(const Overlay *o, const u32 *hash, u32 size, i64 rowid) {
+  u32 i = (u32)mix((u64)rowid) & (size - 1);
+  while (hash[i] && overlay_row(o, hash[i] - 1)->rowid != rowid) i = (i + 1) & (size - 1);
+  return i;
+}
+
+static u32 kill_bucket(const Overlay *o, const u32 *hash, u32 size, u32 slot) {
+  u32 i = (u32)mix(slot) & (size - 1);
+  while (hash[i] && o->kill[hash[i] - 1].slot != slot) i = (i + 1) & (size - 1);
+  return i;
+}
+
+static int grow_row_hash(Overlay *o) {
+  u32 size = o->row_hash_size ? o->row_hash_size * 2 : 64, i;
+  int rc = SQLITE_OK;
+  u32 *hash;
+  if (o->row_hash_used * 2 < o->row_hash_size) return SQLITE_OK;
+  hash = mem_zeroed(&rc, size, sizeof *hash);
+  if (rc) return rc;
+  for (i = 0; i < o->row_hash_size; i++) {
+    if (o->row_hash[i]) hash[row_bucket(o, hash, size, overlay_row(o, o->row_hash[i] - 1)->rowid)] = o->row_hash[i];
+  }
+  mem_free(o->row_hash);
+  o->bytes += (size - o->row_hash_size) * sizeof *hash;
+  o->row_hash = hash;
+  o->row_hash_size = size;
+  return SQLITE_OK;
+}
+
+static int grow_kill_hash(Overlay *o) {
+  u32 size = o->kill_hash_size ? o->kill_hash_size * 2 : 64;
+  int rc = SQLITE_OK;
+  u32 *hash;
+  u64 i;
+  if (o->kill_count * 2 < o->kill_hash_size) return SQLITE_OK;
+  hash = mem_zeroed(&rc, size, sizeof *hash);
+  if (rc) return rc;
+  for (i = 0; i < o->kill_count; i++) hash[kill_bucket(o, hash, size, o->kill[i].slot)] = (u32)i + 1;
+  mem_free(o->kill_hash);
+  o->bytes += (size - o->kill_hash_size) * sizeof *hash;
+  o->kill_hash = hash;
+  o->kill_hash_size = size;
+  return SQLITE_OK;
+}
+
+static int new_chunk(Overlay *o) {
+  u32 index = o->rows / OVERLAY_CHUNK, k;
+  int rc = mem_reserve(&o->chunk, &o->chunk_cap, (u64)index + 1, sizeof *o->chunk);
+  OverlayChunk *c = mem_zeroed(&rc, 1, sizeof *c);
+  if (c) {
+    for (k = 0; k < o->columns; k++) {
+      u64 size = (u64)o->stride[k] * OVERLAY_CHUNK;
+      c->vectors[k] = mem_aligned(&rc, size);
+      if (rc) break;
+      memset(c->vectors[k], 0, (size_t)size);
+      o->bytes += size;
+    }
+  }
+  if (rc) {
+    free_chunk(c, o->columns);
+    return rc;
+  }
+  o->bytes += sizeof *c;
+  o->chunk[index] = c;
+  return SQLITE_OK;
+}
+
+int overlay_add(Overlay *o, i64 rowid, const void *const *vectors) {
+  OverlayRow *r;
+  u32 row = o->rows, bucket, k;
+  int rc;
+  if (o->length >= 0x7fffffff) return SQLITE_FULL;
+  rc = grow_row_hash(o);
+  if (rc == SQLITE_OK && row % OVERLAY_CHUNK == 0) rc = new_chunk(o); /* last, so that every chunk made holds a row */
+  if (rc) return rc;
+  bucket = row_bucket(o, o->row_hash, o->row_hash_size, rowid);
+  r = &o->chunk[row / OVERLAY_CHUNK]->row[row % OVERLAY_CHUNK];
+  r->rowid = rowid;
+  r->from = o->length;
+  r->until = 0xffffffff;
+  r->older = o->row_hash[bucket] ? o->row_hash[bucket] - 1 : NO_ROW;
+  if (r->older != NO_ROW && overlay_row(o, r->older)->until == 0xffffffff) overlay_row(o, r->older)->until = o->length;
+  r->present = 0;
+  for (k = 0; k < o->columns; k++) {
+    if (vectors[k] == NULL) continue;
+    memcpy(o->chunk[row / OVERLAY_CHUNK]->vectors[k] + (size_t)(row % OVERLAY_CHUNK) * o->stride[k], vectors[k],
+           o->size[k]);
+    r->present = (u16)(r->present | 1u << k);
+  }
+  if (o->row_hash[bucket] == 0) o->row_hash_used++;
+  o->row_hash[bucket] = row + 1;
+  o->rows++;
+  o->length++;
+  return SQLITE_OK;
+}
+
+int overlay_remove(Overlay *o, i64 rowid, u32 slot) {
+  int rc = SQLITE_OK;
+  u32 row;
+  if (o->length >= 0x7fffffff) return SQLITE_FULL;
+  if (slot != NO_SLOT && !overlay_killed(o, o->length, slot)) {
+    rc = mem_reserve(&o->kill, &o->kill_cap, o->kill_count + 1, sizeof *o->kill);
+    if (rc == SQLITE_OK) rc = grow_kill_hash(o);
+    if (rc) return rc;
+    o->kill_hash[kill_bucket(o, o->kill_hash, o->kill_hash_size, slot)] = (u32)o->kill_count + 1;
+    o->kill[o->kill_count].slot = slot;
+    o->kill[o->kill_count].at = o->length;
+    o->kill_count++;
+    o->bytes += sizeof *o->kill;
+  }
+  row = overlay_find(o, o->length, rowid);
+  if (row != NO_ROW) overlay_row(o, row)->until = o->length;
+  o->length++;
+  return SQLITE_OK;
+}
+
+int overlay_remove_all(Overlay *o) {
+  u32 i;
+  if (o->length >= 0x7fffffff) return SQLITE_FULL;
+  for (i = 0; i < o->rows; i++) {
+    OverlayRow *r = overlay_row(o, i);
+    if (r->until == 0xffffffff) r->until = o->length;
+  }
+  if (o->all_dead_at == 0xffffffff) o->all_dead_at = o->length;
+  o->length++;
+  return SQLITE_OK;
+}
+
+u32 overlay_find(const Overlay *o, u32 length, i64 rowid) {
+  u32 row;
+  if (o->row_hash_size == 0) return NO_ROW;
+  row = o->row_hash[row_bucket(o, o->row_hash, o->row_hash_size, rowid)];
+  if (row == 0) return NO_ROW;
+  for (row--; row != NO_ROW; row = overlay_row(o, row)->older) {
+    if (overlay_visible(overlay_row(o, row), length)) return row;
+  }
+  return NO_ROW;
+}
+
+int overlay_killed(const Overlay *o, u32 length, u32 slot) {
+  u32 kill;
+  if (o->all_dead_at < length) return 1;
+  if (o->kill_hash_size == 0) return 0;
+  kill = o->kill_hash[kill_bucket(o, o->kill_hash, o->kill_hash_size, slot)];
+  return kill && o->kill[kill - 1].at < length;
+}

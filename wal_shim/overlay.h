@@ -1,0 +1,78 @@
+/*
+ * overlay.h: one table's delta since the last fold, in memory, as one connection sees it.
+ *
+ * An overlay is a log of operations, numbered from 0: rows that gained vectors, rows that lost them. A reader holds the overlay and
+ * a length and sees the operations below it:
+ *
+ *   O1  Row data never moves and is never changed once added; removing a row notes the number of the operation, so that readers of a shorter
+ *       length still see it (S13).
+ *   O2  A rollback makes a new overlay; one that others hold is never cut.
+ *   O3  Which rows of the pages are dead is part of the log: by slot ("kills"), or all of them.
+ *
+ * Vectors of one column lie in chunks of OVERLAY_CHUNK rows, stride bytes apart, 64-byte aligned, so that the scan kernels run
+ * over them as over an extent.
+ */
+#ifndef QUIRE_OVERLAY_H
+#define QUIRE_OVERLAY_H
+
+#include "base.h"
+
+#define OVERLAY_CHUNK 256u
+#define NO_SLOT 0xffffffffu
+#define NO_ROW 0xffffffffu
+
+typedef struct OverlayRow {
+  i64 rowid;
+  u32 from, until; /* visible at length L if from < L && L <= until */
+  u32 older;       /* the row of the same rowid before this one, or NO_ROW */
+  u16 present;     /* bit i: it has a vector in column i */
+} OverlayRow;
+
+typedef struct OverlayChunk {
+  OverlayRow row[OVERLAY_CHUNK];
+  u8 *vectors[MAX_VECTOR_COLUMNS];
+} OverlayChunk;
+
+typedef struct OverlayKill {
+  u32 slot, at; /* dead at length L if at < L */
+} OverlayKill;
+
+typedef struct Overlay {
+  u32 refs;
+  u32 columns;
+  u32 size[MAX_VECTOR_COLUMNS], stride[MAX_VECTOR_COLUMNS];
+  OverlayChunk **chunk;
+  u64 chunk_cap;
+  u32 rows;
+  u32 length;      /* operations so far */
+  u32 all_dead_at; /* every row of the pages is dead at length L if all_dead_at < L; 0xffffffff: no such operation */
+  u64 bytes;       /* memory held, about */
+  OverlayKill *kill;
+  u64 kill_count, kill_cap;
+  u32 *row_hash, *kill_hash; /* open addressing; row or kill number + 1 */
+  u32 row_hash_size, kill_hash_size, row_hash_used;
+  i64 last_seq, last_tag; /* the delta row of the last operation (S4) */
+} Overlay;
+
+/* Bytes from one vector to the next, in overlays and extents alike: the size rounded up to a power of two below 64, to a multiple of 64 above. */
+u32 vector_stride(u32 size);
+
+int overlay_new(u32 columns, const u32 *sizes, Overlay **out);
+Overlay *overlay_retain(Overlay *o);
+void overlay_release(Overlay *o);
+
+/* vectors[i] NULL: none in column i; else size[i] bytes, copied. */
+int overlay_add(Overlay *o, i64 rowid, const void *const *vectors);
+/* `slot`: where the row lies in the pages, or NO_SLOT. */
+int overlay_remove(Overlay *o, i64 rowid, u32 slot);
+int overlay_remove_all(Overlay *o);
+
+OverlayRow *overlay_row(const Overlay *o, u32 row);
+const u8 *overlay_vector(const Overlay *o, u32 row, u32 column);
+static inline int overlay_visible(const OverlayRow *r, u32 length) { return r->from < length && length <= r->until; }
+/* The row that `rowid` has at this length, or NO_ROW. */
+u32 overlay_find(const Overlay *o, u32 length, i64 rowid);
+/* Whether the row at `slot` of the pages is dead at this length. */
+int overlay_killed(const Overlay *o, u32 length, u32 slot);
+
+#endif

@@ -1,0 +1,398 @@
+/*
+ * pages.c: checked reading of pages, and the pages that one fold writes. See pages.h for P1..P3.
+ *
+ * In a home that cannot map, extents are read into blocks kept in a small cache: blocks in use are counted, blocks not
+ * in use are dropped oldest first when they exceed CACHE_PAGES.
+ */
+#include "pages.h"
+
+#include "bytes.h"
+
+#define CACHE_PAGES 4096u
+#define CACHE_BUCKETS 256u
+
+typedef struct CacheBlock {
+  struct CacheBlock *next; /* in its bucket */
+  u8 *data;
+  u32 pgno, count, uses;
+  u64 stamp; /* of the last release; the smallest goes first */
+} CacheBlock;
+
+struct Pages {
+  Home *home;
+  u32 count;      /* of the current root */
+  u32 *verified;  /* by pgno: the checksum found right; 0: none, so a checksum of 0 is computed each time */
+  u64 verified_cap;
+  CacheBlock *bucket[CACHE_BUCKETS];
+  u64 cached_pages, stamp;
+  PagesStats stats;
+};
+
+int pages_open(Home *home, Pages **out) {
+  int rc = SQLITE_OK;
+  Pages *p = mem_zeroed(&rc, 1, sizeof *p);
+  if (rc) {
+    home->methods->close(home);
+    return rc;
+  }
+  p->home = home;
+  *out = p;
+  return SQLITE_OK;
+}
+
+void pages_close(Pages *pages) {
+  u32 i;
+  if (pages == NULL) return;
+  for (i = 0; i < CACHE_BUCKETS; i++) {
+    while (pages->bucket[i]) {
+      CacheBlock *b = pages->bucket[i];
+      pages->bucket[i] = b->next;
+      mem_aligned_free(b->data);
+      mem_free(b);
+    }
+  }
+  pages->home->methods->close(pages->home);
+  mem_free(pages->verified);
+  mem_free(pages);
+}
+
+Home *pages_home(Pages *pages) { return pages->home; }
+
+const PagesStats *pages_stats(const Pages *pages) { return &pages->stats; }
+
+int pages_set_count(Pages *pages, u32 count) {
+  u64 old_cap = pages->verified_cap;
+  u32 size = 0;
+  int rc = pages->home->methods->size(pages->home, &size);
+  if (rc) return rc;
+  if (count > size) return CORRUPT(size);
+  rc = mem_reserve(&pages->verified, &pages->verified_cap, count, sizeof *pages->verified);
+  if (rc) return rc;
+  if (pages->verified_cap > old_cap) {
+    memset(pages->verified + old_cap, 0, (size_t)(pages->verified_cap - old_cap) * sizeof *pages->verified);
+  }
+  if (count > pages->count) pages->count = count;
+  return SQLITE_OK;
+}
+
+/*
+ * Page 0: magic, then format version, page size and the checksum of the bytes before it. Written once, synced before any
+ * other page is written (S8).
+ */
+static const char head_magic[16] = "Quire pages\r\n\032\n";
+
+static void make_head(u8 *page) {
+  memset(page, 0, PAGE_SIZE);
+  memcpy(page, head_magic, sizeof head_magic);
+  store32(page + 16, PAGE_FORMAT);
+  store32(page + 20, PAGE_SIZE);
+  store32(page + 24, crc32c(0, page, 24));
+}
+
+int pages_check_head(Pages *pages) {
+  u8 head[PAGE_SIZE], want[PAGE_SIZE];
+  u32 size = 0;
+  int rc = pages->home->methods->size(pages->home, &size);
+  if (rc) return rc;
+  if (size == 0) return SQLITE_NOTADB;
+  rc = pages->home->methods->read(pages->home, 0, 1, head);
+  if (rc) return rc;
+  make_head(want);
+  return memcmp(head, want, 28) == 0 ? SQLITE_OK : SQLITE_NOTADB;
+}
+
+int pages_prepare(Pages *pages, int first) {
+  u8 head[PAGE_SIZE];
+  int rc = pages->home->methods->prepare(pages->home, first);
+  if (rc) return rc;
+  rc = pages_check_head(pages);
+  if (rc != SQLITE_NOTADB || !first) return rc;
+  make_head(head);
+  rc = pages->home->methods->write(pages->home, 0, 1, head);
+  if (rc == SQLITE_OK) rc = pages->home->methods->sync(pages->home);
+  return rc;
+}
+
+/* --- cache of blocks, for homes that cannot map --- */
+
+static CacheBlock **find_block(Pages *pages, u32 pgno, u32 count) {
+  CacheBlock **at = &pages->bucket[pgno % CACHE_BUCKETS];
+  while (*at && ((*at)->pgno != pgno || (*at)->count != count)) at = &(*at)->next;
+  return at;
+}
+
+static void drop_block(Pages *pages, CacheBlock **at) {
+  CacheBlock *b = *at;
+  *at = b->next;
+  pages->cached_pages -= b->count;
+  mem_aligned_free(b->data);
+  mem_free(b);
+}
+
+static void trim_cache(Pages *pages) {
+  while (pages->cached_pages > CACHE_PAGES) {
+    CacheBlock **oldest = NULL, **at;
+    u32 i;
+    for (i = 0; i < CACHE_BUCKETS; i++) {
+      for (at = &pages->bucket[i]; *at; at = &(*at)->next) {
+        if ((*at)->uses == 0 && (oldest == NULL || (*at)->stamp < (*oldest)->stamp)) oldest = at;
+      }
+    }
+    if (oldest == NULL) return;
+    drop_block(pages, oldest);
+  }
+}
+
+/* Forget unused copies of pages that are about to be written. A copy in use stays what its reader saw. */
+static void forget_range(Pages *pages, u32 pgno, u32 count) {
+  u32 i;
+  for (i = 0; i < CACHE_BUCKETS && pages->cached_pages; i++) {
+    CacheBlock **at = &pages->bucket[i];
+    while (*at) {
+      CacheBlock *b = *at;
+      if (b->pgno < pgno + count && pgno < b->pgno + b->count) {
+        if (b->uses == 0) {
+          drop_block(pages, at);
+          continue;
+        }
+        b->count = 0; /* never found again; freed at its last release */
+      }
+      at = &b->next;
+    }
+  }
+}
+
+static int read_block(Pages *pages, u32 pgno, u32 count, CacheBlock **out) {
+  CacheBlock **at = find_block(pages, pgno, count);
+  CacheBlock *b = *at;
+  int rc = SQLITE_OK;
+  if (b == NULL) {
+    trim_cache(pages);
+    b = mem_zeroed(&rc, 1, sizeof *b);
+    if (rc) return rc;
+    b->data = mem_aligned(&rc, (u64)count * PAGE_SIZE);
+    if (rc == SQLITE_OK) rc = pages->home->methods->read(pages->home, pgno, count, b->data);
+    if (rc) {
+      mem_aligned_free(b->data);
+      mem_free(b);
+      return rc;
+    }
+    pages->stats.read += count;
+    b->pgno = pgno;
+    b->count = count;
+    b->next = pages->bucket[pgno % CACHE_BUCKETS];
+    pages->bucket[pgno % CACHE_BUCKETS] = b;
+    pages->cached_pages += count;
+    memset(pages->verified + pgno, 0, count * sizeof *pages->verified); /* these bytes are new to us */
+  }
+  b->uses++;
+  *out = b;
+  return SQLITE_OK;
+}
+
+void pages_release(Pages *pages, PageHold *hold) {
+  CacheBlock *b = hold->block;
+  hold->block = NULL;
+  if (b == NULL) return;
+  b->stamp = ++pages->stamp;
+  b->uses--;
+  if (b->uses == 0 && b->count == 0) {
+    CacheBlock **at = &pages->bucket[b->pgno % CACHE_BUCKETS];
+    while (*at != b) at = &(*at)->next;
+    drop_block(pages, at);
+  }
+}
+
+/* --- checked reading --- */
+
+static int get_raw(Pages *pages, u32 pgno, u32 count, const u8 **out, PageHold *hold) {
+  CacheBlock *block = NULL;
+  int rc;
+  hold->block = NULL;
+  *out = NULL;
+  if (pgno == 0 || count == 0 || count > EXTENT_MAX_PAGES || (u64)pgno + count > pages->count) return CORRUPT(pgno);
+  rc = pages->home->methods->map(pages->home, pgno, count, out);
+  if (rc || *out) return rc;
+  rc = read_block(pages, pgno, count, &block);
+  if (rc) return rc;
+  hold->block = block;
+  *out = block->data;
+  return SQLITE_OK;
+}
+
+static int known(const Pages *pages, u32 pgno, u32 crc) { return crc != 0 && pages->verified[pgno] == crc; }
+
+int pages_get(Pages *pages, u32 pgno, u32 count, const u8 *crc, const u8 **out, PageHold *hold) {
+  u32 i;
+  int rc = get_raw(pages, pgno, count, out, hold);
+  if (rc) return rc;
+  for (i = 0; i < count; i++) {
+    u32 want = load32(crc + 4 * i);
+    if (LIKELY(known(pages, pgno + i, want))) continue;
+    if (crc32c(0, *out + (size_t)i * PAGE_SIZE, PAGE_SIZE) != want) {
+      pages_release(pages, hold);
+      *out = NULL;
+      return CORRUPT(pgno + i);
+    }
+    pages->verified[pgno + i] = want;
+    pages->stats.verified++;
+  }
+  return SQLITE_OK;
+}
+
+int pages_get_structure(Pages *pages, PageRef ref, PageKind kind, u64 owner, u64 logical, const u8 **out,
+                        PageHold *hold) {
+  const u8 *page;
+  int rc = get_raw(pages, ref.pgno, 1, out, hold);
+  if (rc) return rc;
+  page = *out;
+  if (!known(pages, ref.pgno, ref.crc)) {
+    if (crc32c(0, page + 4, PAGE_SIZE - 4) != ref.crc) goto corrupt;
+    pages->verified[ref.pgno] = ref.crc;
+    pages->stats.verified++;
+  }
+  if (load32(page) != ref.crc || page[4] != (u8)kind || load64(page + 16) != owner || load64(page + 24) != logical) {
+    goto corrupt;
+  }
+  return SQLITE_OK;
+corrupt:
+  pages_release(pages, hold);
+  *out = NULL;
+  return CORRUPT(ref.pgno);
+}
+
+/* --- writing --- */
+
+int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, PageRange *reusable, u64 reusable_count) {
+  u32 size = 0;
+  int rc;
+  memset(tx, 0, sizeof *tx);
+  tx->pages = pages;
+  tx->n = n;
+  tx->free = reusable;
+  tx->free_count = tx->free_cap = reusable_count;
+  rc = pages->home->methods->size(pages->home, &size);
+  if (rc) return rc;
+  tx->end = MAX(MAX(state_count, size), 1);
+  /* What lies between the state row's count and the file's end is garbage of attempts that did not commit (S7). */
+  if (tx->end > MAX(state_count, 1)) return page_tx_free(tx, MAX(state_count, 1), tx->end - MAX(state_count, 1));
+  return SQLITE_OK;
+}
+
+void page_tx_end(PageTx *tx) {
+  mem_free(tx->free);
+  mem_free(tx->freed);
+  memset(tx, 0, sizeof *tx);
+}
+
+int page_tx_interrupted(PageTx *tx) { return tx->interrupted && tx->interrupted(tx->interrupt_arg); }
+
+int page_tx_free(PageTx *tx, u32 pgno, u32 count) {
+  PageRange *last = tx->freed_count ? &tx->freed[tx->freed_count - 1] : NULL;
+  if (count == 0) return SQLITE_OK;
+  if (pgno == 0 || (u64)pgno + count > tx->end) return CORRUPT(pgno);
+  if (last && last->first + last->count == pgno) {
+    last->count += count;
+    return SQLITE_OK;
+  }
+  if (mem_reserve(&tx->freed, &tx->freed_cap, tx->freed_count + 1, sizeof *tx->freed)) return SQLITE_NOMEM;
+  tx->freed[tx->freed_count].first = pgno;
+  tx->freed[tx->freed_count].count = count;
+  tx->freed_count++;
+  return SQLITE_OK;
+}
+
+/* First position in the range where `count` pages fit without crossing a segment; 0 if none. */
+static u32 fit(const PageRange *range, u32 count) {
+  u64 first = range->first, end = first + range->count;
+  while (first + count <= end) {
+    u64 limit = (first / SEGMENT_PAGES + 1) * SEGMENT_PAGES;
+    if (first + count <= limit) return (u32)first;
+    first = limit;
+  }
+  return 0;
+}
+
+static int alloc_reused(PageTx *tx, u32 count, u32 *pgno) {
+  u64 i;
+  for (i = 0; i < tx->free_count; i++) {
+    PageRange *r = &tx->free[i];
+    u32 at = fit(r, count);
+    if (at == 0) continue;
+    if (at > r->first) { /* split: the part before stays free */
+      if (mem_reserve(&tx->free, &tx->free_cap, tx->free_count + 1, sizeof *tx->free)) return SQLITE_NOMEM;
+      memmove(&tx->free[i + 1], &tx->free[i], (size_t)(tx->free_count - i) * sizeof *tx->free);
+      tx->free_count++;
+      tx->free[i].count = at - tx->free[i].first;
+      r = &tx->free[++i];
+      r->count -= at - r->first;
+    }
+    r->first = at + count;
+    r->count -= count;
+    if (r->count == 0) {
+      memmove(&tx->free[i], &tx->free[i + 1], (size_t)(tx->free_count - i - 1) * sizeof *tx->free);
+      tx->free_count--;
+    }
+    tx->used_free += count;
+    tx->pages->stats.reused += count;
+    *pgno = at;
+    return SQLITE_OK;
+  }
+  return SQLITE_NOTFOUND;
+}
+
+int page_tx_alloc(PageTx *tx, u32 count, u32 *pgno) {
+  u32 room;
+  int rc = alloc_reused(tx, count, pgno);
+  if (rc != SQLITE_NOTFOUND) return rc;
+  room = SEGMENT_PAGES - tx->end % SEGMENT_PAGES;
+  if (room < count) {
+    tx->end += room;
+    rc = page_tx_free(tx, tx->end - room, room);
+    if (rc) return rc;
+  }
+  if ((u64)tx->end + count > 0xfffffff0u) return SQLITE_FULL;
+  *pgno = tx->end;
+  tx->end += count;
+  tx->pages->stats.extended += count;
+  return SQLITE_OK;
+}
+
+static int write_pages(PageTx *tx, u32 pgno, u32 count, const u8 *data) {
+  Pages *pages = tx->pages;
+  if ((u64)pgno < pages->verified_cap) {
+    memset(pages->verified + pgno, 0, (size_t)MIN((u64)count, pages->verified_cap - pgno) * sizeof *pages->verified);
+  }
+  forget_range(pages, pgno, count);
+  pages->stats.written += count;
+  return pages->home->methods->write(pages->home, pgno, count, data);
+}
+
+int page_tx_put(PageTx *tx, u32 count, const u8 *data, u8 *crc, u32 *pgno) {
+  u32 i;
+  int rc = page_tx_alloc(tx, count, pgno);
+  if (rc) return rc;
+  for (i = 0; i < count; i++) store32(crc + 4 * i, crc32c(0, data + (size_t)i * PAGE_SIZE, PAGE_SIZE));
+  return write_pages(tx, *pgno, count, data);
+}
+
+int page_tx_put_structure_at(PageTx *tx, u8 *page, PageKind kind, u8 level, u64 owner, u64 logical, u32 pgno,
+                             PageRef *out) {
+  page[4] = (u8)kind;
+  page[5] = level;
+  page[6] = page[7] = 0;
+  store64(page + 8, tx->n);
+  store64(page + 16, owner);
+  store64(page + 24, logical);
+  out->pgno = pgno;
+  out->crc = crc32c(0, page + 4, PAGE_SIZE - 4);
+  store32(page, out->crc);
+  return write_pages(tx, pgno, 1, page);
+}
+
+int page_tx_put_structure(PageTx *tx, u8 *page, PageKind kind, u8 level, u64 owner, u64 logical, PageRef *out) {
+  u32 pgno = 0;
+  int rc = page_tx_alloc(tx, 1, &pgno);
+  if (rc) return rc;
+  return page_tx_put_structure_at(tx, page, kind, level, owner, logical, pgno, out);
+}

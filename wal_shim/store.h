@@ -1,0 +1,144 @@
+/*
+ * store.h: one database's vector store, as vtab/ sees it: tables, their changes, their snapshots.
+ *
+ * A Conn belongs to one sqlite3 connection and holds a Store for each database (schema) that has vector tables. A Store
+ * knows the state row, the page file and the Tables. A Table is one vector table, shared by all sqlite3_vtab objects of it: state
+ * belongs to (connection, database), never to a vtab object (SQLite keeps several of one table alive in one transaction).
+ *
+ * Content rows are written by vtab; what the store adds is the delta (which rows gained or lost vectors since the last fold)
+ * and the pages. Order in one xUpdate: table_write_begin, content row, then table_add or table_remove.
+ *
+ * Errors: SQLite result codes. store_error() has the words, when there is more to say than the code.
+ */
+#ifndef QUIRE_STORE_H
+#define QUIRE_STORE_H
+
+#include "base.h"
+
+typedef struct Conn Conn;
+typedef struct Store Store;
+typedef struct Table Table;
+typedef struct Snapshot Snapshot;
+
+/* What storage must know of one vector column. `elem`, `metric` are vector/'s numbers, kept and compared, not understood. */
+typedef struct VectorShape {
+  const char *column; /* its name in the content table */
+  u32 elem, metric, dim, index;
+  u32 size; /* bytes of one vector */
+} VectorShape;
+
+typedef struct TableShape {
+  VectorShape vector[MAX_VECTOR_COLUMNS];
+  u32 vector_count;      /* >= 1 */
+  const char *content;   /* content table's name as an SQL expression is quoted: the bare name, in the table's schema */
+  const char *rowid;     /* name of the content table's integer key column */
+  u32 fold_rows;         /* delta rows that make a commit fold; 0: the default */
+  const char *options;   /* the resolved options of CREATE in text, stored in the registry and given back */
+} TableShape;
+
+/* --- connections and stores --- */
+
+/* Counted. Made at load, shared by the modules. */
+int conn_new(sqlite3 *db, Conn **out);
+Conn *conn_retain(Conn *conn);
+void conn_release(Conn *conn);
+
+/* The last error's words (owned by the store, valid until its next call), or NULL. */
+const char *store_error(Store *store);
+/* Find or open the store of schema `schema`. With `create`, makes the table `quire` when it is missing. Counted. */
+int store_open(Conn *conn, const char *schema, int create, Store **out, char **error);
+void store_release(Store *store);
+/* For the `quire` virtual table: create its shadow tables / drop them (refused with SQLITE_CONSTRAINT while vector tables remain). */
+int store_create_shadow(Conn *conn, const char *schema, const char *home, char **error);
+int store_drop_shadow(Store *store);
+
+/* --- tables --- */
+
+/*
+ * Register a new table: a random id, its delta table (t_delta). The content table is vtab's to make.
+ *   *out counted; freed by table_release.
+ */
+int table_create(Store *store, const char *name, const TableShape *shape, Table **out);
+/* Attach to an existing table; SQLITE_CORRUPT_VTAB if it is not in the registry. */
+int table_connect(Store *store, const char *name, const TableShape *shape, Table **out);
+/* The options text stored at table_create; the caller frees it. SQLITE_NOTFOUND if the table is unknown. */
+int table_options(Store *store, const char *name, char **options);
+void table_release(Table *table);
+/* DROP: forget the table in the registry, drop t_delta; its pages are freed by the next fold. */
+int table_drop(Table *table);
+int table_rename(Table *table, const char *name);
+Store *table_store(Table *table);
+
+/* --- changes (inside xUpdate) --- */
+
+/* Make the overlay current. The first call of every xUpdate; may report SQLITE_CORRUPT_VTAB and friends before anything changes. */
+int table_write_begin(Table *table);
+/*
+ * Row `rowid` now has these vectors: vectors[i] is NULL (none) or shape.vector[i].size bytes, copied. A row that had vectors before must have
+ * been removed first. May fold (write pages) when the transaction's delta is large.
+ * Only SQLITE_OK, IOERR, NOMEM or FULL (S11).
+ */
+int table_add(Table *table, i64 rowid, const void *const *vectors);
+/* Row `rowid` has no vectors any more. The row need not have had any. */
+int table_remove(Table *table, i64 rowid);
+/* All rows are gone (DELETE without WHERE, 'delete-all'); the content rows are the caller's business. */
+int table_remove_all(Table *table);
+
+/* --- commands --- */
+
+int table_fold(Table *table);                  /* fold the delta of this store now */
+int table_rebuild(Table *table);               /* make the pages anew from the content rows */
+int table_optimize(Table *table);              /* fold and drop dead slots, rowid order */
+/* Compare pages, map, delta and content. *problem: NULL if sound, else a sentence, freed by mem_free. */
+int table_integrity(Table *table, char **problem);
+
+/* --- transaction hooks: the sqlite3_module methods of every vtab object call these, nothing else --- */
+
+int table_begin(Table *table);
+int table_sync(Table *table);
+int table_commit(Table *table);
+int table_rollback(Table *table);
+int table_savepoint(Table *table, int n);
+int table_release_savepoint(Table *table, int n);
+int table_rollback_to(Table *table, int n);
+
+/* --- reading --- */
+
+/*
+ * What this connection's SQLite snapshot sees of the table. Counted and immutable: stays valid for as long as it is held, whatever the
+ * connection does meanwhile. A snapshot whose page file is missing, foreign or damaged is `degraded`: a
+ * search over it answers from the content rows.
+ */
+int table_snapshot(Table *table, Snapshot **out);
+void snapshot_release(Snapshot *snap);
+
+/* What a snapshot is made of, for searches. A degraded one has no view and no overlay. */
+typedef struct SnapshotParts {
+  void *view; /* of table_methods.h */
+  const struct Overlay *overlay;
+  u32 length; /* of the overlay */
+  int degraded;
+  const TableShape *shape;
+} SnapshotParts;
+void snapshot_parts(Snapshot *snap, SnapshotParts *out);
+Snapshot *snapshot_retain(Snapshot *snap);
+/* A page of the snapshot was found damaged: from now on this generation is answered from content (S15). */
+void snapshot_damaged(Snapshot *snap);
+/* Every content row that has a vector, in the order of rowids; row's pointers live during the call. */
+int snapshot_content(Snapshot *snap, int (*row)(void *arg, i64 rowid, const void *const *vectors), void *arg);
+
+/* Call fn for every vector table of the store, connected or not; ends at the first error. */
+int store_each_table(Store *store, int (*fn)(Table *table, void *arg), void *arg);
+const char *table_name(const Table *table);
+
+int store_integrity(Store *store, char **problem); /* as table_integrity, for all tables */
+
+/* For the `quire` table's own transaction hooks. */
+int store_sync_hook(Store *store);
+void store_end_hook(Store *store, int committed);
+
+/* For the `quire` table: one line each of name, value. Calls `emit` until it returns non-zero. */
+int store_report(Store *store, int (*emit)(void *arg, const char *name, const char *table, sqlite3_int64 value, const char *text),
+                 void *arg);
+
+#endif

@@ -1,0 +1,164 @@
+/*
+ * store_int.h: what the files of the store share: store.c (connections, state row, root), table.c (delta, overlay, hooks),
+ * horizon.c (what may be written again), fold.c (moving the delta into pages).
+ *
+ *   T1  The state row is the only truth; Store.state is what one snapshot said, compared by `gen` at every use (R3).
+ *   T2  A Store outlives its tables only while its home is this process's memory.
+ *   T3  Nested statements are reset before a function returns, and finalized when the last vtab object goes.
+ */
+#ifndef QUIRE_STORE_INT_H
+#define QUIRE_STORE_INT_H
+
+#include "overlay.h"
+#include "pages.h"
+#include "store.h"
+#include "table_methods.h"
+
+#define UUID_SIZE 16
+
+typedef struct State {
+  i64 format, n, gen, owner;
+  u8 uuid[UUID_SIZE];
+  PageRef root;
+  u32 pages;
+} State;
+
+typedef enum { ROOT_NONE, ROOT_SOUND, ROOT_BAD } RootStatus;
+
+/* One line of the root's catalog. */
+typedef struct CatalogEntry {
+  u64 id;
+  PageRef ref;
+} CatalogEntry;
+
+struct Conn {
+  u32 refs;
+  sqlite3 *db;
+  i64 token; /* random; names this connection as the owner of memory homes */
+  u64 random[2];
+  Store *stores;
+};
+
+typedef enum {
+  STMT_STATE,
+  STMT_STATE_UPDATE,
+  STMT_REGISTRY_FIND,
+  STMT_REGISTRY_NAME,
+  STMT_ALIVE,
+  STORE_STMT_COUNT
+} StoreStmt;
+
+typedef struct StoreStats {
+  u64 folds, folds_given_up, bulk_folds, append_only_folds, overlay_loads, overlay_extends, degraded, content_rows_skipped;
+} StoreStats;
+
+struct Store {
+  Store *next;
+  u32 refs;
+  Conn *conn;
+  sqlite3 *db;
+  char *schema;
+  char *quoted; /* "schema" */
+  void *file;   /* the database's sqlite3_file: with schema and path what a store is known by (S9) */
+  char *path;   /* sqlite3_db_filename, or "" */
+  int memory;   /* home is this process's memory */
+  Pages *pages; /* NULL: no home (an unknown VFS) */
+  sqlite3_stmt *stmt[STORE_STMT_COUNT];
+  char *error;
+  Table *tables;
+
+  State state; /* of the last snapshot looked at */
+  int state_known;
+  RootStatus root_status;
+  char root_problem[120];
+  i64 damaged_gen; /* S15: this generation's pages were found damaged */
+  int damaged;
+  CatalogEntry *catalog;
+  u64 catalog_count;
+
+  /* the transaction */
+  int base_known; /* `base` is the committed n this transaction started from */
+  i64 base;
+  int txn_unknown; /* its beginning was not seen: n may already be of this transaction */
+  int folded;      /* a root was put into the state row: from now on only append (S2) */
+  int unsynced;    /* pages written since the last sync */
+  int avoid_reuse; /* a fold failed or was rolled back: only append until the next commit (R7) */
+  StoreStats stats;
+};
+
+typedef enum { TABLE_TAIL, TABLE_TAG, TABLE_LOAD, TABLE_ADD, TABLE_CONTENT, TABLE_STMT_COUNT } TableStmt;
+
+struct Table {
+  Table *next;
+  u32 refs;
+  Store *store;
+  u64 id;
+  char *name;
+  TableShape shape;     /* its strings are owned */
+  sqlite3_stmt *stmt[TABLE_STMT_COUNT];
+
+  void *view; /* NULL until needed */
+  PageRef view_ref;
+  Overlay *overlay;
+  i64 overlay_gen;
+  int current; /* the overlay is known to be current within this transaction */
+  int written; /* the transaction changed the delta */
+  int name_suspect; /* a rename happened that a rollback may have undone: ask the registry */
+  u32 bulk_limit_shift; /* a bulk fold was given up: the limit is doubled */
+};
+
+struct Snapshot {
+  u32 refs;
+  Table *table;
+  void *view; /* NULL when degraded */
+  Overlay *overlay;
+  u32 length;
+  i64 gen;
+  int degraded;
+};
+
+/* store.c */
+void store_set_error(Store *store, const char *format, ...) PRINTF_LIKE(2, 3);
+u64 conn_random(Conn *conn);
+/* Prepare `sql` (a format with the store's quoted schema) once into *stmt. */
+int store_prepare(Store *store, sqlite3_stmt **stmt, const char *format, ...);
+/* Run statements made from a format; for rare ones. */
+int store_exec(Store *store, const char *format, ...);
+/* Read the state row and, when gen is new, the root behind it. Never fails because of the page file: see root_status. */
+int store_refresh(Store *store);
+int store_install(Store *store, const State *state); /* what a row said: verify its root */
+int store_usable(const Store *store); /* pages may be read and written */
+PageRef store_catalog_ref(const Store *store, u64 id);
+/* The connection was interrupted (polled by stepping a statement). */
+int store_interrupted(void *store);
+void store_mark_damaged(Store *store, i64 gen);
+/* Busy statements of the connection beyond the one that runs now. */
+int store_other_statements_busy(Store *store);
+
+/* The transaction has ended, well or not. */
+void store_txn_end(Store *store, int committed);
+/* What xSync of any table does: fold if a table is due, and make pages durable. */
+int store_sync(Store *store);
+
+/* table.c */
+/* The name the registry has for the table now; SQLITE_NOTFOUND if it has none (dropped, or its creation was rolled back). */
+int table_confirm_name(Table *table);
+/* Bring t->overlay and t->view up to this snapshot (nothing to do when the store is not usable). */
+int table_refresh(Table *table);
+int table_load_content_vectors(Table *table, int (*row)(void *arg, i64 rowid, const void *const *vectors), void *arg);
+Table *store_find_table(Store *store, u64 id);
+
+/* horizon.c */
+typedef struct Horizon {
+  i64 at;      /* pages freed by folds <= at may be written; -1: none */
+  int in_wal;  /* the two below are set */
+  i64 salt, frame;
+} Horizon;
+int horizon_read(Store *store, Horizon *out);
+
+/* fold.c */
+typedef enum { FOLD_THRESHOLD, FOLD_BULK, FOLD_NOW, FOLD_COMPACT, FOLD_REBUILD } FoldReason;
+/* `table`: the one to compact or rebuild (NULL: all of them); all tables' deltas are folded along. */
+int store_fold(Store *store, FoldReason reason, Table *table);
+
+#endif

@@ -1,0 +1,753 @@
+/*
+ * table.c: one vector table: registry, delta rows, the overlay that mirrors them, snapshots, transaction hooks.
+ *
+ *   D1  A change is a delta row first, then an operation of the overlay. If the second fails, the overlay is thrown away and loaded again
+ *       from the rows.
+ *   D2  The overlay is current for a snapshot if gen, the last seq and that row's random tag are the same; it may be extended if the row at its
+ *       last seq still has its tag; anything else is loaded anew (S4).
+ *   D3  A content row that is missing or has a vector of a wrong shape counts as having none (S17).
+ *   D4  Inside xUpdate only IOERR, NOMEM and FULL leave this file once a row was written (S11).
+ *
+ * Start at table_refresh().
+ */
+#include <stdio.h>
+
+#include "catalog.h"
+#include "schema_sql.h"
+#include "store_int.h"
+
+#define OP_ADD 1
+#define OP_REMOVE 2
+#define OP_REMOVE_ALL 3
+
+#define DEFAULT_FOLD_BYTES (4u << 20) /* default fold_rows: this many bytes of vectors ... */
+#define DEFAULT_FOLD_MIN 256u         /* ... but not fewer rows than this */
+#define DEFAULT_FOLD_MAX 4096u        /* ... nor more */
+#define BULK_BYTES (8u << 20)         /* an overlay of this size is folded inside the transaction */
+
+/* --- shape and name --- */
+
+static void free_shape(TableShape *shape) {
+  u32 i;
+  for (i = 0; i < shape->vector_count; i++) mem_free((void *)shape->vector[i].column);
+  mem_free((void *)shape->content);
+  mem_free((void *)shape->rowid);
+  memset(shape, 0, sizeof *shape);
+}
+
+static int copy_shape(TableShape *to, const TableShape *from) {
+  int rc = SQLITE_OK;
+  u32 i;
+  *to = *from;
+  for (i = 0; i < to->vector_count; i++) to->vector[i].column = NULL;
+  for (i = 0; i < to->vector_count; i++) to->vector[i].column = mem_strdup(&rc, from->vector[i].column);
+  to->content = mem_strdup(&rc, from->content);
+  to->rowid = mem_strdup(&rc, from->rowid);
+  to->options = NULL;
+  return rc;
+}
+
+static u32 fold_rows(const Table *table) {
+  u64 bytes = 0;
+  u32 i;
+  if (table->shape.fold_rows) return table->shape.fold_rows;
+  for (i = 0; i < table->shape.vector_count; i++) bytes += vector_stride(table->shape.vector[i].size);
+  return (u32)MIN(MAX(DEFAULT_FOLD_BYTES / bytes, DEFAULT_FOLD_MIN), DEFAULT_FOLD_MAX);
+}
+
+static void finalize_table(Table *t) {
+  u32 i;
+  for (i = 0; i < TABLE_STMT_COUNT; i++) {
+    sqlite3_finalize(t->stmt[i]);
+    t->stmt[i] = NULL;
+  }
+}
+
+const char *table_name(const Table *table) { return table->name; }
+Store *table_store(Table *table) { return table->store; }
+
+/* Own the new name; a content table named after the table follows. */
+static int set_name(Table *t, const char *name) {
+  int rc = SQLITE_OK;
+  size_t old = t->name ? strlen(t->name) : 0;
+  char *copy, *content = NULL;
+  if (t->name && strcmp(t->name, name) == 0) return SQLITE_OK;
+  copy = mem_strdup(&rc, name);
+  if (rc) return rc;
+  if (t->name && strncmp(t->shape.content, t->name, old) == 0 && strcmp(t->shape.content + old, "_content") == 0) {
+    content = sqlite3_mprintf("%s_content", name);
+    if (content == NULL) {
+      mem_free(copy);
+      return SQLITE_NOMEM;
+    }
+    mem_free((void *)t->shape.content);
+    t->shape.content = content;
+  }
+  mem_free(t->name);
+  t->name = copy;
+  finalize_table(t);
+  return SQLITE_OK;
+}
+
+int table_confirm_name(Table *t) {
+  Store *s = t->store;
+  sqlite3_stmt **stmt = &s->stmt[STMT_REGISTRY_NAME];
+  int rc = store_prepare(s, stmt, "SELECT name FROM %s.quire_tables WHERE id = ?1", s->quoted);
+  if (rc) return rc;
+  sqlite3_bind_int64(*stmt, 1, (i64)t->id);
+  rc = sqlite3_step(*stmt);
+  if (rc == SQLITE_ROW && sqlite3_column_type(*stmt, 0) == SQLITE_TEXT) {
+    rc = set_name(t, (const char *)sqlite3_column_text(*stmt, 0));
+  } else if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
+    rc = SQLITE_NOTFOUND;
+  }
+  sqlite3_reset(*stmt);
+  return rc;
+}
+
+/* --- registry --- */
+
+Table *store_find_table(Store *store, u64 id) {
+  Table *t = store->tables;
+  while (t && t->id != id) t = t->next;
+  return t;
+}
+
+static int new_table(Store *store, u64 id, const char *name, const TableShape *shape, Table **out) {
+  int rc = SQLITE_OK;
+  Table *t = mem_zeroed(&rc, 1, sizeof *t);
+  if (rc) return rc;
+  t->store = store;
+  t->id = id;
+  rc = copy_shape(&t->shape, shape);
+  if (rc == SQLITE_OK) rc = set_name(t, name);
+  if (rc) {
+    free_shape(&t->shape);
+    mem_free(t->name);
+    mem_free(t);
+    return rc;
+  }
+  t->refs = 1;
+  t->next = store->tables;
+  store->tables = t;
+  store->refs++;
+  *out = t;
+  return SQLITE_OK;
+}
+
+int table_create(Store *store, const char *name, const TableShape *shape, Table **out) {
+  sqlite3_stmt *stmt = NULL;
+  u64 id = 0;
+  int rc;
+  while (id == 0) sqlite3_randomness(sizeof id, &id);
+  rc = store_exec(store, DELTA_SQL, store->quoted, name);
+  if (rc) return rc;
+  rc = store_prepare(store, &stmt, "INSERT INTO %s.quire_tables(id, name, options) VALUES(?1, ?2, ?3)", store->quoted);
+  if (rc) return rc;
+  sqlite3_bind_int64(stmt, 1, (i64)id);
+  sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+  sqlite3_bind_text(stmt, 3, shape->options ? shape->options : "", -1, SQLITE_STATIC);
+  sqlite3_step(stmt);
+  rc = sqlite3_finalize(stmt);
+  if (rc) {
+    store_set_error(store, "%s", sqlite3_errmsg(store->db));
+    return rc;
+  }
+  return new_table(store, id, name, shape, out);
+}
+
+/* SQLITE_NOTFOUND if the registry does not know the name. With `options`, a copy of them. */
+static int find_registered(Store *store, const char *name, u64 *id, char **options) {
+  sqlite3_stmt **stmt = &store->stmt[STMT_REGISTRY_FIND];
+  int rc = store_prepare(store, stmt, "SELECT id, options FROM %s.quire_tables WHERE name = ?1", store->quoted);
+  if (rc) return rc;
+  sqlite3_bind_text(*stmt, 1, name, -1, SQLITE_STATIC);
+  rc = sqlite3_step(*stmt);
+  if (rc == SQLITE_ROW) {
+    rc = SQLITE_OK;
+    *id = (u64)sqlite3_column_int64(*stmt, 0);
+    if (options) {
+      const char *text = (const char *)sqlite3_column_text(*stmt, 1);
+      *options = mem_strdup(&rc, text ? text : "");
+    }
+  } else if (rc == SQLITE_DONE) {
+    rc = SQLITE_NOTFOUND;
+  } else {
+    store_set_error(store, "%s", sqlite3_errmsg(store->db));
+  }
+  sqlite3_reset(*stmt);
+  sqlite3_clear_bindings(*stmt);
+  return rc;
+}
+
+int table_options(Store *store, const char *name, char **options) {
+  u64 id;
+  return find_registered(store, name, &id, options);
+}
+
+/* The hub keeps its statements while the shape stays; what a new vtab object says of the table is the newest truth. */
+static int adopt(Table *t, const char *name, const TableShape *shape) {
+  TableShape copy;
+  int rc = set_name(t, name);
+  if (rc) return rc;
+  if (strcmp(t->shape.content, shape->content) == 0 && strcmp(t->shape.rowid, shape->rowid) == 0) {
+    t->refs++;
+    return SQLITE_OK;
+  }
+  rc = copy_shape(&copy, shape);
+  if (rc) {
+    free_shape(&copy);
+    return rc;
+  }
+  free_shape(&t->shape);
+  t->shape = copy;
+  finalize_table(t);
+  t->refs++;
+  return SQLITE_OK;
+}
+
+int table_connect(Store *store, const char *name, const TableShape *shape, Table **out) {
+  Table *t;
+  u64 id = 0;
+  int rc = find_registered(store, name, &id, NULL);
+  if (rc == SQLITE_NOTFOUND) {
+    store_set_error(store, "table %s is not registered in %s.quire", name, store->schema);
+    return CORRUPT(0);
+  }
+  if (rc) return rc;
+  t = store_find_table(store, id);
+  if (t == NULL) return new_table(store, id, name, shape, out);
+  rc = adopt(t, name, shape);
+  if (rc) return rc;
+  t->current = 0;
+  *out = t;
+  return SQLITE_OK;
+}
+
+void table_release(Table *t) {
+  Table **at;
+  Store *store;
+  if (t == NULL || --t->refs) return;
+  store = t->store;
+  for (at = &store->tables; *at != t; at = &(*at)->next) {
+  }
+  *at = t->next;
+  finalize_table(t);
+  table_methods.release(t->view);
+  overlay_release(t->overlay);
+  free_shape(&t->shape);
+  mem_free(t->name);
+  mem_free(t);
+  store_release(store);
+}
+
+int table_drop(Table *t) {
+  Store *s = t->store;
+  int rc = SQLITE_OK;
+  if (s->unsynced && s->pages) { /* no hook of this table may come any more (S3) */
+    rc = pages_home(s->pages)->methods->sync(pages_home(s->pages));
+    if (rc) return rc;
+    s->unsynced = 0;
+  }
+  finalize_table(t);
+  rc = store_exec(s, "UPDATE %s.quire_tables SET name = NULL WHERE id = %lld", s->quoted, (long long)t->id);
+  if (rc == SQLITE_OK) rc = store_exec(s, "DROP TABLE %s.\"%w_delta\"", s->quoted, t->name);
+  /* From here on the end of this transaction may go unseen. */
+  s->txn_unknown = 1;
+  s->base_known = 0;
+  t->current = t->written = 0;
+  return rc;
+}
+
+int table_rename(Table *t, const char *name) {
+  Store *s = t->store;
+  char *old = NULL;
+  int rc = SQLITE_OK;
+  old = mem_strdup(&rc, t->name);
+  if (rc) return rc;
+  finalize_table(t);
+  t->name_suspect = 1;
+  rc = store_exec(s, "UPDATE %s.quire_tables SET name = %Q WHERE id = %lld", s->quoted, name, (long long)t->id);
+  if (rc == SQLITE_OK) rc = store_exec(s, "ALTER TABLE %s.\"%w_delta\" RENAME TO \"%w_delta\"", s->quoted, old, name);
+  if (rc == SQLITE_OK) rc = set_name(t, name);
+  mem_free(old);
+  return rc;
+}
+
+int store_each_table(Store *store, int (*fn)(Table *table, void *arg), void *arg) {
+  sqlite3_stmt *stmt = NULL;
+  char **names = NULL;
+  u64 count = 0, cap = 0, i;
+  int rc = store_prepare(store, &stmt, "SELECT name FROM %s.quire_tables WHERE name IS NOT NULL ORDER BY name", store->quoted);
+  while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+    rc = mem_reserve(&names, &cap, count + 1, sizeof *names);
+    if (rc == SQLITE_OK) names[count] = mem_strdup(&rc, (const char *)sqlite3_column_text(stmt, 0));
+    if (rc == SQLITE_OK) count++;
+  }
+  if (rc == SQLITE_OK) rc = sqlite3_finalize(stmt); else sqlite3_finalize(stmt);
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    /* compiling a statement on the table makes SQLite connect it, if it was not */
+    sqlite3_stmt *touch = NULL;
+    u64 id = 0;
+    Table *t;
+    rc = store_prepare(store, &touch, "SELECT 1 FROM %s.\"%w\" LIMIT 0", store->quoted, names[i]);
+    if (rc == SQLITE_OK) rc = find_registered(store, names[i], &id, NULL);
+    t = rc == SQLITE_OK ? store_find_table(store, id) : NULL;
+    if (t) {
+      t->refs++;
+      rc = fn(t, arg);
+      sqlite3_finalize(touch);
+      table_release(t);
+    } else {
+      sqlite3_finalize(touch);
+    }
+  }
+  for (i = 0; i < count; i++) mem_free(names[i]);
+  mem_free(names);
+  return rc;
+}
+
+/* --- the overlay --- */
+
+static void drop_overlay(Table *t) {
+  overlay_release(t->overlay);
+  t->overlay = NULL;
+  t->current = 0;
+}
+
+/* ", c."a", c."b"" for the vector columns; the caller frees it. */
+static char *vector_columns(const Table *t, const char *alias) {
+  sqlite3_str *s = sqlite3_str_new(t->store->db);
+  u32 i;
+  for (i = 0; i < t->shape.vector_count; i++) sqlite3_str_appendf(s, ", %s\"%w\"", alias, t->shape.vector[i].column);
+  return sqlite3_str_finish(s);
+}
+
+/* The vectors in columns first.. of a content row; *count of them are there and sound. Pointers live until the next step. */
+static int row_vectors(Table *t, sqlite3_stmt *stmt, int first, const void **vectors, u32 *count) {
+  u32 i;
+  *count = 0;
+  for (i = 0; i < t->shape.vector_count; i++) {
+    const VectorShape *shape = &t->shape.vector[i];
+    const void *blob = NULL;
+    vectors[i] = NULL;
+    if (sqlite3_column_type(stmt, first + (int)i) == SQLITE_NULL) continue;
+    if (sqlite3_column_type(stmt, first + (int)i) == SQLITE_BLOB &&
+        sqlite3_column_bytes(stmt, first + (int)i) == (int)shape->size) {
+      blob = sqlite3_column_blob(stmt, first + (int)i);
+      if (blob == NULL) return SQLITE_NOMEM;
+    }
+    if (blob == NULL || !table_methods.valid(shape, blob)) {
+      t->store->stats.content_rows_skipped++; /* D3 */
+      continue;
+    }
+    vectors[i] = blob;
+    ++*count;
+  }
+  return SQLITE_OK;
+}
+
+/* Remove in an overlay: the slot the row has in the pages is part of the operation. */
+static int overlay_remove_row(Table *t, i64 rowid) {
+  u32 slot = NO_SLOT;
+  int rc = SQLITE_OK;
+  if (t->overlay->all_dead_at == 0xffffffff) rc = table_methods.slot(t->view, rowid, &slot);
+  if (rc) return rc;
+  return overlay_remove(t->overlay, rowid, slot);
+}
+
+static int apply_delta_row(Table *t, sqlite3_stmt *stmt) {
+  const void *vectors[MAX_VECTOR_COLUMNS];
+  i64 rowid = sqlite3_column_int64(stmt, 1);
+  u32 count = 0;
+  int rc;
+  switch (sqlite3_column_int(stmt, 2)) {
+    case OP_ADD:
+      rc = row_vectors(t, stmt, 4, vectors, &count);
+      if (rc) return rc;
+      rc = count ? overlay_add(t->overlay, rowid, vectors) : overlay_remove(t->overlay, rowid, NO_SLOT);
+      break;
+    case OP_REMOVE:
+      rc = overlay_remove_row(t, rowid);
+      break;
+    case OP_REMOVE_ALL:
+      rc = overlay_remove_all(t->overlay);
+      break;
+    default:
+      return CORRUPT(0);
+  }
+  if (rc) return rc;
+  t->overlay->last_seq = sqlite3_column_int64(stmt, 0);
+  t->overlay->last_tag = sqlite3_column_int64(stmt, 3);
+  return SQLITE_OK;
+}
+
+/* Append the delta rows after the overlay's last one. */
+static int extend_overlay(Table *t) {
+  Store *s = t->store;
+  sqlite3_stmt **stmt = &t->stmt[TABLE_LOAD];
+  int rc = SQLITE_OK;
+  if (*stmt == NULL) {
+    char *columns = vector_columns(t, "c.");
+    if (columns == NULL) return SQLITE_NOMEM;
+    rc = store_prepare(s, stmt,
+                       "SELECT d.seq, d.rid, d.op, d.tag%s FROM %s.\"%w_delta\" d LEFT JOIN %s.\"%w\" c ON c.\"%w\" = d.rid AND d.op = 1 "
+                       "WHERE d.seq > ?1 ORDER BY d.seq",
+                       columns, s->quoted, t->name, s->quoted, t->shape.content, t->shape.rowid);
+    sqlite3_free(columns);
+    if (rc) return rc;
+  }
+  sqlite3_bind_int64(*stmt, 1, t->overlay->last_seq);
+  while ((rc = sqlite3_step(*stmt)) == SQLITE_ROW) {
+    rc = apply_delta_row(t, *stmt);
+    if (rc) break;
+  }
+  sqlite3_reset(*stmt);
+  if (rc != SQLITE_DONE) {
+    drop_overlay(t);
+    return rc;
+  }
+  return SQLITE_OK;
+}
+
+static int load_overlay(Table *t) {
+  u32 sizes[MAX_VECTOR_COLUMNS], i;
+  int rc;
+  for (i = 0; i < t->shape.vector_count; i++) sizes[i] = t->shape.vector[i].size;
+  drop_overlay(t);
+  rc = overlay_new(t->shape.vector_count, sizes, &t->overlay);
+  if (rc) return rc;
+  t->overlay->last_seq = INT64_MIN;
+  t->overlay_gen = t->store->state.gen;
+  t->store->stats.overlay_loads++;
+  return extend_overlay(t);
+}
+
+/* Whether the delta row at the overlay's last seq is the one the overlay ended with. */
+static int prefix_intact(Table *t, int *intact) {
+  Store *s = t->store;
+  sqlite3_stmt **stmt = &t->stmt[TABLE_TAG];
+  int rc;
+  *intact = t->overlay->length == 0;
+  if (*intact) return SQLITE_OK;
+  rc = store_prepare(s, stmt, "SELECT tag FROM %s.\"%w_delta\" WHERE seq = ?1", s->quoted, t->name);
+  if (rc) return rc;
+  sqlite3_bind_int64(*stmt, 1, t->overlay->last_seq);
+  rc = sqlite3_step(*stmt);
+  if (rc == SQLITE_ROW) *intact = sqlite3_column_int64(*stmt, 0) == t->overlay->last_tag;
+  sqlite3_reset(*stmt);
+  return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int refresh_view(Table *t) {
+  PageRef ref = store_catalog_ref(t->store, t->id);
+  int rc;
+  if (t->view && ref.pgno == t->view_ref.pgno && ref.crc == t->view_ref.crc) return SQLITE_OK;
+  table_methods.release(t->view);
+  t->view = NULL;
+  drop_overlay(t);
+  rc = table_methods.open(t->store->pages, t->id, &t->shape, ref, &t->view);
+  if (rc == SQLITE_OK) t->view_ref = ref;
+  return rc;
+}
+
+/* State row and the end of the delta in one SELECT. */
+static int read_tail(Table *t, i64 *seq, i64 *tag) {
+  Store *s = t->store;
+  sqlite3_stmt **stmt = &t->stmt[TABLE_TAIL];
+  State state;
+  int rc;
+  if (t->name_suspect) {
+    rc = table_confirm_name(t);
+    if (rc) return rc;
+  }
+  rc = store_prepare(s, stmt,
+                     "SELECT s.format, s.uuid, s.n, s.gen, s.root, s.crc, s.pages, s.owner, d.seq, d.tag FROM %s.quire_state s "
+                     "LEFT JOIN %s.\"%w_delta\" d ON d.seq = (SELECT max(seq) FROM %s.\"%w_delta\") WHERE s.id = 1",
+                     s->quoted, s->quoted, t->name, s->quoted, t->name);
+  if (rc) return rc;
+  rc = sqlite3_step(*stmt);
+  if (rc == SQLITE_ROW) {
+    *seq = sqlite3_column_type(*stmt, 8) == SQLITE_NULL ? INT64_MIN : sqlite3_column_int64(*stmt, 8);
+    *tag = sqlite3_column_int64(*stmt, 9);
+    rc = state_from_row(*stmt, 0, &state);
+  } else if (rc == SQLITE_DONE) {
+    rc = CORRUPT(0);
+    store_set_error(s, "the state row of %s.quire is missing", s->schema);
+  } else {
+    store_set_error(s, "%s", sqlite3_errmsg(s->db));
+  }
+  sqlite3_reset(*stmt);
+  if (rc) return rc;
+  return store_install(s, &state);
+}
+
+int table_refresh(Table *t) {
+  Store *s = t->store;
+  i64 seq = INT64_MIN, tag = 0;
+  int intact = 0, rc = read_tail(t, &seq, &tag);
+  if (rc) return rc;
+  if (!store_usable(s)) return SQLITE_OK;
+  rc = refresh_view(t);
+  if (rc == SQLITE_CORRUPT_VTAB) {
+    store_mark_damaged(s, s->state.gen);
+    return SQLITE_OK;
+  }
+  if (rc) return rc;
+  if (t->overlay == NULL || t->overlay_gen != s->state.gen) {
+    rc = load_overlay(t);
+  } else if (t->overlay->last_seq == seq && (t->overlay->length == 0 || t->overlay->last_tag == tag)) {
+    rc = SQLITE_OK;
+  } else {
+    rc = prefix_intact(t, &intact);
+    if (rc == SQLITE_OK && intact) s->stats.overlay_extends++;
+    if (rc == SQLITE_OK) rc = intact && t->overlay->last_seq < seq ? extend_overlay(t) : load_overlay(t);
+  }
+  if (rc == SQLITE_CORRUPT_VTAB) { /* a damaged page met while looking for slots (S15) */
+    store_mark_damaged(s, s->state.gen);
+    drop_overlay(t);
+    return SQLITE_OK;
+  }
+  return rc;
+}
+
+int table_load_content_vectors(Table *t, int (*row)(void *arg, i64 rowid, const void *const *vectors), void *arg) {
+  Store *s = t->store;
+  const void *vectors[MAX_VECTOR_COLUMNS];
+  sqlite3_stmt *stmt = NULL;
+  char *columns = vector_columns(t, "");
+  u32 count = 0;
+  int rc, last;
+  if (columns == NULL) return SQLITE_NOMEM;
+  rc = store_prepare(s, &stmt, "SELECT \"%w\"%s FROM %s.\"%w\"", t->shape.rowid, columns, s->quoted, t->shape.content);
+  sqlite3_free(columns);
+  if (rc) return rc;
+  while (rc == SQLITE_OK && (last = sqlite3_step(stmt)) != SQLITE_DONE) {
+    if (last != SQLITE_ROW) {
+      rc = last;
+      break;
+    }
+    rc = row_vectors(t, stmt, 1, vectors, &count);
+    if (rc == SQLITE_OK && count) rc = row(arg, sqlite3_column_int64(stmt, 0), vectors);
+  }
+  sqlite3_finalize(stmt);
+  return rc;
+}
+
+/* --- changes --- */
+
+/* D4 */
+static int write_code(Table *t, int rc) {
+  if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_NOMEM || (rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_IOERR) return rc;
+  if (t->store->error == NULL) store_set_error(t->store, "%s", sqlite3_errmsg(t->store->db));
+  return SQLITE_IOERR;
+}
+
+int table_write_begin(Table *t) {
+  int rc;
+  if (t->current) return SQLITE_OK;
+  rc = table_refresh(t);
+  if (rc == SQLITE_OK) t->current = 1;
+  return rc;
+}
+
+/* Append a delta row. The overlay is dropped if it did not end just before it. */
+static int add_delta(Table *t, i64 rowid, int op, i64 *seq, i64 *tag) {
+  Store *s = t->store;
+  sqlite3_stmt **stmt = &t->stmt[TABLE_ADD];
+  int rc = store_prepare(s, stmt, "INSERT INTO %s.\"%w_delta\"(rid, op, tag) VALUES(?1, ?2, ?3)", s->quoted, t->name);
+  if (rc) return rc;
+  *tag = (i64)conn_random(s->conn);
+  sqlite3_bind_int64(*stmt, 1, rowid);
+  sqlite3_bind_int(*stmt, 2, op);
+  sqlite3_bind_int64(*stmt, 3, *tag);
+  sqlite3_step(*stmt);
+  rc = sqlite3_reset(*stmt);
+  if (rc) {
+    store_set_error(s, "%s", sqlite3_errmsg(s->db));
+    return rc;
+  }
+  *seq = sqlite3_last_insert_rowid(s->db);
+  t->written = 1;
+  if (t->overlay && t->overlay->length && *seq != t->overlay->last_seq + 1) drop_overlay(t);
+  return SQLITE_OK;
+}
+
+static int finish_change(Table *t, int rc, i64 seq, i64 tag) {
+  Store *s = t->store;
+  if (rc == SQLITE_CORRUPT_VTAB) { /* the pages could not say where the row lies: from now on answers come from content */
+    store_mark_damaged(s, s->state.gen);
+    drop_overlay(t);
+    return SQLITE_OK;
+  }
+  if (rc) {
+    drop_overlay(t); /* D1 */
+    return rc;
+  }
+  t->overlay->last_seq = seq;
+  t->overlay->last_tag = tag;
+  if (t->overlay->bytes >= (u64)BULK_BYTES << t->bulk_limit_shift) {
+    u64 given_up = s->stats.folds_given_up;
+    rc = store_fold(s, FOLD_BULK, NULL);
+    if (rc == SQLITE_OK && s->stats.folds_given_up != given_up && t->bulk_limit_shift < 8) t->bulk_limit_shift++;
+  }
+  return rc;
+}
+
+int table_add(Table *t, i64 rowid, const void *const *vectors) {
+  i64 seq = 0, tag = 0;
+  int rc = add_delta(t, rowid, OP_ADD, &seq, &tag);
+  if (rc || t->overlay == NULL || !store_usable(t->store)) return write_code(t, rc);
+  return write_code(t, finish_change(t, overlay_add(t->overlay, rowid, vectors), seq, tag));
+}
+
+int table_remove(Table *t, i64 rowid) {
+  i64 seq = 0, tag = 0;
+  int rc = add_delta(t, rowid, OP_REMOVE, &seq, &tag);
+  if (rc || t->overlay == NULL || !store_usable(t->store)) return write_code(t, rc);
+  return write_code(t, finish_change(t, overlay_remove_row(t, rowid), seq, tag));
+}
+
+int table_remove_all(Table *t) {
+  i64 seq = 0, tag = 0;
+  int rc = add_delta(t, 0, OP_REMOVE_ALL, &seq, &tag);
+  if (rc || t->overlay == NULL || !store_usable(t->store)) return write_code(t, rc);
+  return write_code(t, finish_change(t, overlay_remove_all(t->overlay), seq, tag));
+}
+
+/* --- snapshots --- */
+
+int table_snapshot(Table *t, Snapshot **out) {
+  Snapshot *snap;
+  int rc = table_refresh(t);
+  if (rc) return rc;
+  snap = mem_zeroed(&rc, 1, sizeof *snap);
+  if (rc) return rc;
+  snap->refs = 1;
+  snap->table = t;
+  t->refs++;
+  snap->gen = t->store->state.gen;
+  snap->degraded = !store_usable(t->store);
+  if (!snap->degraded) {
+    snap->view = table_methods.retain(t->view);
+    snap->overlay = overlay_retain(t->overlay);
+    snap->length = t->overlay->length;
+  }
+  *out = snap;
+  return SQLITE_OK;
+}
+
+void snapshot_release(Snapshot *snap) {
+  if (snap == NULL || --snap->refs) return;
+  table_methods.release(snap->view);
+  overlay_release(snap->overlay);
+  table_release(snap->table);
+  mem_free(snap);
+}
+
+Snapshot *snapshot_retain(Snapshot *snap) {
+  snap->refs++;
+  return snap;
+}
+
+void snapshot_parts(Snapshot *snap, SnapshotParts *out) {
+  out->view = snap->view;
+  out->overlay = snap->overlay;
+  out->length = snap->length;
+  out->degraded = snap->degraded;
+  out->shape = &snap->table->shape;
+}
+
+void snapshot_damaged(Snapshot *snap) { store_mark_damaged(snap->table->store, snap->gen); }
+
+int snapshot_content(Snapshot *snap, int (*row)(void *arg, i64 rowid, const void *const *vectors), void *arg) {
+  return table_load_content_vectors(snap->table, row, arg);
+}
+
+/* --- transaction hooks --- */
+
+void store_txn_end(Store *s, int committed) {
+  Table *t;
+  for (t = s->tables; t; t = t->next) {
+    t->current = t->written = 0;
+    t->bulk_limit_shift = 0;
+    if (committed) t->name_suspect = 0;
+  }
+  /* A commit that failed after the pages were written may yet be found in the log by a recovery: leave its pages alone until one succeeds. */
+  if (committed) {
+    s->avoid_reuse = 0;
+  } else if (s->folded) {
+    s->avoid_reuse = 1;
+  }
+  s->base_known = s->folded = s->unsynced = s->txn_unknown = 0;
+}
+
+/* Whether any changed table has reached its threshold. Tables that are gone from the registry are passed over (zombies). */
+static int fold_due(Store *s, int *due) {
+  Table *t;
+  *due = 0;
+  for (t = s->tables; t && !*due; t = t->next) {
+    int rc;
+    if (!t->written) continue;
+    rc = table_confirm_name(t);
+    if (rc == SQLITE_NOTFOUND) continue;
+    if (rc) return rc;
+    if (!t->current || t->overlay == NULL) {
+      rc = table_refresh(t);
+      if (rc) return rc;
+    }
+    *due = t->overlay && t->overlay->length >= fold_rows(t);
+  }
+  return SQLITE_OK;
+}
+
+int store_sync(Store *s) {
+  sqlite3_int64 last = sqlite3_last_insert_rowid(s->db);
+  int due = 0, rc = fold_due(s, &due);
+  if (rc == SQLITE_OK && due) rc = store_fold(s, FOLD_THRESHOLD, NULL);
+  if (rc == SQLITE_OK && s->unsynced) {
+    rc = pages_home(s->pages)->methods->sync(pages_home(s->pages));
+    if (rc == SQLITE_OK) s->unsynced = 0;
+  }
+  sqlite3_set_last_insert_rowid(s->db, last);
+  return rc;
+}
+
+int store_sync_hook(Store *s) { return store_sync(s); }
+void store_end_hook(Store *s, int committed) { store_txn_end(s, committed); }
+
+int table_begin(Table *t) {
+  t->current = 0;
+  return SQLITE_OK;
+}
+
+int table_sync(Table *t) { return store_sync(t->store); }
+
+int table_commit(Table *t) {
+  store_txn_end(t->store, 1);
+  return SQLITE_OK;
+}
+
+int table_rollback(Table *t) {
+  store_txn_end(t->store, 0);
+  return SQLITE_OK;
+}
+
+int table_savepoint(Table *t, int n) {
+  (void)n;
+  t->current = 0;
+  return SQLITE_OK;
+}
+
+int table_release_savepoint(Table *t, int n) {
+  (void)t;
+  (void)n;
+  return SQLITE_OK;
+}
+
+/* The rows are SQLite's business: what the overlay knows is compared with them before its next use. */
+int table_rollback_to(Table *t, int n) {
+  (void)n;
+  t->current = 0;
+  return SQLITE_OK;
+}

@@ -1,0 +1,38 @@
+/*
+ * table_methods.h: what the store needs from vector/, as a struct of functions, so that includes point down.
+ */
+#ifndef QUIRE_TABLE_METHODS_H
+#define QUIRE_TABLE_METHODS_H
+
+#include "overlay.h"
+#include "pages.h"
+#include "store.h"
+
+/*
+ * What the store needs from vector/: the inside of a table's pages. A view is an immutable version of them, counted.
+ * `ref` {0,0} is the empty table.
+ */
+typedef struct TableMethods {
+  /* Whether these bytes are a vector of this shape (finite elements). */
+  int (*valid)(const VectorShape *shape, const void *vector);
+  int (*open)(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void **view);
+  void *(*retain)(void *view);
+  void (*release)(void *view);
+  /* The slot of a live row, or NO_SLOT. */
+  int (*slot)(void *view, i64 rowid, u32 *slot);
+  /* The table with the overlay's operations done; `compact`: without dead slots, in rowid order. Frees what it replaces. */
+  int (*fold)(void *view, const Overlay *overlay, int compact, PageTx *tx, PageRef *out);
+  /* Free every page of a table whose shape is not known any more. */
+  int (*drop)(Pages *pages, u64 id, PageRef ref, PageTx *tx);
+  /* Every page verified and visited; *problem a sentence if the inside does not fit together. */
+  int (*check)(void *view, int (*visit)(void *arg, u32 pgno, u32 count), void *arg, char **problem);
+  /* Counts for reports. */
+  void (*counts)(void *view, u64 *slots, u64 *live);
+  /* The vector of a live row, copied; *present 0 if it has none in that column. For integrity-check. */
+  int (*vector)(void *view, u32 slot, u32 column, void *out, int *present);
+} TableMethods;
+
+/* The seam between the two layers: vector/slots.c defines it. */
+extern const TableMethods table_methods;
+
+#endif
