@@ -59,19 +59,23 @@ static void close_file(HomeFile *f) {
   f->file = NULL;
 }
 
-/* Open an existing file; SQLITE_CANTOPEN if there is none. */
-static int need_file(HomeFile *f) {
-  int exists = 0, rc;
-  if (f->file) return SQLITE_OK;
-  rc = f->vfs->xAccess(f->vfs, f->name, SQLITE_ACCESS_EXISTS, &exists);
-  if (rc) return rc;
-  if (!exists) return SQLITE_CANTOPEN;
-  rc = SQLITE_CANTOPEN;
+/* Open the file, which exists. */
+static int open_existing(HomeFile *f) {
+  int rc = SQLITE_CANTOPEN;
   if (!f->read_only) rc = open_file(f, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MAIN_DB);
   if ((rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY || (rc & 0xff) == SQLITE_PERM) {
     rc = open_file(f, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB);
   }
   return rc;
+}
+
+/* Open the file unless that is done; SQLITE_CANTOPEN if there is none, or an empty one (which xAccess does not tell apart). */
+static int need_file(HomeFile *f) {
+  int exists = 0, rc;
+  if (f->file) return SQLITE_OK;
+  rc = f->vfs->xAccess(f->vfs, f->name, SQLITE_ACCESS_EXISTS, &exists);
+  if (rc) return rc;
+  return exists ? open_existing(f) : SQLITE_CANTOPEN;
 }
 
 static int file_size(Home *home, u32 *pages) {
@@ -177,7 +181,7 @@ static int file_prepare(Home *home, int first) {
     rc = create_durably(f);
     if (rc) return rc;
   }
-  return need_file(f);
+  return f->file ? SQLITE_OK : open_existing(f);
 }
 
 static void file_close(Home *home) {
