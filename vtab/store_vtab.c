@@ -111,6 +111,7 @@ static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sq
 static int disconnect(sqlite3_vtab *base) {
   StoreVtab *sv = (StoreVtab *)base;
   store_release(sv->store);
+  sqlite3_free(sv->base.zErrMsg);
   mem_free(sv);
   return SQLITE_OK;
 }
@@ -119,8 +120,10 @@ static int destroy(sqlite3_vtab *base) {
   StoreVtab *sv = (StoreVtab *)base;
   int rc = store_drop_shadow(sv->store);
 
-  if ((rc & 0xff) == SQLITE_CONSTRAINT)
-    return fail(sv, rc, "the table quire holds the vectors of this database: drop its vector tables first");
+  if ((rc & 0xff) == SQLITE_CONSTRAINT) { /* SQLite drops the words of xDestroy: the log has them */
+    sqlite3_log(rc, "quire: the table quire holds the vectors of this database: drop its vector tables first");
+    return rc;
+  }
   return rc ? fail_store(sv, rc) : disconnect(base);
 }
 
@@ -231,9 +234,20 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out) {
 
 /* --- commands --- */
 
+/* Keep the first problem of all tables, with its table's name; freed by sqlite3_free. */
 static int check_table(Table *table, void *arg) {
-  char **problem = arg;
-  return *problem ? SQLITE_OK : table_integrity(table, problem);
+  char **found = arg;
+  char *problem = NULL;
+  int rc;
+
+  if (*found) return SQLITE_OK;
+  rc = table_integrity(table, &problem);
+  if (rc == SQLITE_OK && problem) {
+    *found = sqlite3_mprintf("%s: %s", table_name(table), problem);
+    if (*found == NULL) rc = SQLITE_NOMEM;
+  }
+  mem_free(problem);
+  return rc;
 }
 
 static int fold_one(Table *table, void *arg) {
@@ -269,7 +283,7 @@ static int run_command(StoreVtab *sv, const char *text) {
     if (sqlite3_stricmp(text, commands[i].name) != 0) continue;
     rc = store_each_table(sv->store, commands[i].run, &problem);
     if (rc == SQLITE_OK && problem) rc = fail(sv, SQLITE_CORRUPT_VTAB, "%s", problem);
-    mem_free(problem);
+    sqlite3_free(problem);
     return fail_store(sv, rc);
   }
   return fail(sv, SQLITE_ERROR, "unknown quire command: '%s' (known: fold, optimize, rebuild, integrity-check)", text);
@@ -291,6 +305,28 @@ static int update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_in
   return rc;
 }
 
+/* --- transactions: commands work on the store without any vector table taking part --- */
+
+static int begin(sqlite3_vtab *base) {
+  (void)base;
+  return SQLITE_OK;
+}
+
+static int sync_store(sqlite3_vtab *base) {
+  StoreVtab *sv = (StoreVtab *)base;
+  return fail_store(sv, store_sync_hook(sv->store));
+}
+
+static int commit(sqlite3_vtab *base) {
+  store_end_hook(((StoreVtab *)base)->store, 1);
+  return SQLITE_OK;
+}
+
+static int rollback(sqlite3_vtab *base) {
+  store_end_hook(((StoreVtab *)base)->store, 0);
+  return SQLITE_OK;
+}
+
 const sqlite3_module store_module = {
     .iVersion = 3,
     .xCreate = create,
@@ -306,6 +342,10 @@ const sqlite3_module store_module = {
     .xColumn = column,
     .xRowid = rowid,
     .xUpdate = update,
+    .xBegin = begin,
+    .xSync = sync_store,
+    .xCommit = commit,
+    .xRollback = rollback,
     .xRename = rename_table,
     .xShadowName = shadow_name,
 };

@@ -167,6 +167,7 @@ static void table_free(VecTable *vt) {
   mem_free(vt->schema);
   mem_free(vt->name);
   conn_release(vt->conn);
+  sqlite3_free(vt->base.zErrMsg);
   mem_free(vt);
 }
 
