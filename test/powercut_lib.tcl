@@ -298,8 +298,8 @@ proc pc_soundness {} {
   if {$wrong ne "" || !$wl(quire)} {return $wrong}
   foreach tab [wl_tables] {db eval "INSERT INTO $tab ($tab) VALUES('integrity-check')"}
   if {[wl_tables] eq ""} return
-  set degraded [db eval {SELECT name, value FROM quire WHERE name IN ('degraded', 'damaged') AND value > 0}]
-  if {$degraded ne ""} {return "the page file was given up: $degraded"}
+  set status [db onecolumn {SELECT value FROM quire WHERE name = 'status'}]
+  if {$status ne "ok"} {return "the page file was given up: $status"}
   return
 }
 
