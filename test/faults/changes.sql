@@ -26,4 +26,5 @@ DELETE FROM t;
 SELECT rowid, a, hex(e) FROM t ORDER BY rowid;
 SELECT rowid, distance FROM t WHERE e MATCH test_vector(3, 4) AND k = 100;
 SELECT * FROM hosts;
+--: sound
 INSERT INTO t(t) VALUES('integrity-check');

@@ -17,4 +17,5 @@ SELECT rowid, distance FROM t WHERE e MATCH test_vector(5000, 4) AND k = 3;
 --: check
 SELECT count(*), sum(rowid), sum(a), sum(test_crc(e) % 1000003) FROM t;
 SELECT rowid FROM t WHERE e MATCH test_vector(3, 4) AND k = 30;
+--: sound
 INSERT INTO t(t) VALUES('integrity-check');

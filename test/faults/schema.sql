@@ -20,4 +20,5 @@ DROP TABLE v;
 SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL%' ORDER BY name;
 SELECT rowid, a, hex(e) FROM t ORDER BY rowid;
 SELECT rowid FROM t WHERE e MATCH test_vector(3, 4) AND k = 10;
+--: sound
 INSERT INTO t(t) VALUES('integrity-check');

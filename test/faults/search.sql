@@ -19,4 +19,5 @@ SELECT count(*) FROM vec_each('[1, 2, 3]');
 INSERT INTO t(t) VALUES('integrity-check');
 --: check
 SELECT count(*), sum(rowid), sum(a) FROM t;
+--: sound
 INSERT INTO t(t) VALUES('integrity-check');
