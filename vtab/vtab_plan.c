@@ -287,8 +287,9 @@ static const struct {
   TermKind kind;
   const char *text;
 } term_words[] = {
-    {TERM_K, " k"},         {TERM_LIMIT, " limit"},        {TERM_ROWID, " rowid="},
-    {TERM_KEY, " key="},    {TERM_ROWID_IN, " rowid-in"},  {TERM_KEY_IN, " key-in"},
+    /* the longer of two that begin alike comes first */
+    {TERM_KEY, " key="},       {TERM_KEY_IN, " key-in"}, {TERM_K, " k"}, {TERM_LIMIT, " limit"},
+    {TERM_ROWID, " rowid="}, {TERM_ROWID_IN, " rowid-in"},
 };
 #define TERM_WORD_COUNT (sizeof term_words / sizeof *term_words)
 

@@ -290,21 +290,27 @@ static int read_changed_rowid(Change *ch, i64 from, sqlite3_value **argv) {
   return ch->rowid == from ? SQLITE_OK : check_rowid_is_free(ch);
 }
 
-static int read_changed_key(Change *ch, i64 from, sqlite3_value **argv) {
+/* The text key that UPDATE wants. The row's own key again is no change. */
+static int read_changed_text(Change *ch, i64 from, sqlite3_value *key) {
   VecTable *vt = ch->vt;
+  i64 owner = 0;
   int rc;
 
-  if (!vt->text_key) return read_changed_rowid(ch, from, argv);
   ch->rowid = from;
-  if (sqlite3_value_nochange(argv[2])) return SQLITE_OK;
-  rc = check_key(vt, argv[2], 0);
-  if (rc == SQLITE_OK) rc = check_key_is_free(ch, argv[2]);
-  if (rc == SQLITE_CONSTRAINT || !ch->has_rival || ch->rival != from) {
-    ch->cell[vt->spec->key] = (Cell){CELL_VALUE, argv[2], NULL, 0};
-    return rc;
+  if (sqlite3_value_nochange(key)) return SQLITE_OK;
+  rc = check_key(vt, key, 0);
+  if (rc) return rc;
+  rc = content_find(vt->content, key, &owner);
+  if (rc == SQLITE_OK) {
+    if (owner == from) return SQLITE_OK;
+    rc = on_rival(ch, owner);
   }
-  ch->has_rival = 0; /* its own key again */
-  return SQLITE_OK;
+  ch->cell[vt->spec->key] = (Cell){CELL_VALUE, key, NULL, 0};
+  return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
+}
+
+static int read_changed_key(Change *ch, i64 from, sqlite3_value **argv) {
+  return ch->vt->text_key ? read_changed_text(ch, from, argv[2]) : read_changed_rowid(ch, from, argv);
 }
 
 static int changes_vectors(const Change *ch, i64 from) {
