@@ -134,7 +134,7 @@ int catalog_write(PageTx *tx, State *state, const CatalogEntry *entries, u64 cou
     /* the root's own place has to be known for its page count: reserve it, then write it there */
     rc = page_tx_alloc(tx, 1, &pgno);
     if (rc == SQLITE_OK) {
-      state->pages = tx->end;
+      state->pages = page_tx_count(tx);
       memcpy(body, state->uuid, UUID_SIZE);
       store64(body + 16, (u64)state->gen);
       store64(body + 24, (u64)state->n);

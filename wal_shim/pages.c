@@ -105,9 +105,8 @@ int pages_prepare(Pages *pages, int first) {
   u8 head[PAGE_SIZE];
   int rc = pages->home->methods->prepare(pages->home, first);
   if (rc) return rc;
-  rc = pages_check_head(pages);
-  if (rc != SQLITE_NOTADB || !first) return rc;
-  make_head(head);
+  if (!first) return pages_check_head(pages);
+  make_head(head); /* even over a head that looks right: a sync that failed may have lost it (R7) */
   rc = pages->home->methods->write(pages->home, 0, 1, head);
   if (rc == SQLITE_OK) rc = pages->home->methods->sync(pages->home);
   return rc;
@@ -273,10 +272,16 @@ int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, PageRange *r
   tx->free_count = tx->free_cap = reusable_count;
   rc = pages->home->methods->size(pages->home, &size);
   if (rc) return rc;
-  tx->end = MAX(MAX(state_count, size), 1);
-  /* What lies between the state row's count and the file's end is garbage of attempts that did not commit (S7). */
-  if (tx->end > MAX(state_count, 1)) return page_tx_free(tx, MAX(state_count, 1), tx->end - MAX(state_count, 1));
+  tx->base = MAX(state_count, 1);
+  tx->end = MAX(tx->base, size);
   return SQLITE_OK;
+}
+
+/* What lies between the state row's count and the file's end is garbage of attempts that did not commit: it is free from now on (S7). */
+static int extend(PageTx *tx) {
+  if (tx->extended) return SQLITE_OK;
+  tx->extended = 1;
+  return page_tx_free(tx, tx->base, tx->end - tx->base);
 }
 
 void page_tx_end(PageTx *tx) {
@@ -345,6 +350,8 @@ int page_tx_alloc(PageTx *tx, u32 count, u32 *pgno) {
   u32 room;
   int rc = alloc_reused(tx, count, pgno);
   if (rc != SQLITE_NOTFOUND) return rc;
+  rc = extend(tx);
+  if (rc) return rc;
   room = SEGMENT_PAGES - tx->end % SEGMENT_PAGES;
   if (room < count) {
     tx->end += room;

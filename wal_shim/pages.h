@@ -92,7 +92,9 @@ typedef struct PageTx {
   u64 free_count, free_cap;
   PageRange *freed; /* ranges that this fold frees */
   u64 freed_count, freed_cap;
-  u32 end;         /* pages of the file when this fold is done: new pages come from here */
+  u32 base;        /* pages according to the state row */
+  u32 end;         /* new pages come from here: the end of the file */
+  int extended;    /* they did */
   u32 used_free;   /* pages taken from `free` */
   int (*interrupted)(void *arg);
   void *interrupt_arg;
@@ -100,6 +102,11 @@ typedef struct PageTx {
 
 /* `reusable` (may be empty) becomes the transaction's; count pages exist according to the state row. */
 int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, PageRange *reusable, u64 reusable_count);
+/*
+ * Pages of the store when this fold is done. What lies beyond the state row's count counts only if this fold wrote behind it: else it may be growth that
+ * a failed sync has lost (R6, R7).
+ */
+static inline u32 page_tx_count(const PageTx *tx) { return tx->extended ? tx->end : tx->base; }
 /* `count` <= 64 consecutive pages that do not cross a segment. */
 int page_tx_alloc(PageTx *tx, u32 count, u32 *pgno);
 int page_tx_free(PageTx *tx, u32 pgno, u32 count);

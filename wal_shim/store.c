@@ -243,15 +243,47 @@ static int known_vfs(Store *store, int *plain) {
   return known;
 }
 
-/* S20: a database whose first bytes are not SQLite's is encrypted; vectors beside it would lie in plain text. */
-static int looks_encrypted(Store *store) {
+static const char database_magic[16] = "SQLite format 3";
+
+/*
+ * Whether the log has a first page that begins as SQLite's does: a checkpoint that power cut short may have torn the one in the database, which
+ * SQLite repairs from the log.
+ */
+static int wal_has_plain_page(Store *store, sqlite3_vfs *vfs) {
+  const char *name = sqlite3_filename_wal(sqlite3_db_filename(store->db, store->schema));
+  int rc = SQLITE_OK, flags = 0, plain = 0;
+  sqlite3_int64 size = 0, at, step;
+  u8 head[32], frame[40]; /* of the log; of a frame, with the first bytes of its page */
+  sqlite3_file *wal = mem_zeroed(&rc, 1, (u64)vfs->szOsFile);
+  if (wal == NULL) return 0;
+  rc = vfs->xOpen(vfs, name, wal, SQLITE_OPEN_READONLY | SQLITE_OPEN_WAL, &flags);
+  if (rc == SQLITE_OK) rc = wal->pMethods->xFileSize(wal, &size);
+  if (rc == SQLITE_OK && size >= 32) rc = wal->pMethods->xRead(wal, head, 32, 0);
+  if (rc == SQLITE_OK && size >= 32) {
+    step = 24 + ((sqlite3_int64)head[8] << 24 | head[9] << 16 | head[10] << 8 | head[11]); /* big-endian page size */
+    for (at = 32; at + 40 <= size && step > 24 && !plain; at += step) {
+      if (wal->pMethods->xRead(wal, frame, 40, at) != SQLITE_OK) break;
+      plain = memcmp(frame, "\0\0\0\1", 4) == 0 && memcmp(frame + 24, database_magic, 16) == 0;
+    }
+  }
+  if (wal->pMethods) wal->pMethods->xClose(wal);
+  mem_free(wal);
+  return plain;
+}
+
+/*
+ * S20: a database whose first bytes are not SQLite's is encrypted; vectors beside it would lie in plain text. Zeros are a first page not written yet.
+ */
+static int looks_encrypted(Store *store, sqlite3_vfs *vfs) {
   sqlite3_file *file = store->file;
   sqlite3_int64 size = 0;
   char head[16];
+  static const char unwritten[16];
   if (file == NULL || file->pMethods == NULL) return 0;
   if (file->pMethods->xFileSize(file, &size) != SQLITE_OK || size < 16) return 0;
   if (file->pMethods->xRead(file, head, 16, 0) != SQLITE_OK) return 0;
-  return memcmp(head, "SQLite format 3", 16) != 0;
+  if (memcmp(head, database_magic, 16) == 0 || memcmp(head, unwritten, 16) == 0) return 0;
+  return !wal_has_plain_page(store, vfs);
 }
 
 static int answers_cipher_version(Store *store) {
@@ -275,9 +307,8 @@ static int open_home(Store *store) {
     rc = home_memory_open(&home);
   } else {
     sqlite3_vfs *vfs = NULL;
-    if (!known || looks_encrypted(store) || answers_cipher_version(store)) return SQLITE_OK;
     rc = sqlite3_file_control(store->db, store->schema, SQLITE_FCNTL_VFS_POINTER, &vfs);
-    if (rc || vfs == NULL) return SQLITE_OK;
+    if (rc || vfs == NULL || !known || looks_encrypted(store, vfs) || answers_cipher_version(store)) return SQLITE_OK;
     spec.vfs = vfs;
     spec.database = store->path;
     spec.plain = plain;
