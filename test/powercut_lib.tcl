@@ -224,7 +224,10 @@ proc pc_record {config seed commits} {
   pc_ reset
   pc_ seed [expr {$seed + 1}]
   set pc(checkpoint) [wl_pick {8 30 1000}]
-  set pc(cache) [wl_pick {-2000 -2000 10}]
+  # Not so small in WAL mode that pages are spilled: SQLite 3.40.1 loses commits by it, without Quire. When a savepoint is rolled back
+  # to before the first frame that was overwritten, the frames appended next keep no checksum (Wal.iReCksum stays
+  # behind the end of the log), and recovery ends at them.
+  set pc(cache) [expr {$pc(journal) eq "wal" ? -8000 : [wl_pick {-2000 -2000 10}]}]
   pc_open db
   pc_pragmas db
   db eval "PRAGMA journal_mode = $pc(journal)"
