@@ -87,6 +87,7 @@ static int open_table(sqlite3 *db, Conn *conn, const char *schema, sqlite3_vtab 
   if (rc) return rc;
   sv->db = db;
   rc = sqlite3_declare_vtab(db, "CREATE TABLE x(name TEXT, \"table\" TEXT, value, quire HIDDEN)");
+  if (rc == SQLITE_OK) rc = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
   if (rc == SQLITE_OK) rc = store_open(conn, schema, 0, &sv->store, error);
   if (rc) mem_free(sv);
   else *out = &sv->base;

@@ -9,9 +9,9 @@
  * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and a Table of the
  * store, which is shared by all VecTables of t and owns t_delta and the pages.
  *
- * Risk level: neither SQLITE_VTAB_INNOCUOUS nor DIRECTONLY. Reading a vector table is as harmless as reading a table, but
- * its commands fold, rebuild and write the page file; a schema that somebody else wrote should not reach these through its
- * triggers and views unless trusted_schema is on. DIRECTONLY would forbid triggers that keep vectors beside rows.
+ * Risk level: SQLITE_VTAB_INNOCUOUS, as FTS5: views and triggers that keep vectors beside rows must work with trusted_schema off, and what a
+ * hostile schema could reach through them are its own tables and their folds. The table `quire`, whose commands
+ * concern files, is SQLITE_VTAB_DIRECTONLY.
  */
 #include "vtab_int.h"
 
@@ -196,6 +196,7 @@ static int table_new(sqlite3 *db, const ModuleData *module, int argc, const char
     *error = sqlite3_mprintf("%s constructor error: could not declare virtual table, '%s'", module->dialect->module,
                              sqlite3_errmsg(db));
   if (rc == SQLITE_OK) rc = sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
+  if (rc == SQLITE_OK) rc = sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
 done:
   if (rc) {
     table_free(vt);
