@@ -3,8 +3,8 @@
  *
  * Exact distances. Eight partial sums in double; element i goes to sum i%8; the sums are then added in pairs. Every operation
  * is an IEEE one in this order, so that all processors give the same bits: a compiler may turn eight lanes into vector
- * instructions, but not a product and a sum into one, which the pragmas below forbid. Whole-number types are summed as
- * integers.
+ * instructions, but not a product and a sum into one, which the pragmas below forbid (clang obeys them unless told
+ * -ffp-contract=fast). Whole-number types are summed as integers.
  *
  *   E1  l2 in float32 takes differences in double: one rounding each. Nothing overflows or vanishes: squares of float32
  *       values are between 2^-298 and 2^258.
@@ -80,11 +80,6 @@ int metric_fits(Metric metric, Elem elem) {
 
 /* ---- exact distances --------------------------------------------------------------------------------------------------- */
 
-/* What any metric but l1 and l2 needs. */
-typedef struct Sums {
-  double dot, a2, b2;
-} Sums;
-
 static double pairwise(const double *lane) {
   return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
 }
@@ -106,97 +101,78 @@ LOADER(load_f32, f32_at)
 LOADER(load_f16, f16_at)
 LOADER(load_bf16, bf16_at)
 
-ALWAYS_INLINE double float_l2(Loader load, const u8 *a, const u8 *b, u32 dim) {
-  double sum[SUM_LANES] = {0}, x[SUM_LANES], y[SUM_LANES];
+/* Sums as ExactSums describes them; STEP adds lane j of x and y. */
+#define EACH_EIGHT(STEP)                                                                                                   \
+  for (i = 0; i < dim; i += SUM_LANES) {                                                                                   \
+    load(a, i, dim, x);                                                                                                    \
+    load(b, i, dim, y);                                                                                                    \
+    for (j = 0; j < SUM_LANES; j++) STEP                                                                                   \
+  }
+
+ALWAYS_INLINE void plain_sums(Loader load, Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]) {
+  double sum[SUM_LANES] = {0}, a2[SUM_LANES] = {0}, b2[SUM_LANES] = {0}, x[SUM_LANES], y[SUM_LANES];
   u32 i, j;
-  for (i = 0; i < dim; i += SUM_LANES) {
-    load(a, i, dim, x);
-    load(b, i, dim, y);
-    for (j = 0; j < SUM_LANES; j++) {
+  switch (metric) {
+  case METRIC_L2:
+    EACH_EIGHT({
       double d = x[j] - y[j];
       sum[j] += d * d;
-    }
-  }
-  return sqrt(pairwise(sum));
-}
-
-ALWAYS_INLINE double float_l1(Loader load, const u8 *a, const u8 *b, u32 dim) {
-  double sum[SUM_LANES] = {0}, x[SUM_LANES], y[SUM_LANES];
-  u32 i, j;
-  for (i = 0; i < dim; i += SUM_LANES) {
-    load(a, i, dim, x);
-    load(b, i, dim, y);
-    for (j = 0; j < SUM_LANES; j++) sum[j] += fabs(x[j] - y[j]);
-  }
-  return pairwise(sum);
-}
-
-ALWAYS_INLINE double float_dot(Loader load, const u8 *a, const u8 *b, u32 dim) {
-  double sum[SUM_LANES] = {0}, x[SUM_LANES], y[SUM_LANES];
-  u32 i, j;
-  for (i = 0; i < dim; i += SUM_LANES) {
-    load(a, i, dim, x);
-    load(b, i, dim, y);
-    for (j = 0; j < SUM_LANES; j++) sum[j] += x[j] * y[j];
-  }
-  return pairwise(sum);
-}
-
-ALWAYS_INLINE Sums float_sums(Loader load, const u8 *a, const u8 *b, u32 dim) {
-  double dot[SUM_LANES] = {0}, a2[SUM_LANES] = {0}, b2[SUM_LANES] = {0}, x[SUM_LANES], y[SUM_LANES];
-  Sums sums;
-  u32 i, j;
-  for (i = 0; i < dim; i += SUM_LANES) {
-    load(a, i, dim, x);
-    load(b, i, dim, y);
-    for (j = 0; j < SUM_LANES; j++) {
-      dot[j] += x[j] * y[j];
+    })
+    break;
+  case METRIC_L1: EACH_EIGHT({ sum[j] += fabs(x[j] - y[j]); }) break;
+  case METRIC_DOT: EACH_EIGHT({ sum[j] += x[j] * y[j]; }) break;
+  case METRIC_COSINE:
+    EACH_EIGHT({
+      sum[j] += x[j] * y[j];
       a2[j] += x[j] * x[j];
       b2[j] += y[j] * y[j];
-    }
-  }
-  sums.dot = pairwise(dot);
-  sums.a2 = pairwise(a2);
-  sums.b2 = pairwise(b2);
-  return sums;
-}
-
-/* 1 - cos, within [0, 2]. Products of squared norms neither overflow nor vanish (E1). */
-static double cosine_of(Sums s) {
-  double norm2 = s.a2 * s.b2, distance;
-  if (norm2 == 0) return 1;
-  distance = 1 - s.dot / sqrt(norm2);
-  return distance < 0 ? 0 : distance > 2 ? 2 : distance;
-}
-
-ALWAYS_INLINE double float_distance(Loader load, Metric metric, const u8 *a, const u8 *b, u32 dim) {
-  switch (metric) {
-  case METRIC_L2: return float_l2(load, a, b, dim);
-  case METRIC_L1: return float_l1(load, a, b, dim);
-  case METRIC_DOT: return 0 - float_dot(load, a, b, dim);
-  case METRIC_COSINE: return cosine_of(float_sums(load, a, b, dim));
+    })
+    break;
   case METRIC_HAMMING:
   case METRIC_JACCARD: break;
   }
-  return 0;
+  out[0] = pairwise(sum);
+  out[1] = pairwise(a2);
+  out[2] = pairwise(b2);
 }
 
-static double f32_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
-  return float_distance(load_f32, metric, a, b, dim);
+static void plain_f32(Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]) {
+  plain_sums(load_f32, metric, a, b, dim, out);
 }
 
-static double f16_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
-  return float_distance(load_f16, metric, a, b, dim);
+static void plain_f16(Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]) {
+  plain_sums(load_f16, metric, a, b, dim, out);
 }
 
-static double bf16_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
-  return float_distance(load_bf16, metric, a, b, dim);
+static void plain_bf16(Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]) {
+  plain_sums(load_bf16, metric, a, b, dim, out);
+}
+
+static const ExactSums plain[ELEM_BF16 + 1] = {[ELEM_F32] = plain_f32, [ELEM_F16] = plain_f16, [ELEM_BF16] = plain_bf16};
+
+/* 1 - cos, within [0, 2]. Products of squared norms neither overflow nor vanish (E1). */
+static double cosine_of(double dot, double a2, double b2) {
+  double norm2 = a2 * b2, distance;
+  if (norm2 == 0) return 1;
+  distance = 1 - dot / sqrt(norm2);
+  return distance < 0 ? 0 : distance > 2 ? 2 : distance;
+}
+
+static const Kernels *kernels(void);
+
+static double float_distance(Metric metric, Elem elem, const u8 *a, const u8 *b, u32 dim) {
+  ExactSums sums = kernels()->exact[elem] ? kernels()->exact[elem] : plain[elem];
+  double sum[3];
+  sums(metric, a, b, dim, sum);
+  if (metric == METRIC_L2) return sqrt(sum[0]);
+  if (metric == METRIC_L1) return sum[0];
+  if (metric == METRIC_DOT) return 0 - sum[0];
+  return cosine_of(sum[0], sum[1], sum[2]);
 }
 
 static double i8_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
   i64 dot = 0, a2 = 0, b2 = 0, l1 = 0, l2 = 0;
   u32 start, i;
-  Sums sums;
   /* In blocks, whose sums fit 32 bits and vectorize better. */
   for (start = 0; start < dim; start += 4096) {
     u32 end = MIN(dim - start, 4096u) + start;
@@ -212,6 +188,8 @@ static double i8_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
         i32 d = (a[i] ^ 0x80) - (b[i] ^ 0x80);
         l1_32 += d < 0 ? -d : d;
       }
+    } else if (metric == METRIC_DOT) {
+      for (i = start; i < end; i++) dot32 += (i8)a[i] * (i8)b[i];
     } else {
       for (i = start; i < end; i++) {
         dot32 += (i8)a[i] * (i8)b[i];
@@ -228,10 +206,7 @@ static double i8_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
   if (metric == METRIC_L2) return sqrt((double)l2);
   if (metric == METRIC_L1) return (double)l1;
   if (metric == METRIC_DOT) return (double)-dot;
-  sums.dot = (double)dot;
-  sums.a2 = (double)a2;
-  sums.b2 = (double)b2;
-  return cosine_of(sums);
+  return cosine_of((double)dot, (double)a2, (double)b2);
 }
 
 static double bit_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
@@ -263,9 +238,9 @@ double distance_exact(Metric metric, Elem elem, const void *a, const void *b, u3
   double d = 0, magnitude;
   if (!metric_fits(metric, elem)) return NAN;
   switch (elem) {
-  case ELEM_F32: d = f32_distance(metric, a, b, dim); break;
-  case ELEM_F16: d = f16_distance(metric, a, b, dim); break;
-  case ELEM_BF16: d = bf16_distance(metric, a, b, dim); break;
+  case ELEM_F32:
+  case ELEM_F16:
+  case ELEM_BF16: d = float_distance(metric, elem, a, b, dim); break;
   case ELEM_I8: d = i8_distance(metric, a, b, dim); break;
   case ELEM_BIT: d = bit_distance(metric, a, b, dim); break;
   }

@@ -94,6 +94,90 @@ FLOAT_SUMS(bf16)
 #define SCAN_SUM __m256
 #include "distance_scan.h"
 
+/* ---- exact sums: eight doubles, of which distance.c says where each element goes ----------------------------------- */
+
+typedef struct Lanes {
+  __m256d low, high;
+} Lanes;
+
+/* No instruction, but the compiler must not see through it and fuse a product with the sum that follows. */
+#define NOT_FUSED(v) __asm__("" : "+x"(v))
+
+CODE ALWAYS_INLINE Lanes lanes_of(__m256 v) {
+  Lanes l;
+  l.low = _mm256_cvtps_pd(_mm256_castps256_ps128(v));
+  l.high = _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
+  return l;
+}
+
+CODE ALWAYS_INLINE __m256d add_product(__m256d s, __m256d a, __m256d b) {
+  __m256d product = _mm256_mul_pd(a, b);
+  NOT_FUSED(product);
+  return _mm256_add_pd(s, product);
+}
+
+CODE ALWAYS_INLINE void lanes_products(Lanes *s, Lanes a, Lanes b) {
+  s->low = add_product(s->low, a.low, b.low);
+  s->high = add_product(s->high, a.high, b.high);
+}
+
+/* ((0+1)+(2+3)) + ((4+5)+(6+7)) */
+CODE ALWAYS_INLINE double lanes_sum(Lanes s) {
+  __m256d pairs = _mm256_hadd_pd(s.low, s.high); /* 0+1, 4+5, 2+3, 6+7 */
+  __m128d fours = _mm_add_pd(_mm256_castpd256_pd128(pairs), _mm256_extractf128_pd(pairs, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(fours, _mm_unpackhi_pd(fours, fours)));
+}
+
+/* One step of a metric with the elements of x and y; `metric` is constant where this is inlined. */
+CODE ALWAYS_INLINE void exact_step(Metric metric, Lanes s[3], __m256 x, __m256 y) {
+  Lanes a = lanes_of(x), b = lanes_of(y);
+  if (metric == METRIC_DOT || metric == METRIC_COSINE) lanes_products(&s[0], a, b);
+  if (metric == METRIC_COSINE) {
+    lanes_products(&s[1], a, a);
+    lanes_products(&s[2], b, b);
+  }
+  if (metric == METRIC_L2 || metric == METRIC_L1) {
+    a.low = _mm256_sub_pd(a.low, b.low);
+    a.high = _mm256_sub_pd(a.high, b.high);
+  }
+  if (metric == METRIC_L2) lanes_products(&s[0], a, a);
+  if (metric == METRIC_L1) {
+    s[0].low = _mm256_add_pd(s[0].low, _mm256_andnot_pd(_mm256_set1_pd(-0.0), a.low));
+    s[0].high = _mm256_add_pd(s[0].high, _mm256_andnot_pd(_mm256_set1_pd(-0.0), a.high));
+  }
+}
+
+/* The first n < 8 elements at v, then zeros. */
+#define EXACT_LAST(type, size)                                                                                             \
+  CODE ALWAYS_INLINE __m256 type##_last(const u8 *v, u32 n) {                                                              \
+    u8 buffer[8 * (size)] = {0};                                                                                           \
+    memcpy(buffer, v, (size_t)n * (size));                                                                                 \
+    return type##_load(buffer);                                                                                            \
+  }
+
+#define EXACT_METRIC(type, size, metric)                                                                                   \
+  {                                                                                                                        \
+    for (; dim - i >= 8; i += 8, a += 8 * (size), b += 8 * (size)) exact_step(metric, s, type##_load(a), type##_load(b));  \
+    if (i < dim) exact_step(metric, s, type##_last(a, dim - i), type##_last(b, dim - i));                                  \
+  }
+
+#define EXACT_SUMS(type, size)                                                                                             \
+  EXACT_LAST(type, size)                                                                                                   \
+  CODE void exact_avx2_##type(Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]) {                           \
+    const __m256d zero = _mm256_setzero_pd();                                                                              \
+    Lanes s[3] = {{zero, zero}, {zero, zero}, {zero, zero}};                                                               \
+    u32 i = 0;                                                                                                             \
+    if (metric == METRIC_L2) EXACT_METRIC(type, size, METRIC_L2)                                                           \
+    if (metric == METRIC_L1) EXACT_METRIC(type, size, METRIC_L1)                                                           \
+    if (metric == METRIC_DOT) EXACT_METRIC(type, size, METRIC_DOT)                                                         \
+    if (metric == METRIC_COSINE) EXACT_METRIC(type, size, METRIC_COSINE)                                                   \
+    for (i = 0; i < 3; i++) out[i] = lanes_sum(s[i]);                                                                      \
+  }
+
+EXACT_SUMS(f32, 4)
+EXACT_SUMS(f16, 2)
+EXACT_SUMS(bf16, 2)
+
 /* ---- int8: sixteen shorts, summed in pairs to eight ints -------------------------------------------------------- */
 
 CODE ALWAYS_INLINE __m256i i8_load(const u8 *p) {
@@ -179,6 +263,6 @@ CODE ALWAYS_INLINE u32 bits_word(u64 w) { return (u32)__builtin_popcountll(w); }
 #define BITS_COUNTS __m256i
 #include "distance_bits.h"
 
-const Kernels kernels_avx2 = {"avx2", CPU_AVX2, KERNEL_TABLE};
+const Kernels kernels_avx2 = {"avx2", CPU_AVX2, EXACT_AVX2, KERNEL_TABLE};
 
 #endif

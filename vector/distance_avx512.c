@@ -170,6 +170,6 @@ CODE ALWAYS_INLINE u32 bits_word(u64 w) { return (u32)__builtin_popcountll(w); }
 #define BITS_COUNTS __m512i
 #include "distance_bits.h"
 
-const Kernels kernels_avx512 = {"avx512", CPU_AVX512, KERNEL_TABLE};
+const Kernels kernels_avx512 = {"avx512", CPU_AVX2 | CPU_AVX512, EXACT_AVX2, KERNEL_TABLE};
 
 #endif

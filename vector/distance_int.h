@@ -20,9 +20,17 @@
 
 #include <math.h>
 
+/*
+ * Sums of an exact distance, in the order that distance.c prescribes; the same bits from every level.
+ *   l2: squared differences to out[0]; l1: absolute differences to out[0]; dot: products to out[0];
+ *   cosine: products, squares of a and squares of b to out[0..2]
+ */
+typedef void (*ExactSums)(Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]);
+
 typedef struct Kernels {
   const char *name;
-  u32 features; /* all needed of cpu_features() */
+  u32 features;                /* all needed of cpu_features() */
+  ExactSums exact[ELEM_BF16 + 1]; /* NULL: distance.c does it */
   DistanceScan scan[METRIC_LAST + 1][ELEM_LAST + 1];
 } Kernels;
 
@@ -47,6 +55,11 @@ typedef struct Kernels {
 extern const Kernels kernels_plain;
 #if defined(HAVE_AVX2)
 extern const Kernels kernels_avx2, kernels_avx512;
+void exact_avx2_f32(Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]);
+void exact_avx2_f16(Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]);
+void exact_avx2_bf16(Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]);
+#define EXACT_AVX2                                                                                                         \
+  { [ELEM_F32] = exact_avx2_f32, [ELEM_F16] = exact_avx2_f16, [ELEM_BF16] = exact_avx2_bf16 }
 #endif
 #if defined(HAVE_NEON)
 extern const Kernels kernels_neon;

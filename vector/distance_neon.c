@@ -198,6 +198,6 @@ ALWAYS_INLINE u32 bits_word(u64 w) { return vaddv_u8(vcnt_u8(vcreate_u8(w))); }
 #define BITS_COUNTS uint64x2_t
 #include "distance_bits.h"
 
-const Kernels kernels_neon = {"neon", CPU_NEON, KERNEL_TABLE};
+const Kernels kernels_neon = {"neon", CPU_NEON, {NULL}, KERNEL_TABLE};
 
 #endif

@@ -121,4 +121,4 @@ ALWAYS_INLINE u32 bits_word(u64 w) { return count_bits(w); }
 #define BITS_VEC_SIZE 0
 #include "distance_bits.h"
 
-const Kernels kernels_plain = {"plain", 0, KERNEL_TABLE};
+const Kernels kernels_plain = {"plain", 0, {NULL}, KERNEL_TABLE};
