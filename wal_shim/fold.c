@@ -11,6 +11,8 @@
  *   W5  A bulk fold (in the middle of a transaction) leaves the fsync to xSync or xDestroy, which come before the commit (S3).
  *   W6  'rebuild' of a store whose page file is missing or damaged starts a new tree under a new uuid at the end of the same
  *       file, for all tables; the file is never truncated or replaced (S8).
+ *   W7  A nested statement that fails with IOERR has rolled back the whole transaction, even a SELECT: then the error is returned, whatever
+ *       the reason of the fold. Only what the page file refuses is given up.
  *
  * Start at store_fold(). Not here: what a table's pages hold (vector/slots.c).
  */
@@ -352,6 +354,15 @@ static int no_work(Table *table, void *arg) {
   return SQLITE_OK;
 }
 
+/*
+ * Whether a fold that failed can be given up and the commit go on. Not after NOMEM, which SQLite notes on the connection, so that it would report a commit
+ * that happened as failed. And not when the error was a nested statement's that made SQLite roll everything back (IOERR does):
+ * then there is nothing left to commit.
+ */
+static int may_go_on(Store *s, int rc) {
+  return (rc & 0xff) != SQLITE_NOMEM && sqlite3_txn_state(s->db, s->schema) == SQLITE_TXN_WRITE;
+}
+
 int store_fold(Store *s, FoldReason reason, Table *target) {
   int optional = reason == FOLD_THRESHOLD || reason == FOLD_BULK, rc;
   Fold f;
@@ -376,7 +387,7 @@ int store_fold(Store *s, FoldReason reason, Table *target) {
   if (rc == SQLITE_CORRUPT_VTAB && !f.fresh) store_mark_damaged(s, s->state.gen);
   if (rc) {
     s->stats.folds_given_up++;
-    if (optional) rc = SQLITE_OK;
+    if (optional && may_go_on(s, rc)) rc = SQLITE_OK;
     goto done;
   }
   rc = write_rows_of_fold(&f);

@@ -6,7 +6,8 @@
  *   D2  The overlay is current for a snapshot if gen, the last seq and that row's random tag are the same; it may be extended if the row at its
  *       last seq still has its tag; anything else is loaded anew (S4).
  *   D3  A content row that is missing or has a vector of a wrong shape counts as having none (S17).
- *   D4  Inside xUpdate only IOERR, NOMEM and FULL leave this file once a row was written (S11).
+ *   D4  Inside xUpdate only IOERR, NOMEM, FULL and INTERRUPT, which undo the statement or the transaction, leave this file once a row was
+ *       written (S11).
  *
  * Start at table_refresh().
  */
@@ -538,7 +539,14 @@ int table_load_content_vectors(Table *t, int (*row)(void *arg, i64 rowid, const 
 
 /* D4 */
 static int write_code(Table *t, int rc) {
-  if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_NOMEM || (rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_IOERR) return rc;
+  switch (rc & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_NOMEM:
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_INTERRUPT:
+      return rc;
+  }
   if (t->store->error == NULL) store_set_error(t->store, "%s", sqlite3_errmsg(t->store->db));
   return SQLITE_IOERR;
 }
