@@ -1,8 +1,9 @@
 /*
  * content.c: the table t_content and every statement on it. See content.h.
  *
- *   C1  A statement is reset as soon as its answer is read, save those on loan to a cursor; idle ones are kept in `idle`, newest
- *       first, at most MAX_IDLE, and finalized in content_close: an open one would keep sqlite3_close from closing.
+ *   C1  A statement is reset as soon as its answer is read, save those on loan to a cursor. Idle ones are kept: one of each kind
+ *       whose text is always the same in `fixed`, found without making the text; others in `idle`, newest first, at most MAX_IDLE. They
+ *       are finalized in content_close: an open one would keep sqlite3_close from closing.
  *   C2  Values are bound; identifiers go through "%w".
  *   C3  Comparisons use the column's affinity and BINARY, on both sides of the module: what SQLite asks of the virtual
  *       table's column and what is asked here is the same question. One exception is left: a TEXT column compared
@@ -12,12 +13,16 @@
 
 #define MAX_IDLE 24
 
+/* Statements whose text is the same for the life of a table. */
+enum { KIND_ROW, KIND_ROW_VECTORS, KIND_EXISTS, KIND_FIND, KIND_POLL, KIND_INSERT, KIND_DELETE, KIND_COUNT, KIND_OTHER = KIND_COUNT };
+
 struct Content {
   sqlite3 *db;
   char *schema;
   char *table; /* t_content */
   const char *rowid;
   const TableSpec *spec;
+  Query *fixed[KIND_COUNT];
   Query *idle;
   u32 idle_count;
   u32 generation; /* grows with each rename */
@@ -139,6 +144,10 @@ static void query_free(Query *query) {
 }
 
 static void drop_idle(Content *content) {
+  for (int i = 0; i < KIND_COUNT; i++) {
+    query_free(content->fixed[i]);
+    content->fixed[i] = NULL;
+  }
   while (content->idle) {
     Query *query = content->idle;
     content->idle = query->next;
@@ -201,25 +210,16 @@ static Query *take_idle(Content *content, const char *sql) {
   return NULL;
 }
 
-/* A query for `sql`, which is taken over, also on failure. */
-static int borrow(Content *content, sqlite3_str *sql, Query **out) {
-  char *text = NULL;
-  Query *query = NULL;
-  int rc = finish(sql, &text);
+/* Prepare a query; takes `text` over, also on failure. */
+static int prepare(Content *content, int kind, char *text, Query **out) {
+  int rc = SQLITE_OK;
+  Query *query = mem_zeroed(&rc, 1, sizeof *query);
 
-  *out = NULL;
-  if (rc) return rc;
-  query = take_idle(content, text);
-  if (query) {
-    sqlite3_free(text);
-    *out = query;
-    return SQLITE_OK;
-  }
-  query = mem_zeroed(&rc, 1, sizeof *query);
   if (rc) {
     sqlite3_free(text);
     return rc;
   }
+  query->kind = kind;
   query->sql = text;
   query->generation = content->generation;
   rc = sqlite3_prepare_v3(content->db, text, -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL);
@@ -228,12 +228,44 @@ static int borrow(Content *content, sqlite3_str *sql, Query **out) {
   return rc;
 }
 
+/* A query for `sql`, which is taken over, also on failure. */
+static int borrow(Content *content, sqlite3_str *sql, Query **out) {
+  char *text = NULL;
+  int rc = finish(sql, &text);
+
+  *out = NULL;
+  if (rc) return rc;
+  *out = take_idle(content, text);
+  if (*out == NULL) return prepare(content, KIND_OTHER, text, out);
+  sqlite3_free(text);
+  return SQLITE_OK;
+}
+
+/* The fixed query of this kind, which `append` writes if there is none idle. */
+static int borrow_fixed(Content *content, int kind, void (*append)(sqlite3_str *, const Content *), Query **out) {
+  sqlite3_str *sql;
+  char *text = NULL;
+  int rc;
+
+  *out = content->fixed[kind];
+  content->fixed[kind] = NULL;
+  if (*out) return SQLITE_OK;
+  sql = sqlite3_str_new(content->db);
+  append(sql, content);
+  rc = finish(sql, &text);
+  return rc ? rc : prepare(content, kind, text, out);
+}
+
 void content_return(Content *content, Query *query) {
   if (query == NULL) return;
   sqlite3_reset(query->stmt);
   sqlite3_clear_bindings(query->stmt);
   if (query->generation != content->generation) {
     query_free(query);
+    return;
+  }
+  if (query->kind != KIND_OTHER && content->fixed[query->kind] == NULL) {
+    content->fixed[query->kind] = query;
     return;
   }
   query->next = content->idle;
@@ -298,9 +330,7 @@ static void append_condition(sqlite3_str *sql, const Content *content, const Con
   else sqlite3_str_appendall(sql, op);
 }
 
-int content_select(Content *content, const Selection *selection, Query **out) {
-  sqlite3_str *sql = sqlite3_str_new(content->db);
-
+static void append_select(sqlite3_str *sql, const Content *content, const Selection *selection) {
   sqlite3_str_appendf(sql, "SELECT \"%w\"", content->rowid);
   for (int i = 0; i < content->spec->column_count; i++) {
     if (selection->columns >> i & 1) sqlite3_str_appendf(sql, ",\"%w\"", content->spec->column[i].name);
@@ -313,21 +343,48 @@ int content_select(Content *content, const Selection *selection, Query **out) {
   }
   if (selection->order != ORDER_NONE)
     sqlite3_str_appendf(sql, " ORDER BY \"%w\"%s", content->rowid, selection->order == ORDER_ROWID ? "" : " DESC");
+}
+
+int content_select(Content *content, const Selection *selection, Query **out) {
+  sqlite3_str *sql = sqlite3_str_new(content->db);
+  append_select(sql, content, selection);
   return borrow(content, sql, out);
 }
 
+/* Append the SELECT of one row by a column. */
+static void append_row_by(sqlite3_str *sql, const Content *content, int column, u64 columns) {
+  const Condition condition = {column, SQLITE_INDEX_CONSTRAINT_EQ};
+  const Selection selection = {&condition, 1, ORDER_NONE, columns};
+  append_select(sql, content, &selection);
+}
+
+static void append_row(sqlite3_str *sql, const Content *content) {
+  append_row_by(sql, content, CONTENT_ROWID, content_plain_columns(content));
+}
+
+static void append_row_vectors(sqlite3_str *sql, const Content *content) {
+  append_row_by(sql, content, CONTENT_ROWID, content_all_columns(content));
+}
+
+static void append_exists(sqlite3_str *sql, const Content *content) { append_row_by(sql, content, CONTENT_ROWID, 0); }
+
+static void append_find(sqlite3_str *sql, const Content *content) {
+  append_row_by(sql, content, content->spec->key, 0);
+}
+
+static void append_poll(sqlite3_str *sql, const Content *content) {
+  (void)content;
+  sqlite3_str_appendall(sql, "SELECT 1");
+}
+
 int content_row(Content *content, int with_vectors, Query **out) {
-  static const Condition by_rowid = {CONTENT_ROWID, SQLITE_INDEX_CONSTRAINT_EQ};
-  Selection selection = {&by_rowid, 1, ORDER_NONE, content_plain_columns(content)};
-  if (with_vectors) selection.columns = content_all_columns(content);
-  return content_select(content, &selection, out);
+  if (with_vectors) return borrow_fixed(content, KIND_ROW_VECTORS, append_row_vectors, out);
+  return borrow_fixed(content, KIND_ROW, append_row, out);
 }
 
 int content_exists(Content *content, i64 rowid) {
-  static const Condition by_rowid = {CONTENT_ROWID, SQLITE_INDEX_CONSTRAINT_EQ};
-  const Selection selection = {&by_rowid, 1, ORDER_NONE, 0};
   Query *query;
-  int rc = content_select(content, &selection, &query);
+  int rc = borrow_fixed(content, KIND_EXISTS, append_exists, &query);
 
   if (rc) return rc;
   sqlite3_bind_int64(query->stmt, 1, rowid);
@@ -337,10 +394,8 @@ int content_exists(Content *content, i64 rowid) {
 }
 
 int content_find(Content *content, sqlite3_value *key, i64 *rowid) {
-  const Condition by_key = {content->spec->key, SQLITE_INDEX_CONSTRAINT_EQ};
-  const Selection selection = {&by_key, 1, ORDER_NONE, 0};
   Query *query;
-  int rc = content_select(content, &selection, &query);
+  int rc = borrow_fixed(content, KIND_FIND, append_find, &query);
 
   if (rc) return rc;
   rc = sqlite3_bind_value(query->stmt, 1, key);
@@ -351,12 +406,9 @@ int content_find(Content *content, sqlite3_value *key, i64 *rowid) {
 }
 
 int content_poll(Content *content) {
-  sqlite3_str *sql = sqlite3_str_new(content->db);
   Query *query;
-  int rc;
+  int rc = borrow_fixed(content, KIND_POLL, append_poll, &query);
 
-  sqlite3_str_appendall(sql, "SELECT 1");
-  rc = borrow(content, sql, &query);
   if (rc) return rc;
   rc = first_row(query);
   content_return(content, query);
@@ -378,8 +430,7 @@ static int has_cell(const Content *content, int i) {
 }
 
 /* Parameters: 1 the rowid, 2+i column i. */
-static int borrow_insert(Content *content, Query **out) {
-  sqlite3_str *sql = sqlite3_str_new(content->db);
+static void append_insert(sqlite3_str *sql, const Content *content) {
   const TableSpec *spec = content->spec;
 
   sqlite3_str_appendf(sql, "INSERT INTO \"%w\".\"%w\"(\"%w\"", content->schema, content->table, content->rowid);
@@ -391,12 +442,11 @@ static int borrow_insert(Content *content, Query **out) {
     if (has_cell(content, i)) sqlite3_str_appendf(sql, ",?%d", i + 2);
   }
   sqlite3_str_appendall(sql, ")");
-  return borrow(content, sql, out);
 }
 
 int content_insert(Content *content, const Cell *cell, int has_rowid, i64 *rowid) {
   Query *query;
-  int rc = borrow_insert(content, &query);
+  int rc = borrow_fixed(content, KIND_INSERT, append_insert, &query);
 
   if (rc) return rc;
   if (has_rowid) rc = sqlite3_bind_int64(query->stmt, 1, *rowid);
@@ -456,14 +506,15 @@ int content_update(Content *content, i64 from, i64 to, const Cell *cell) {
   return finish_write(content, query);
 }
 
-int content_delete(Content *content, i64 rowid) {
-  sqlite3_str *sql = sqlite3_str_new(content->db);
-  Query *query;
-  int rc;
-
+static void append_delete(sqlite3_str *sql, const Content *content) {
   sqlite3_str_appendf(sql, "DELETE FROM \"%w\".\"%w\" WHERE \"%w\"=?1", content->schema, content->table,
                       content->rowid);
-  rc = borrow(content, sql, &query);
+}
+
+int content_delete(Content *content, i64 rowid) {
+  Query *query;
+  int rc = borrow_fixed(content, KIND_DELETE, append_delete, &query);
+
   if (rc) return rc;
   sqlite3_bind_int64(query->stmt, 1, rowid);
   return finish_write(content, query);

@@ -23,6 +23,7 @@ typedef struct Content Content;
 /* A statement on loan. After use it goes back with content_return, which resets it. */
 typedef struct Query {
   sqlite3_stmt *stmt; /* result columns of rows: 0 the rowid, 1+i column i of the spec */
+  int kind; /* the rest is content.c's */
   char *sql;
   struct Query *next;
   u32 generation;
@@ -88,7 +89,10 @@ typedef struct Cell {
   u64 size;
 } Cell;
 
-/* Insert a row; cell[i] is column i's (CELL_KEEP: NULL; the integer key's is not looked at). *rowid is given if has_rowid, else set. */
+/*
+ * Insert a row; cell[i] is column i's (CELL_KEEP: NULL; the integer key's is not looked at). *rowid is given if has_rowid,
+ * else set. SQLITE_CONSTRAINT if there is a row with this key; then nothing has changed.
+ */
 int content_insert(Content *content, const Cell *cell, int has_rowid, i64 *rowid);
 /* Change a row's cells, and its rowid if `to` differs from `from`. */
 int content_update(Content *content, i64 from, i64 to, const Cell *cell);

@@ -19,10 +19,12 @@
 #define FIRST_BATCH 16
 #define MAX_BATCH ((u64)1 << 20)
 #define BATCH_GROWTH 4
+#define MAX_PLAN_TEXT 120
 
 struct Cursor {
   sqlite3_vtab_cursor base;
   Plan plan;
+  char text[MAX_PLAN_TEXT]; /* of the plan, if it is not longer; "": none */
   int eof;
   i64 rowid;
   /* knn */
@@ -58,21 +60,29 @@ int vtab_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out) {
   return rc;
 }
 
-/* Give back everything; what remains can be filtered anew or freed. The array of hits stays. */
-static void cursor_clear(Cursor *cur, VecTable *vt) {
+/* Forget the rows, but keep the plan and its statements: an inner loop of a join runs them again and again. */
+static void cursor_rewind(Cursor *cur) {
   search_close(cur->search);
   cur->search = NULL;
   mem_free(cur->rowids);
   cur->rowids = NULL;
+  if (cur->rows) sqlite3_reset(cur->rows->stmt);
+  if (cur->row) sqlite3_reset(cur->row->stmt);
+  cur->row_state = ROW_UNREAD;
+  cur->hit_count = cur->hit_at = 0;
+  cur->exhausted = cur->has_k = 0;
+  cur->eof = 1;
+}
+
+/* Give back everything; what remains can be filtered anew or freed. The array of hits stays. */
+static void cursor_clear(Cursor *cur, VecTable *vt) {
+  cursor_rewind(cur);
   content_return(vt->content, cur->rows);
   cur->rows = NULL;
   content_return(vt->content, cur->row);
   cur->row = NULL;
   cur->row_has_vectors = 0;
-  cur->row_state = ROW_UNREAD;
-  cur->hit_count = cur->hit_at = 0;
-  cur->exhausted = cur->has_k = 0;
-  cur->eof = 1;
+  cur->text[0] = 0;
 }
 
 static void cursor_free(Cursor *cur) {
@@ -235,12 +245,15 @@ static int step_rows(Cursor *cur) {
   return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int filter_rows(Cursor *cur, sqlite3_value **argv) {
+/* The statement of the plan, on loan to cur->rows. */
+static int borrow_rows(Cursor *cur) {
   const Plan *plan = &cur->plan;
   VecTable *vt = table_of(cur);
   Condition condition[MAX_TERMS];
   Selection selection = {condition, plan->term_count, plan->order, content_plain_columns(vt->content)};
-  int rc;
+
+  if (plan->kind == PLAN_POINT && plan->term[0].kind == TERM_ROWID)
+    return content_row(vt->content, plan->vectors, &cur->rows);
 
   if (plan->vectors) selection.columns = content_all_columns(vt->content);
   for (int i = 0; i < plan->term_count; i++) {
@@ -250,9 +263,13 @@ static int filter_rows(Cursor *cur, sqlite3_value **argv) {
     if (term->kind == TERM_ROWID) condition[i].column = CONTENT_ROWID;
     if (term->kind == TERM_KEY) condition[i].column = vt->spec->key;
   }
-  rc = content_select(vt->content, &selection, &cur->rows);
-  if (rc) return rc;
-  for (int i = 0; i < plan->term_count && rc == SQLITE_OK; i++) {
+  return content_select(vt->content, &selection, &cur->rows);
+}
+
+static int filter_rows(Cursor *cur, sqlite3_value **argv) {
+  int rc = cur->rows ? SQLITE_OK : borrow_rows(cur);
+
+  for (int i = 0; i < cur->plan.term_count && rc == SQLITE_OK; i++) {
     if (i < sqlite3_bind_parameter_count(cur->rows->stmt)) rc = sqlite3_bind_value(cur->rows->stmt, i + 1, argv[i]);
   }
   return rc ? rc : step_rows(cur);
@@ -260,15 +277,28 @@ static int filter_rows(Cursor *cur, sqlite3_value **argv) {
 
 /* --- moving --- */
 
-int vtab_filter(sqlite3_vtab_cursor *base, int number, const char *text, int argc, sqlite3_value **argv) {
-  Cursor *cur = cursor_of(base);
+/* Read the plan, unless it is the one the cursor has. */
+static int set_plan(Cursor *cur, const char *text, int argc) {
   VecTable *vt = table_of(cur);
+  size_t size = strlen(text) + 1;
   int rc;
 
-  (void)number;
+  if (strcmp(text, cur->text) == 0) {
+    cursor_rewind(cur);
+    return SQLITE_OK;
+  }
   cursor_clear(cur, vt);
   rc = plan_decode(vt, text, &cur->plan);
   if (rc == SQLITE_OK && argc != cur->plan.term_count) rc = SQLITE_INTERNAL;
+  if (rc == SQLITE_OK && size <= sizeof cur->text) memcpy(cur->text, text, size);
+  return rc;
+}
+
+int vtab_filter(sqlite3_vtab_cursor *base, int number, const char *text, int argc, sqlite3_value **argv) {
+  Cursor *cur = cursor_of(base);
+  int rc = set_plan(cur, text, argc);
+
+  (void)number;
   if (rc) return rc;
   return cur->plan.kind == PLAN_KNN ? filter_knn(cur, argv) : filter_rows(cur, argv);
 }

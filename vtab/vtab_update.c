@@ -1,8 +1,8 @@
 /*
  * vtab_update.c: xUpdate: INSERT, UPDATE, DELETE, and commands.
  *
- *   U1  All arguments are checked, all errors of the user's found, before the first write: a single-row statement has no savepoint
- *       that would undo half of it.
+ *   U1  All errors of the user's are found before the first write that succeeds: a single-row statement has no savepoint that
+ *       would undo half of it. That a key is taken is what the INSERT into the content table says.
  *   U2  After the first write only SQLITE_IOERR, NOMEM and FULL are returned, at which SQLite rolls back
  *       (S11); settle() sees to it, and keeps the words.
  *   U3  The order is table_write_begin, content row, table_remove, table_add.
@@ -194,13 +194,6 @@ static int check_rowid_is_free(Change *ch) {
   return rc ? rc : on_rival(ch, ch->rowid);
 }
 
-static int check_key_is_free(Change *ch, sqlite3_value *key) {
-  i64 rowid = 0;
-  int rc = content_find(ch->vt->content, key, &rowid);
-  if (rc == SQLITE_NOTFOUND) return SQLITE_OK;
-  return rc ? rc : on_rival(ch, rowid);
-}
-
 /* --- writing --- */
 
 /* Remove a row, vectors and all. */
@@ -230,7 +223,7 @@ static void change_clear(Change *ch) {
 
 /* --- INSERT --- */
 
-/* The key of a new row; tells whether it is free. */
+/* The key of a new row. Whether it is free, the INSERT into the content table will tell. */
 static int read_new_key(Change *ch, sqlite3_value *rowid, sqlite3_value *first_column) {
   VecTable *vt = ch->vt;
   sqlite3_value *key = first_column;
@@ -241,12 +234,25 @@ static int read_new_key(Change *ch, sqlite3_value *rowid, sqlite3_value *first_c
   if (rc) return rc;
   if (vt->text_key) {
     ch->cell[vt->spec->key] = (Cell){CELL_VALUE, key, NULL, 0};
-    return check_key_is_free(ch, key);
+  } else if (sqlite3_value_type(key) != SQLITE_NULL) {
+    ch->has_rowid = 1;
+    ch->rowid = sqlite3_value_int64(key);
   }
-  if (sqlite3_value_type(key) == SQLITE_NULL) return SQLITE_OK;
-  ch->has_rowid = 1;
-  ch->rowid = sqlite3_value_int64(key);
-  return check_rowid_is_free(ch);
+  return SQLITE_OK;
+}
+
+/* Insert the content row, after the row that is in its way if that is to be replaced. */
+static int insert_content(Change *ch) {
+  VecTable *vt = ch->vt;
+  i64 rival = ch->rowid;
+  int rc = content_insert(vt->content, ch->cell, ch->has_rowid, &ch->rowid);
+
+  if ((rc & 0xff) != SQLITE_CONSTRAINT) return rc;
+  rc = vt->text_key ? content_find(vt->content, ch->cell[vt->spec->key].value, &rival) : SQLITE_OK;
+  if (rc == SQLITE_OK) rc = on_rival(ch, rival);
+  if (rc == SQLITE_OK) rc = remove_rival(ch);
+  if (rc == SQLITE_OK) rc = content_insert(vt->content, ch->cell, ch->has_rowid, &ch->rowid);
+  return rc;
 }
 
 static int insert_row(Change *ch, sqlite3_value **argv) {
@@ -258,8 +264,7 @@ static int insert_row(Change *ch, sqlite3_value **argv) {
   if (rc) return rc;
   for (u32 i = 0; i < vt->vector_count; i++) ch->bytes[i] = ch->vector[i].data;
   rc = table_write_begin(vt->table);
-  if (rc == SQLITE_OK) rc = remove_rival(ch);
-  if (rc == SQLITE_OK) rc = content_insert(vt->content, ch->cell, ch->has_rowid, &ch->rowid);
+  if (rc == SQLITE_OK) rc = insert_content(ch);
   if (rc) return rc;
   ch->wrote = 1;
   return add_vectors(ch);
