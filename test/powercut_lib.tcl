@@ -97,6 +97,14 @@ proc pc_body {depth} {
   }
 }
 
+# 0 if an I/O fault ended the transaction; any other error is a finding.
+proc pc_try_body {depth} {
+  if {![catch {pc_body $depth} message options]} {return 1}
+  if {!$::pc(io_faults) || ![regexp {disk I/O|full|locked} $message]} {return -options $options $message}
+  catch {db eval ROLLBACK}
+  return 0
+}
+
 proc pc_attempt {} {
   global pc wl
   incr pc(n)
@@ -113,7 +121,7 @@ proc pc_commit {sql} {
   if {$code && [string match *locked* $message]} {
     incr pc(busy)
     pc_release_reader
-    if {[wl_chance 40]} {pc_body 1}
+    if {[wl_chance 40] && ![pc_try_body 1]} return
     pc_attempt
     unset -nocomplain pc(digest,[expr {$pc(n) - 1}])
     set code [catch {db eval $sql} message]
@@ -145,20 +153,12 @@ proc pc_transaction {} {
     immediate {db eval {BEGIN IMMEDIATE}; set end COMMIT}
     savepoint {db eval {SAVEPOINT outer_one}; set end {RELEASE outer_one}}
   }
-  set code [catch {pc_body 0} message options]
-  if {$code} {
-    # An I/O fault may have ended the transaction; anything else is a finding.
-    if {$::pc(io_faults) && [regexp {disk I/O|full|locked} $message]} {
-      catch {db eval ROLLBACK}
-      return
-    }
-    return -options $options $message
-  }
+  if {![pc_try_body 0]} return
   if {[wl_chance 15]} {
     if {$end ne "COMMIT"} {
       # ROLLBACK TO of the savepoint that is the transaction: it goes on.
       db eval {ROLLBACK TO outer_one}
-      pc_body 1
+      if {![pc_try_body 1]} return
     } else {
       db eval ROLLBACK
       return
