@@ -235,20 +235,10 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out) {
 
 /* --- commands --- */
 
-/* Keep the first problem of all tables, with its table's name; freed by sqlite3_free. */
+/* Keep the first problem of all tables, which names its table; freed by mem_free. */
 static int check_table(Table *table, void *arg) {
-  char **found = arg;
-  char *problem = NULL;
-  int rc;
-
-  if (*found) return SQLITE_OK;
-  rc = table_integrity(table, &problem);
-  if (rc == SQLITE_OK && problem) {
-    *found = sqlite3_mprintf("%s: %s", table_name(table), problem);
-    if (*found == NULL) rc = SQLITE_NOMEM;
-  }
-  mem_free(problem);
-  return rc;
+  char **problem = arg;
+  return *problem ? SQLITE_OK : table_integrity(table, problem);
 }
 
 static int fold_one(Table *table, void *arg) {
@@ -284,7 +274,7 @@ static int run_command(StoreVtab *sv, const char *text) {
     if (sqlite3_stricmp(text, commands[i].name) != 0) continue;
     rc = store_each_table(sv->store, commands[i].run, &problem);
     if (rc == SQLITE_OK && problem) rc = fail(sv, SQLITE_CORRUPT_VTAB, "%s", problem);
-    sqlite3_free(problem);
+    mem_free(problem);
     return fail_store(sv, rc);
   }
   return fail(sv, SQLITE_ERROR, "unknown quire command: '%s' (known: fold, optimize, rebuild, integrity-check)", text);

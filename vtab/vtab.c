@@ -326,8 +326,8 @@ static int integrity(sqlite3_vtab *base, const char *schema, const char *table, 
   (void)flags;
   rc = table_integrity(vt->table, &problem);
   if (rc == SQLITE_NOMEM || rc == SQLITE_INTERRUPT) return rc;
-  if (rc == SQLITE_OK && problem) *error = sqlite3_mprintf("vector table %s: %s", table, problem);
-  else if (rc) *error = sqlite3_mprintf("vector table %s: cannot be checked: %s", table, sqlite3_errstr(rc));
+  if (rc == SQLITE_OK && problem) *error = sqlite3_mprintf("%s", problem);
+  else if (rc) *error = sqlite3_mprintf("table %s: cannot be checked: %s", table, sqlite3_errstr(rc));
   mem_free(problem);
   return SQLITE_OK;
 }

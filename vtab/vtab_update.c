@@ -3,8 +3,8 @@
  *
  *   U1  All errors of the user's are found before the first write that succeeds: a single-row statement has no savepoint that
  *       would undo half of it. That a key is taken is what the INSERT into the content table says.
- *   U2  After the first write only SQLITE_IOERR, NOMEM and FULL are returned, at which SQLite rolls back
- *       (S11); settle() sees to it, and keeps the words.
+ *   U2  After the first write only codes are returned at which SQLite rolls back the transaction: SQLITE_IOERR, NOMEM and FULL
+ *       (S11), and INTERRUPT, which it treats alike; settle() sees to it, and keeps the words.
  *   U3  The order is table_write_begin, content row, table_remove, table_add.
  *   U4  Vectors that do not change are not written, neither the cell nor the delta. When one of several changes, or the rowid, the
  *       delta needs them all: the others are read from the content row.
@@ -42,7 +42,8 @@ static int settle(VecTable *vt, int wrote, int rc) {
     int known = (sqlite3_errcode(vt->db) & 0xff) == code;
     vtab_error(vt, rc, "%s", known ? sqlite3_errmsg(vt->db) : sqlite3_errstr(rc));
   }
-  if (!wrote || code == SQLITE_IOERR || code == SQLITE_NOMEM || code == SQLITE_FULL) return rc;
+  if (!wrote || code == SQLITE_IOERR || code == SQLITE_NOMEM || code == SQLITE_FULL || code == SQLITE_INTERRUPT)
+    return rc;
   return SQLITE_IOERR;
 }
 
@@ -411,7 +412,7 @@ static int command_integrity_check(Change *ch) {
   char *problem = NULL;
   int rc = table_integrity(ch->vt->table, &problem);
 
-  if (rc == SQLITE_OK && problem) rc = vtab_error(ch->vt, SQLITE_CORRUPT_VTAB, "%s: %s", ch->vt->name, problem);
+  if (rc == SQLITE_OK && problem) rc = vtab_error(ch->vt, SQLITE_CORRUPT_VTAB, "%s", problem);
   mem_free(problem);
   return rc;
 }
