@@ -32,9 +32,16 @@ int vtab_error(VecTable *vt, int rc, const char *fmt, ...) {
   return rc;
 }
 
+/* Codes that say all: what the store last complained of is not about them. */
+static int needs_no_words(int rc) {
+  int code = rc & 0xff;
+  return code == SQLITE_OK || code == SQLITE_NOMEM || code == SQLITE_INTERRUPT || code == SQLITE_BUSY ||
+         code == SQLITE_LOCKED || code == SQLITE_SCHEMA || code == SQLITE_ABORT;
+}
+
 int vtab_store_error(VecTable *vt, int rc) {
   const char *words;
-  if (rc == SQLITE_OK || rc == SQLITE_NOMEM || vt->table == NULL) return rc;
+  if (needs_no_words(rc) || vt->table == NULL) return rc;
   words = store_error(table_store(vt->table));
   return words ? vtab_error(vt, rc, "%s", words) : rc;
 }

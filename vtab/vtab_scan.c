@@ -17,6 +17,7 @@
 #include <math.h>
 
 #define FIRST_BATCH 16
+#define MAX_FIRST_BATCH ((u64)1 << 16) /* however large k: the table may be small */
 #define MAX_BATCH ((u64)1 << 20)
 #define BATCH_GROWTH 4
 #define MAX_PLAN_TEXT 120
@@ -113,6 +114,9 @@ void vtab_free_spare(VecTable *vt) {
 
 static int poll_interrupt(void *arg) {
   VecTable *vt = arg;
+#if SQLITE_VERSION_NUMBER >= 3041000
+  if (sqlite3_libversion_number() >= 3041000) return sqlite3_is_interrupted(vt->db);
+#endif
   return content_poll(vt->content) == SQLITE_INTERRUPT;
 }
 
@@ -122,7 +126,7 @@ static int read_size(Cursor *cur, const PlanTerm *term, sqlite3_value *value) {
   i64 n = sqlite3_value_int64(value);
 
   if (term->kind == TERM_LIMIT) {
-    if (n > 0) cur->batch = MIN(MAX((u64)n, FIRST_BATCH), MAX_BATCH);
+    if (n > 0) cur->batch = MIN(MAX((u64)n, FIRST_BATCH), MAX_FIRST_BATCH);
     return SQLITE_OK;
   }
   if (n < 0) return vtab_error(vt, SQLITE_ERROR, "k value in knn queries must be greater than or equal to 0.");
@@ -132,7 +136,7 @@ static int read_size(Cursor *cur, const PlanTerm *term, sqlite3_value *value) {
   cur->has_k = 1;
   cur->k = n;
   cur->left = (u64)n;
-  cur->batch = MIN((u64)n, MAX_BATCH);
+  cur->batch = MIN((u64)n, MAX_FIRST_BATCH);
   return SQLITE_OK;
 }
 

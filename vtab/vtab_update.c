@@ -32,16 +32,18 @@ typedef struct Change {
 
 /* --- errors --- */
 
-/* Find words for `rc` and turn it into what may be returned. */
+/*
+ * Find words for `rc` and turn it into what may be returned. Words: those already found, SQLite's if a nested statement failed
+ * with this code, the store's.
+ */
 static int settle(VecTable *vt, int wrote, int rc) {
   int code = rc & 0xff;
 
   if (rc == SQLITE_OK) return rc;
+  if (vt->base.zErrMsg == NULL && code != SQLITE_NOMEM && (sqlite3_errcode(vt->db) & 0xff) == code)
+    vtab_error(vt, rc, "%s", sqlite3_errmsg(vt->db));
   if (vt->base.zErrMsg == NULL) vtab_store_error(vt, rc);
-  if (vt->base.zErrMsg == NULL && code != SQLITE_NOMEM) {
-    int known = (sqlite3_errcode(vt->db) & 0xff) == code;
-    vtab_error(vt, rc, "%s", known ? sqlite3_errmsg(vt->db) : sqlite3_errstr(rc));
-  }
+  if (vt->base.zErrMsg == NULL && code != SQLITE_NOMEM) vtab_error(vt, rc, "%s", sqlite3_errstr(rc));
   if (!wrote || code == SQLITE_IOERR || code == SQLITE_NOMEM || code == SQLITE_FULL || code == SQLITE_INTERRUPT)
     return rc;
   return SQLITE_IOERR;
