@@ -256,11 +256,15 @@ static int borrow_fixed(Content *content, int kind, void (*append)(sqlite3_str *
   return rc ? rc : prepare(content, kind, text, out);
 }
 
+int content_is_current(const Content *content, const Query *query) {
+  return query->generation == content->generation;
+}
+
 void content_return(Content *content, Query *query) {
   if (query == NULL) return;
   sqlite3_reset(query->stmt);
   sqlite3_clear_bindings(query->stmt);
-  if (query->generation != content->generation) {
+  if (!content_is_current(content, query)) {
     query_free(query);
     return;
   }

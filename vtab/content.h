@@ -72,6 +72,8 @@ int content_select(Content *content, const Selection *selection, Query **out);
 /* One row by rowid (parameter 1). The two variants that everyone needs: without and with the vectors. */
 int content_row(Content *content, int with_vectors, Query **out);
 void content_return(Content *content, Query *query);
+/* Whether a query that is not running may run again: not after a rename. */
+int content_is_current(const Content *content, const Query *query);
 /* Whether the row exists. SQLITE_OK, SQLITE_NOTFOUND or an error. */
 int content_exists(Content *content, i64 rowid);
 /* The rowid of a text key. SQLITE_OK, SQLITE_NOTFOUND or an error. */

@@ -287,7 +287,7 @@ static int set_plan(Cursor *cur, const char *text, int argc) {
   size_t size = strlen(text) + 1;
   int rc;
 
-  if (strcmp(text, cur->text) == 0) {
+  if (strcmp(text, cur->text) == 0 && !(cur->rows && !content_is_current(vt->content, cur->rows))) {
     cursor_rewind(cur);
     return SQLITE_OK;
   }
@@ -338,7 +338,7 @@ static int read_row(Cursor *cur, int with_vectors) {
 
   if (cur->row_state == ROW_MISSING) return SQLITE_OK;
   if (cur->row_state == ROW_READ && cur->row_has_vectors >= with_vectors) return SQLITE_OK;
-  if (cur->row && cur->row_has_vectors < with_vectors) {
+  if (cur->row && (cur->row_has_vectors < with_vectors || !content_is_current(vt->content, cur->row))) {
     content_return(vt->content, cur->row);
     cur->row = NULL;
   }
