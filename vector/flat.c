@@ -6,10 +6,19 @@
  */
 #include "index.h"
 
+#include <math.h>
+
 #include "../wal_shim/bytes.h"
 
 #define BLOCK_ROWS 256u
 #define POLL_ROWS 65536u
+
+double scan_value(Metric metric, Elem elem, u32 dim, const void *query, const void *row, float value) {
+  double d;
+  if (LIKELY(isfinite(value))) return (double)value;
+  d = distance_exact(metric, elem, query, row, dim);
+  return metric == METRIC_L2 ? d * d : d;
+}
 
 /* Offer one slot if it counts. */
 static int offer_slot(IndexPass *p, Pool *pool, u64 slot, double value) {
@@ -32,11 +41,11 @@ static int scan_rows(IndexPass *p, Pool *pool, DistanceScan scan, u64 slot, cons
   int rc = SQLITE_OK;
   while (count && rc == SQLITE_OK) {
     u32 n = MIN(count, BLOCK_ROWS);
-    if (!p->exact) scan(p->query, rows, col->stride, n, col->dim, value, &p->norm2_max);
+    scan(p->query, rows, col->stride, n, col->dim, value, &p->norm2_max);
     for (i = 0; i < n && rc == SQLITE_OK; i++) {
-      double v = p->exact ? distance_exact(col->metric, col->elem, p->query, rows + (size_t)i * col->stride, col->dim)
-                          : (double)value[i];
-      if (UNLIKELY(pool_wants(pool, v))) rc = offer_slot(p, pool, slot + i, v);
+      if (LIKELY(!pool_wants(pool, (double)value[i]))) continue;
+      rc = offer_slot(p, pool, slot + i,
+                      scan_value(col->metric, col->elem, col->dim, p->query, rows + (size_t)i * col->stride, value[i]));
     }
     rows += (size_t)n * col->stride;
     slot += n;

@@ -19,7 +19,6 @@ typedef struct IndexPass {
   const u32 *only;        /* ascending slots to look at; NULL: all */
   u64 only_count;
   const u64 *allowed;     /* a bit per slot, or NULL: all */
-  int exact;              /* values are distance_exact()'s instead of the scan kernel's */
   float norm2_max;        /* raised as by DistanceScan */
   int (*interrupted)(void *arg);
   void *interrupt_arg;
@@ -33,6 +32,11 @@ typedef struct IndexMethods {
    */
   int (*search)(IndexPass *pass, Pool *pool);
 } IndexMethods;
+
+/*
+ * The value of a row for a pool: what the scan kernel gave, or, where float32 overflowed or could not tell (not finite), the true one.
+ */
+double scan_value(Metric metric, Elem elem, u32 dim, const void *query, const void *row, float value);
 
 extern const IndexMethods flat_index;
 

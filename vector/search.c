@@ -7,7 +7,7 @@
  *   Q1  When the pool is full with largest value w, a row that is not in it has a value >= w, so its true distance is at least w - e with
  *       e = distance_error(w). Candidates below that are complete; if they are too few the pass is repeated with a larger pool.
  *   Q2  A pass after the first leaves out rows that were given: those at or before the last hit's (distance, rowid).
- *   Q3  If float32 overflowed (a value is not finite), the pass is repeated with exact distances.
+ *   Q3  Where float32 overflowed or could not tell, the value is the true one (scan_value), so every value in a pool is finite.
  *   Q4  A damaged page before the first hit: the search starts anew over the content rows; after it: SQLITE_CORRUPT_VTAB (S15).
  */
 #include "search.h"
@@ -40,7 +40,6 @@ struct Search {
   void *interrupt_arg;
 
   int content; /* answer from content rows */
-  int exact;   /* Q3 */
   /* the rowid set, resolved */
   u32 *only; /* slots, ascending */
   u64 only_count;
@@ -162,13 +161,13 @@ const char *search_mode(const Search *s) {
 /* --- units: what the user sees, and what the scan kernels give --- */
 
 static double order_value(const Search *s, double distance) {
-  return s->metric == METRIC_L2 && !s->exact ? distance * distance : distance;
+  return s->metric == METRIC_L2 && !s->content ? distance * distance : distance;
 }
 
 /* Slack around an order value: the kernels' error, and the rounding of the distances that users see to float. */
 static double slack(const Search *s, double value) {
   double product;
-  if (s->exact) return 0;
+  if (s->content) return 0;
   product = s->metric == METRIC_DOT ? s->query_norm2 * (double)s->norm2_max : 0;
   return distance_error(s->metric, s->elem, s->dim, fabs(value), product) + fabs(value) * (4.0 * FLT_EPSILON) + FLT_MIN;
 }
@@ -220,10 +219,11 @@ static void scan_overlay(Search *s, Pool *pool) {
   for (first = 0; first < o->rows; first += OVERLAY_CHUNK) {
     u32 n = MIN(OVERLAY_CHUNK, o->rows - first);
     const u8 *rows = overlay_vector(o, first, s->column);
-    if (!s->exact) scan(s->query, rows, o->stride[s->column], n, s->dim, value, &s->norm2_max);
+    scan(s->query, rows, o->stride[s->column], n, s->dim, value, &s->norm2_max);
     for (i = 0; i < n; i++) {
-      double v = s->exact ? exact(s, rows + (size_t)i * o->stride[s->column]) : (double)value[i];
-      if (pool_wants(pool, v)) offer_row(s, pool, first + i, v);
+      if (!pool_wants(pool, (double)value[i])) continue;
+      offer_row(s, pool, first + i,
+                scan_value(s->metric, s->elem, s->dim, s->query, rows + (size_t)i * o->stride[s->column], value[i]));
     }
   }
 }
@@ -240,7 +240,6 @@ static int scan_pages(Search *s, Pool *pool) {
   pass.only = s->rowids && !s->allowed ? s->only : NULL;
   pass.only_count = s->only_count;
   pass.allowed = s->allowed;
-  pass.exact = s->exact;
   pass.norm2_max = s->norm2_max;
   pass.interrupted = s->interrupted;
   pass.interrupt_arg = s->interrupt_arg;
@@ -273,7 +272,7 @@ static int candidate_distance(Search *s, const Candidate *c, double *distance) {
   PageHold hold;
   u32 items = 0, per;
   int rc;
-  if (s->exact || s->content) {
+  if (s->content) {
     *distance = c->value;
     return SQLITE_OK;
   }
@@ -302,7 +301,7 @@ static int take_hits(Search *s, const Pool *pool) {
   u64 i, n = 0;
   int rc = mem_reserve(&s->ready, &s->ready_cap, pool->count, sizeof *s->ready);
   if (rc) return rc;
-  if (pool_full(pool) && !s->exact && !s->content) bound = pool->heap[0].value - slack(s, pool->heap[0].value);
+  if (pool_full(pool) && !s->content) bound = pool->heap[0].value - slack(s, pool->heap[0].value);
   for (i = 0; i < pool->count; i++) {
     SearchHit hit;
     hit.rowid = pool->heap[i].rowid;
@@ -318,11 +317,10 @@ static int take_hits(Search *s, const Pool *pool) {
   return SQLITE_OK;
 }
 
-static int run_pass(Search *s, u64 cap, int *again) {
+static int run_pass(Search *s, u64 cap) {
   Pool pool;
   double low = -HUGE_VAL, limit = HUGE_VAL, from = s->given ? MAX(s->min, s->last.distance) : s->min;
-  int slack_known = s->metric != METRIC_DOT || s->norm2_known || s->exact || s->content, rc;
-  *again = 0;
+  int slack_known = s->metric != METRIC_DOT || s->norm2_known || s->content, rc;
   if (isfinite(from) && slack_known) low = order_value(s, from) - slack(s, order_value(s, from));
   if (s->metric == METRIC_L2 && from < 0) low = -HUGE_VAL;
   if (isfinite(s->max) && slack_known) limit = order_value(s, s->max) + slack(s, order_value(s, s->max));
@@ -341,14 +339,8 @@ static int run_pass(Search *s, u64 cap, int *again) {
     if (rc == SQLITE_OK) s->norm2_known = 1;
   }
   if (rc == SQLITE_OK) rc = pool.rc;
-  if (rc == SQLITE_OK && pool.nonfinite) {
-    if (s->exact || s->content) {
-      rc = CORRUPT(0); /* L3: stored vectors are finite */
-    } else {
-      s->exact = *again = 1; /* Q3 */
-    }
-  }
-  if (rc == SQLITE_OK && !*again) rc = take_hits(s, &pool);
+  if (rc == SQLITE_OK && pool.nonfinite) rc = CORRUPT(0); /* Q3; stored vectors are finite (L3) */
+  if (rc == SQLITE_OK) rc = take_hits(s, &pool);
   pool_free(&pool);
   return rc;
 }
@@ -357,13 +349,13 @@ static int run_pass(Search *s, u64 cap, int *again) {
 static int fill(Search *s, u64 want) {
   u64 need = MAX(want, FIRST_BATCH), cap = need + MAX(need / 8, 16);
   for (;;) {
-    int again = 0, was_content = s->content, rc;
+    int was_content = s->content, rc;
     /* one more than there are rows is never full */
     if (!s->content) cap = MIN(cap, s->slots->slots + s->at.overlay->rows + 1);
-    rc = run_pass(s, cap, &again);
+    rc = run_pass(s, cap);
     rc = fall_to_content(s, rc);
     if (rc) return rc;
-    if (again || (s->content && !was_content)) continue;
+    if (s->content && !was_content) continue;
     if (s->exhausted || s->ready_count >= need || (s->ready_count && s->ready_count >= want)) return SQLITE_OK;
     if (cap > (u64)1 << 40) return SQLITE_NOMEM;
     cap *= RETRY_GROWTH;

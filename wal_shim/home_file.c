@@ -24,6 +24,7 @@
 #include <unistd.h>
 #endif
 
+#define CALL_PAGES 16u /* SQLite never moves more than 64 KB at once, and its unix VFS cuts lengths to 17 bits */
 #define SEGMENT_SIZE ((size_t)SEGMENT_PAGES * PAGE_SIZE)
 #define OPEN_NOFOLLOW 0x01000000 /* SQLITE_OPEN_NOFOLLOW, SQLite 3.31 */
 
@@ -141,8 +142,13 @@ static int file_map(Home *home, u32 pgno, u32 count, const u8 **out) {
 static int file_read(Home *home, u32 pgno, u32 count, u8 *buffer) {
   HomeFile *f = (HomeFile *)home;
   int rc = need_file(f);
-  if (rc) return rc;
-  rc = f->file->pMethods->xRead(f->file, buffer, (int)(count * PAGE_SIZE), (sqlite3_int64)pgno * PAGE_SIZE);
+  while (count && rc == SQLITE_OK) {
+    u32 n = MIN(count, CALL_PAGES);
+    rc = f->file->pMethods->xRead(f->file, buffer, (int)(n * PAGE_SIZE), (sqlite3_int64)pgno * PAGE_SIZE);
+    buffer += (size_t)n * PAGE_SIZE;
+    pgno += n;
+    count -= n;
+  }
   if (rc == SQLITE_IOERR_SHORT_READ) return CORRUPT(pgno);
   return rc;
 }
@@ -150,8 +156,14 @@ static int file_read(Home *home, u32 pgno, u32 count, u8 *buffer) {
 static int file_write(Home *home, u32 pgno, u32 count, const u8 *data) {
   HomeFile *f = (HomeFile *)home;
   int rc = need_file(f);
-  if (rc) return rc;
-  return f->file->pMethods->xWrite(f->file, data, (int)(count * PAGE_SIZE), (sqlite3_int64)pgno * PAGE_SIZE);
+  while (count && rc == SQLITE_OK) {
+    u32 n = MIN(count, CALL_PAGES);
+    rc = f->file->pMethods->xWrite(f->file, data, (int)(n * PAGE_SIZE), (sqlite3_int64)pgno * PAGE_SIZE);
+    data += (size_t)n * PAGE_SIZE;
+    pgno += n;
+    count -= n;
+  }
+  return rc;
 }
 
 static int file_sync(Home *home) {
