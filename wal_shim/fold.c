@@ -169,21 +169,18 @@ static int free_range(void *arg, u32 pgno, u32 count) { return page_tx_free(arg,
 
 static int write_pages_of_fold(Fold *f) {
   Store *s = f->store;
-  int rc = fold_tables(f);
+  int named, rc = fold_tables(f);
   if (rc == SQLITE_OK && !f->fresh && s->state.root.pgno) {
     rc = catalog_walk(s->pages, &s->state, free_range, &f->tx);
   }
   if (rc == SQLITE_OK) rc = catalog_write(&f->tx, &f->next, f->entry, f->entry_count);
   if (rc) return rc;
+  named = s->unsynced; /* pages of a bulk fold of this transaction */
   s->unsynced = 1;
   if (f->reason == FOLD_BULK) return SQLITE_OK; /* W5 */
-  rc = pages_home(s->pages)->methods->sync(pages_home(s->pages));
-  if (rc) {
-    s->avoid_reuse = 1; /* R7: these pages count as lost */
-    return rc;
-  }
-  s->unsynced = 0;
-  return SQLITE_OK;
+  rc = store_sync_pages(s);
+  if (rc && !named) s->unsynced = s->lost = 0; /* only this fold's pages, which no row names */
+  return rc;
 }
 
 /* --- free list --- */
@@ -363,7 +360,7 @@ static int may_go_on(Store *s, int rc) {
   return (rc & 0xff) != SQLITE_NOMEM && sqlite3_txn_state(s->db, s->schema) == SQLITE_TXN_WRITE;
 }
 
-int store_fold(Store *s, FoldReason reason, Table *target) {
+static int fold_once(Store *s, FoldReason reason, Table *target) {
   int optional = reason == FOLD_THRESHOLD || reason == FOLD_BULK, rc;
   Fold f;
   memset(&f, 0, sizeof f);
@@ -410,6 +407,13 @@ done:
   page_tx_end(&f.tx);
   mem_free(f.entry);
   mem_free(f.folded);
+  return rc;
+}
+
+int store_fold(Store *s, FoldReason reason, Table *target) {
+  int rc = fold_once(s, reason, target);
+  /* 'rebuild' met damage that nobody had noticed, maybe of another table: now all of them are made anew (W6). */
+  if (rc == SQLITE_CORRUPT_VTAB && reason == FOLD_REBUILD && s->pages && !store_usable(s)) rc = fold_once(s, reason, target);
   return rc;
 }
 

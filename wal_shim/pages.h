@@ -54,8 +54,8 @@ Home *pages_home(Pages *pages);
 /* SQLITE_NOTADB if page 0 is missing or not ours; SQLITE_CANTOPEN if there is no file. */
 int pages_check_head(Pages *pages);
 /*
- * Make the home ready to be written. `first`: no root of this store was ever committed, so a file found under its name is a
- * leftover of an attempt that did not commit, and its head is written anew. Else a wrong head is SQLITE_NOTADB (S8, S18).
+ * Make the home ready to be written. `first`: no root that can be read was ever committed, so the file may be missing, or a
+ * leftover of an attempt that ended before its head was durable. Else, and in a file of more pages, a wrong head is SQLITE_NOTADB (S8, S18).
  */
 int pages_prepare(Pages *pages, int first);
 

@@ -237,7 +237,7 @@ static int known_vfs(Store *store, int *plain) {
   for (i = 0; name && i < sizeof plain_vfs / sizeof plain_vfs[0]; i++) {
     if (strcmp(name, plain_vfs[i]) == 0) known = *plain = 1;
   }
-  if (name && strcmp(name, "memdb") == 0) store->memory = 1;
+  if (name && strncmp(name, "memdb", 5) == 0) store->memory = 1; /* it answers memdb(address,size) */
   sqlite3_free(name);
   if (!known && sqlite3_file_control(store->db, store->schema, FCNTL_KNOWN_VFS, &known) != SQLITE_OK) known = 0;
   return known;

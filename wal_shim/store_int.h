@@ -82,6 +82,7 @@ struct Store {
   int txn_unknown; /* its beginning was not seen: n may already be of this transaction */
   int folded;      /* a root was put into the state row: from now on only append (S2) */
   int unsynced;    /* pages written since the last sync */
+  int lost;        /* a sync failed that was for pages of a root in the state row: the transaction cannot commit (R7) */
   int avoid_reuse; /* a fold failed or was rolled back: only append until the next commit (R7) */
   StoreStats stats;
 };
@@ -137,6 +138,8 @@ int store_other_statements_busy(Store *store);
 
 /* The transaction has ended, well or not. */
 void store_txn_end(Store *store, int committed);
+/* Make the pages written so far durable. A sync that failed is not tried again: the kernel may call the pages clean that it lost (R7). */
+int store_sync_pages(Store *store);
 /* What xSync of any table does: fold if a table is due, and make pages durable. */
 int store_sync(Store *store);
 

@@ -245,11 +245,8 @@ void table_release(Table *t) {
 int table_drop(Table *t) {
   Store *s = t->store;
   int rc = SQLITE_OK;
-  if (s->unsynced && s->pages) { /* no hook of this table may come any more (S3) */
-    rc = pages_home(s->pages)->methods->sync(pages_home(s->pages));
-    if (rc) return rc;
-    s->unsynced = 0;
-  }
+  if (s->unsynced && s->pages) rc = store_sync_pages(s); /* no hook of this table may come any more (S3) */
+  if (rc) return rc;
   finalize_table(t);
   rc = store_exec(s, "UPDATE %s.quire_tables SET name = NULL WHERE id = %lld", s->quoted, (long long)t->id);
   if (rc == SQLITE_OK) rc = store_exec(s, "DROP TABLE %s.\"%w_delta\"", s->quoted, t->name);
@@ -687,7 +684,7 @@ void store_txn_end(Store *s, int committed) {
   } else if (s->folded) {
     s->avoid_reuse = 1;
   }
-  s->base_known = s->folded = s->unsynced = s->txn_unknown = 0;
+  s->base_known = s->folded = s->unsynced = s->lost = s->txn_unknown = 0;
 }
 
 /* Whether any changed table has reached its threshold. Tables that are gone from the registry are passed over (zombies). */
@@ -709,14 +706,21 @@ static int fold_due(Store *s, int *due) {
   return SQLITE_OK;
 }
 
+int store_sync_pages(Store *s) {
+  int rc = s->lost ? SQLITE_IOERR_FSYNC : pages_home(s->pages)->methods->sync(pages_home(s->pages));
+  if (rc == SQLITE_OK) {
+    s->unsynced = 0;
+  } else {
+    s->lost = s->avoid_reuse = 1;
+  }
+  return rc;
+}
+
 int store_sync(Store *s) {
   sqlite3_int64 last = sqlite3_last_insert_rowid(s->db);
   int due = 0, rc = fold_due(s, &due);
   if (rc == SQLITE_OK && due) rc = store_fold(s, FOLD_THRESHOLD, NULL);
-  if (rc == SQLITE_OK && s->unsynced) {
-    rc = pages_home(s->pages)->methods->sync(pages_home(s->pages));
-    if (rc == SQLITE_OK) s->unsynced = 0;
-  }
+  if (rc == SQLITE_OK && s->unsynced) rc = store_sync_pages(s);
   sqlite3_set_last_insert_rowid(s->db, last);
   return rc;
 }
