@@ -90,17 +90,30 @@ static int set_name(Table *t, const char *name) {
   return SQLITE_OK;
 }
 
+/* What an error of a statement on the registry means: SQLITE_NOTFOUND if there is no registry (its creation was rolled back). */
+static int registry_error(Store *s, int rc) {
+  sqlite3_stmt *stmt = NULL;
+  int found;
+  if (rc != SQLITE_ERROR) return rc;
+  found = store_prepare(s, &stmt, "SELECT 1 FROM %s.sqlite_schema WHERE name = 'quire_tables'", s->quoted);
+  if (found == SQLITE_OK) found = sqlite3_step(stmt);
+  sqlite3_finalize(stmt);
+  return found == SQLITE_DONE ? SQLITE_NOTFOUND : rc;
+}
+
 int table_confirm_name(Table *t) {
   Store *s = t->store;
   sqlite3_stmt **stmt = &s->stmt[STMT_REGISTRY_NAME];
   int rc = store_prepare(s, stmt, "SELECT name FROM %s.quire_tables WHERE id = ?1", s->quoted);
-  if (rc) return rc;
+  if (rc) return registry_error(s, rc);
   sqlite3_bind_int64(*stmt, 1, (i64)t->id);
   rc = sqlite3_step(*stmt);
   if (rc == SQLITE_ROW && sqlite3_column_type(*stmt, 0) == SQLITE_TEXT) {
     rc = set_name(t, (const char *)sqlite3_column_text(*stmt, 0));
   } else if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
     rc = SQLITE_NOTFOUND;
+  } else {
+    rc = registry_error(s, rc);
   }
   sqlite3_reset(*stmt);
   return rc;
