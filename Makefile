@@ -38,12 +38,40 @@ $(OUT)quire.$(EXT) $(OUT)vec0.$(EXT): $(OBJ)
 
 -include $(OBJ:.o=.d)
 
+# The same for programs that link it (ext/quire.h): one object in which all names but the entry points are local.
+STATIC_OBJ := $(SRC:%.c=$(BUILD)/static/%.o)
+OBJCOPY ?= objcopy
+$(BUILD)/static/%.o: %.c $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -DSQLITE_CORE -c $< -o $@
+$(BUILD)/libquire.a: $(STATIC_OBJ)
+	$(LD) -r $^ -o $(BUILD)/static/quire.o
+	$(if $(filter Darwin,$(UNAME)),,$(OBJCOPY) --localize-hidden $(BUILD)/static/quire.o)
+	rm -f $@ && $(AR) rcs $@ $(BUILD)/static/quire.o
+
+-include $(STATIC_OBJ:.o=.d)
+
+.PHONY: static
+static: $(BUILD)/libquire.a ## build/libquire.a, for linking into a program
+
+# --- the demo ---
+
+.PHONY: demo
+demo: $(OUT)quire.$(EXT) ## index the system's word list, correct misspelt words
+	@command -v sqlite3 >/dev/null || { echo "demo: no sqlite3 shell; on Debian: apt-get install sqlite3"; exit 1; }
+	@test -r /usr/share/dict/words || \
+	  { echo "demo: no word list /usr/share/dict/words; on Debian: apt-get install wamerican"; exit 1; }
+	@rm -rf $(BUILD)/demo && mkdir -p $(BUILD)/demo
+	@sqlite3 -bail -echo -box -cmd '.load $(if $(OUT),$(OUT),./)quire' $(BUILD)/demo/demo.db < demo/words.sql
+	@echo; echo 'The database is $(BUILD)/demo/demo.db. To go on with it:'; echo
+	@echo "  sqlite3 -box -cmd '.load $(if $(OUT),$(OUT),./)quire' $(BUILD)/demo/demo.db"
+
 # --- tests ---
 
 TEST_TOOLS := $(BUILD)/testfuncs.so $(if $(wildcard test/fault_vfs.c),$(BUILD)/testvfs.so) \
-              $(if $(wildcard test/faults.c),$(BUILD)/faults)
+              $(if $(wildcard test/faults.c),$(BUILD)/faults) $(BUILD)/static_test
 TEST_ENV = QUIRE_LIB=$(OUT)quire.$(EXT) QUIRE_TESTFUNCS=$(BUILD)/testfuncs.so QUIRE_TESTVFS=$(BUILD)/testvfs.so \
-           QUIRE_FAULTS=$(BUILD)/faults
+           QUIRE_FAULTS=$(BUILD)/faults QUIRE_STATIC_TEST=$(BUILD)/static_test
 
 $(BUILD)/testfuncs.so: test/testfuncs.c
 	@mkdir -p $(@D)
@@ -54,6 +82,9 @@ $(BUILD)/testvfs.so: test/fault_vfs.c test/powercut.c test/fault_vfs.h
 $(BUILD)/faults: test/faults.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) $< -o $@ -lsqlite3 $(LDLIBS_ALL)
+
+$(BUILD)/static_test: test/static_test.c ext/quire.h $(BUILD)/libquire.a
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) $(filter %.c %.a,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
 
 -include $(BUILD)/testfuncs.d $(BUILD)/testvfs.d $(BUILD)/faults.d
 
@@ -105,6 +136,15 @@ neon-test: ## the same for AArch64, cross-compiled and emulated
 bench-kernels: $(BUILD)/bench_kernels ## nanoseconds per distance, beside the speed of memory
 	$<
 
+$(BUILD)/bench_sql: bench/sql.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) $< -o $@ -lsqlite3 $(LDLIBS_ALL)
+
+# PEER=path of sqlite-vec's vec0.so: its figures beside ours. RUNS: how many of each (median). BENCH_DIR: where databases are made.
+.PHONY: bench
+bench: $(OUT)quire.$(EXT) $(BUILD)/bench_sql $(BUILD)/bench_kernels ## speed through SQL and of the kernels; PEER=vec0.so of sqlite-vec
+	@QUIRE_LIB=$(if $(OUT),$(OUT),./)quire PEER="$(PEER)" BENCH_DIR="$(abspath $(BUILD))" sh bench/bench.sh $(BUILD)
+
 # --- the rest ---
 
 .PHONY: format
@@ -113,13 +153,18 @@ format: ## clang-format over our C files
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 QUIRE_VERSION = $(shell sed -n 's/^#define QUIRE_VERSION "\(.*\)"/\1/p' wal_shim/base.h)
 .PHONY: install
-install: all ## into PREFIX (default /usr/local), below DESTDIR; with a pkg-config file
-	install -d $(DESTDIR)$(LIBDIR)/sqlite3 $(DESTDIR)$(LIBDIR)/pkgconfig
-	install -m 644 $(OUT)quire.$(EXT) $(OUT)vec0.$(EXT) $(DESTDIR)$(LIBDIR)/sqlite3
-	printf '%s\n' 'libdir=$(LIBDIR)' 'extensiondir=$${libdir}/sqlite3' '' 'Name: quire' \
-	  'Description: vector tables for SQLite, a loadable extension' 'Version: $(QUIRE_VERSION)' \
+install: all static ## into PREFIX (default /usr/local), below DESTDIR; with header, libquire.a and pkg-config file
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(OUT)quire.$(EXT) $(OUT)vec0.$(EXT) $(BUILD)/libquire.a $(DESTDIR)$(LIBDIR)
+	install -m 644 ext/quire.h $(DESTDIR)$(INCLUDEDIR)
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' \
+	  'extension=$${libdir}/quire.$(EXT)' '' 'Name: quire' \
+	  'Description: vector tables for SQLite: a loadable extension, and the same as a library' \
+	  'Version: $(QUIRE_VERSION)' 'Requires.private: sqlite3' 'Cflags: -I$${includedir}' \
+	  'Libs: -L$${libdir} -lquire -lsqlite3 -lm -lpthread' \
 	  > $(DESTDIR)$(LIBDIR)/pkgconfig/quire.pc
 
 .PHONY: clean
