@@ -20,6 +20,11 @@ typedef struct Home Home;
 
 typedef struct HomeMethods {
   const char *name;
+  /*
+   * Look whether the name means another file by now (deleted, restored, made anew by another process) and turn to that one; *changed says so. Pointers
+   * given by map stay valid, but are of the file that was.
+   */
+  int (*follow)(Home *home, int *changed);
   /* Pages that exist, the head page included: the file's size, rounded down. */
   int (*size)(Home *home, u32 *pages);
   /*

@@ -8,6 +8,7 @@
  *       has compared it with the file's size (S19).
  *   F3  The file has the database's mode and owner (`modeof`), and is never opened through a symlink. It is created as
  *       MAIN_JOURNAL type, whose first sync also syncs the directory, then opened as MAIN_DB (S18).
+ *       When the name has come to mean another file, the maps of the old one are put aside until close: cursors may point into them.
  *   F4  A database that cannot be written opens the file read-only.
  */
 #ifndef _GNU_SOURCE
@@ -28,6 +29,13 @@
 #define SEGMENT_SIZE ((size_t)SEGMENT_PAGES * PAGE_SIZE)
 #define OPEN_NOFOLLOW 0x01000000 /* SQLITE_OPEN_NOFOLLOW, SQLite 3.31 */
 
+/* The maps of a file that the name does not mean any more. */
+typedef struct Retired {
+  struct Retired *next;
+  u8 **segment;
+  u64 segment_cap;
+} Retired;
+
 typedef struct HomeFile {
   Home base;
   sqlite3_vfs *vfs;
@@ -37,6 +45,7 @@ typedef struct HomeFile {
   int fd; /* for maps only; -1: none */
   u8 **segment;
   u64 segment_cap;
+  Retired *retired;
 } HomeFile;
 
 static int open_file(HomeFile *f, int flags) {
@@ -79,6 +88,41 @@ static int need_file(HomeFile *f) {
   return exists ? open_existing(f) : SQLITE_CANTOPEN;
 }
 
+/* Whether the open file has lost its name to another one, or to none. */
+static int has_moved(HomeFile *f) {
+  int moved = 0;
+  return f->file && f->file->pMethods->xFileControl(f->file, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+}
+
+static int retire_maps(HomeFile *f) {
+  int rc = SQLITE_OK;
+  Retired *r;
+#ifdef HAVE_MMAP
+  if (f->fd >= 0) close(f->fd);
+  f->fd = -1;
+#endif
+  if (f->segment == NULL) return SQLITE_OK;
+  r = mem_zeroed(&rc, 1, sizeof *r);
+  if (rc) return rc;
+  r->next = f->retired;
+  r->segment = f->segment;
+  r->segment_cap = f->segment_cap;
+  f->retired = r;
+  f->segment = NULL;
+  f->segment_cap = 0;
+  return SQLITE_OK;
+}
+
+static int file_follow(Home *home, int *changed) {
+  HomeFile *f = (HomeFile *)home;
+  int rc;
+  *changed = has_moved(f);
+  if (!*changed) return SQLITE_OK;
+  rc = retire_maps(f);
+  if (rc == SQLITE_OK) close_file(f);
+  return rc;
+}
+
 static int file_size(Home *home, u32 *pages) {
   HomeFile *f = (HomeFile *)home;
   sqlite3_int64 size = 0;
@@ -99,6 +143,11 @@ static int map_segment(HomeFile *f, u32 index) {
   if (f->fd < 0) {
     f->fd = open(f->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (f->fd < 0) return SQLITE_CANTOPEN;
+    if (has_moved(f)) { /* this may be another file than the one that is read and sized */
+      close(f->fd);
+      f->fd = -1;
+      return SQLITE_CANTOPEN;
+    }
   }
   rc = mem_reserve(&f->segment, &f->segment_cap, (u64)index + 1, sizeof *f->segment);
   if (rc) return rc;
@@ -196,25 +245,37 @@ static int file_prepare(Home *home, int first) {
   return f->file ? SQLITE_OK : open_existing(f);
 }
 
+static void unmap_segments(u8 **segment, u64 count) {
+#ifdef HAVE_MMAP
+  u64 i;
+  for (i = 0; i < count; i++) {
+    if (segment[i]) munmap(segment[i], SEGMENT_SIZE);
+  }
+#else
+  (void)count;
+#endif
+  mem_free(segment);
+}
+
 static void file_close(Home *home) {
   HomeFile *f = (HomeFile *)home;
   close_file(f);
-#ifdef HAVE_MMAP
-  {
-    u64 i;
-    for (i = 0; i < f->segment_cap; i++) {
-      if (f->segment[i]) munmap(f->segment[i], SEGMENT_SIZE);
-    }
-    if (f->fd >= 0) close(f->fd);
+  unmap_segments(f->segment, f->segment_cap);
+  while (f->retired) {
+    Retired *r = f->retired;
+    f->retired = r->next;
+    unmap_segments(r->segment, r->segment_cap);
+    mem_free(r);
   }
+#ifdef HAVE_MMAP
+  if (f->fd >= 0) close(f->fd);
 #endif
-  mem_free(f->segment);
   if (f->name) sqlite3_free_filename(f->name);
   mem_free(f);
 }
 
-static const HomeMethods file_methods = {"file",     file_size, file_map,     file_read,
-                                         file_write, file_sync, file_prepare, file_close};
+static const HomeMethods file_methods = {"file",     file_follow, file_size,    file_map,  file_read,
+                                         file_write, file_sync,   file_prepare, file_close};
 
 int home_file_open(const HomeFileSpec *spec, Home **out) {
   const char *param[2] = {"modeof", spec->database};

@@ -34,6 +34,12 @@ static void drop_page(MemoryPage *page) {
   }
 }
 
+static int memory_follow(Home *home, int *changed) {
+  (void)home;
+  *changed = 0;
+  return SQLITE_OK;
+}
+
 static int memory_size(Home *home, u32 *pages) {
   *pages = ((HomeMemory *)home)->count;
   return SQLITE_OK;
@@ -113,8 +119,8 @@ static void memory_close(Home *home) {
   mem_free(m);
 }
 
-static const HomeMethods memory_methods = {"memory",     memory_size, memory_map,     memory_read,
-                                           memory_write, memory_sync, memory_prepare, memory_close};
+static const HomeMethods memory_methods = {"memory",    memory_follow, memory_size,    memory_map,  memory_read,
+                                           memory_write, memory_sync,   memory_prepare, memory_close};
 
 int home_memory_open(Home **out) {
   int rc = SQLITE_OK;

@@ -89,10 +89,23 @@ static void make_head(u8 *page) {
   store32(page + 24, crc32c(0, page, 24));
 }
 
+static void forget_range(Pages *pages, u32 pgno, u32 count);
+
+/* Nothing that is known of the pages holds for another file of that name. */
+static int follow_name(Pages *pages) {
+  int changed = 0, rc = pages->home->methods->follow(pages->home, &changed);
+  if (!changed) return rc;
+  forget_range(pages, 0, 0xffffffff);
+  if (pages->verified) memset(pages->verified, 0, (size_t)pages->verified_cap * sizeof *pages->verified);
+  pages->count = 0;
+  return rc;
+}
+
 int pages_check_head(Pages *pages) {
   u8 head[PAGE_SIZE], want[PAGE_SIZE];
   u32 size = 0;
-  int rc = pages->home->methods->size(pages->home, &size);
+  int rc = follow_name(pages);
+  if (rc == SQLITE_OK) rc = pages->home->methods->size(pages->home, &size);
   if (rc) return rc;
   if (size == 0) return SQLITE_NOTADB;
   rc = pages->home->methods->read(pages->home, 0, 1, head);
@@ -104,7 +117,8 @@ int pages_check_head(Pages *pages) {
 int pages_prepare(Pages *pages, int first) {
   u8 head[PAGE_SIZE];
   u32 size = 0;
-  int rc = pages->home->methods->prepare(pages->home, first);
+  int rc = follow_name(pages);
+  if (rc == SQLITE_OK) rc = pages->home->methods->prepare(pages->home, first);
   if (rc == SQLITE_OK) rc = pages->home->methods->size(pages->home, &size);
   if (rc) return rc;
   /* More than the head: it was durable before the rest was written, so either it is sound or the file is not ours. */
