@@ -70,8 +70,10 @@ demo: $(OUT)quire.$(EXT) ## index the system's word list, correct misspelt words
 
 TEST_TOOLS := $(BUILD)/testfuncs.so $(if $(wildcard test/fault_vfs.c),$(BUILD)/testvfs.so) \
               $(if $(wildcard test/faults.c),$(BUILD)/faults) $(BUILD)/static_test
-TEST_ENV = QUIRE_LIB=$(OUT)quire.$(EXT) QUIRE_TESTFUNCS=$(BUILD)/testfuncs.so QUIRE_TESTVFS=$(BUILD)/testvfs.so \
-           QUIRE_FAULTS=$(BUILD)/faults QUIRE_STATIC_TEST=$(BUILD)/static_test
+# Absolute: tests start others in folders of their own.
+TEST_ENV = QUIRE_LIB=$(abspath $(OUT)quire.$(EXT)) QUIRE_TESTFUNCS=$(abspath $(BUILD)/testfuncs.so) \
+           QUIRE_TESTVFS=$(abspath $(BUILD)/testvfs.so) QUIRE_FAULTS=$(abspath $(BUILD)/faults) \
+           QUIRE_STATIC_TEST=$(abspath $(BUILD)/static_test)
 
 $(BUILD)/testfuncs.so: test/testfuncs.c
 	@mkdir -p $(@D)
