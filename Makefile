@@ -113,7 +113,7 @@ layers: ## check the include directions and that each header compiles alone
 	CC="$(CC)" $(TCLSH) test/layers.tcl
 
 # The pure part of vector/, linked without the rest; the tests and benchmarks of its kernels.
-KERNELS_SRC := $(wildcard vector/elem*.c vector/distance*.c) wal_shim/mem.c wal_shim/crc32c.c wal_shim/cpu.c
+KERNELS_SRC := $(wildcard vector/elem*.c vector/distance*.c vector/codes*.c) wal_shim/mem.c wal_shim/crc32c.c wal_shim/cpu.c
 KERNELS_FLAGS = $(filter-out -MMD -MP,$(CFLAGS_ALL)) -DSQLITE_CORE
 AARCH64_CC ?= aarch64-linux-gnu-gcc
 AARCH64_RUN ?= qemu-aarch64
@@ -121,7 +121,10 @@ AARCH64_RUN ?= qemu-aarch64
 $(BUILD)/kernels_test: test/kernels_test.c $(KERNELS_SRC) $(HDR)
 	@mkdir -p $(@D)
 	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
-$(BUILD)/kernels_test_aarch64: test/kernels_test.c $(KERNELS_SRC) $(HDR)
+$(BUILD)/codes_test: test/codes_test.c $(KERNELS_SRC) $(HDR)
+	@mkdir -p $(@D)
+	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
+$(BUILD)/%_aarch64: test/%.c $(KERNELS_SRC) $(HDR)
 	@mkdir -p $(@D)
 	$(AARCH64_CC) $(KERNELS_FLAGS) -std=gnu11 -O3 -static -DKERNELS_TEST_SHIM $(filter %.c,$^) -o $@ -lm
 $(BUILD)/bench_kernels: bench/kernels.c $(KERNELS_SRC) $(HDR)
@@ -129,11 +132,13 @@ $(BUILD)/bench_kernels: bench/kernels.c $(KERNELS_SRC) $(HDR)
 	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
 
 .PHONY: kernels-test neon-test bench-kernels
-kernels-test: $(BUILD)/kernels_test ## element types, distances and kernels, without a database
-	$<
+kernels-test: $(BUILD)/kernels_test $(BUILD)/codes_test ## element types, distances, codes and kernels, without a database
+	$(BUILD)/kernels_test
+	$(BUILD)/codes_test
 neon-test: ## the same for AArch64, cross-compiled and emulated
 	@if command -v $(AARCH64_CC) >/dev/null && command -v $(AARCH64_RUN) >/dev/null; then \
-	  $(MAKE) $(BUILD)/kernels_test_aarch64 && $(AARCH64_RUN) $(BUILD)/kernels_test_aarch64; \
+	  $(MAKE) $(BUILD)/kernels_test_aarch64 $(BUILD)/codes_test_aarch64 && \
+	  $(AARCH64_RUN) $(BUILD)/kernels_test_aarch64 && $(AARCH64_RUN) $(BUILD)/codes_test_aarch64; \
 	else echo "neon-test: skipped, $(AARCH64_CC) or $(AARCH64_RUN) is missing"; fi
 bench-kernels: $(BUILD)/bench_kernels ## nanoseconds per distance, beside the speed of memory
 	$<

@@ -5,9 +5,11 @@
  *
  * For each level, type, metric and dimension: ns a row when rows stream from memory, the same as GB/s and as a part of what
  * a plain sum over the buffer reads; ns a row from cache; and ns of distance_exact. Each figure is the best of several runs.
+ *
+ * The lines "codes" are the same for scans of code rows; their last figure is ns of codes_encode.
  */
 #define _GNU_SOURCE /* clock_gettime */
-#include "../vector/distance.h"
+#include "../vector/codes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,8 +116,46 @@ static void measure(Buffer *b, Metric metric, Elem elem, u32 dim) {
     if (start < exact) exact = start;
   }
   gigabytes = (double)size / stream;
-  printf("%-7s %-8s %-8s %5u  %8.1f ns %6.1f GB/s %4.0f %%  %8.1f ns  %8.1f ns\n", simd_level(), elem_name(elem),
+  printf("%-7s %-14s %-8s %5u  %8.1f ns %6.1f GB/s %4.0f %%  %8.1f ns  %8.1f ns\n", simd_level(), elem_name(elem),
          metric_name(metric), dim, stream, gigabytes, 100 * gigabytes / b->bandwidth, cache, exact);
+  fflush(stdout);
+}
+
+/* Whatever the buffer holds is scanned as code rows; vectors that begin near its start are encoded. */
+static void measure_codes(Buffer *b, Metric metric, Elem elem, u32 dim) {
+  CodeScan scan = codes_scan(metric, elem);
+  size_t size = codes_stride(metric, elem, dim);
+  u32 rows = (u32)(b->window / size), cached = (u32)MAX(CACHED_BYTES / size, 4), i, repeats = 1 + 4000000 / (dim * cached);
+  double stream = 1e30, cache = 1e30, encode = 1e30, gigabytes;
+  static u8 vector[8 * MAX_DIM], row[16 + MAX_DIM];
+  CodeQuery *q = NULL;
+  int run;
+
+  memcpy(vector, b->bytes, sizeof vector);
+  if (codes_query(metric, elem, vector + 4 * dim, dim, &q)) return;
+  for (run = 0; run < 3; run++) {
+    double start = now();
+    for (i = 0; i < 500; i++) codes_encode(metric, elem, vector + 16 * (i & 31), dim, row);
+    start = (now() - start) / 500;
+    if (start < encode) encode = start;
+  }
+  for (run = 0; run < 4; run++) {
+    const u8 *p = next_window(b);
+    double start = now();
+    scan(q, p, size, rows, b->out);
+    start = (now() - start) / rows;
+    if (start < stream) stream = start;
+  }
+  for (run = 0; run < 3; run++) {
+    double start = now();
+    for (i = 0; i < repeats; i++) scan(q, b->bytes, size, cached, b->out);
+    start = (now() - start) / repeats / cached;
+    if (start < cache) cache = start;
+  }
+  codes_query_free(q);
+  gigabytes = (double)size / stream;
+  printf("%-7s codes/%-8s %-8s %5u  %8.1f ns %6.1f GB/s %4.0f %%  %8.1f ns  %8.1f ns\n", simd_level(), elem_name(elem),
+         metric_name(metric), dim, stream, gigabytes, 100 * gigabytes / b->bandwidth, cache, encode);
   fflush(stdout);
 }
 
@@ -138,7 +178,7 @@ int main(int argc, char **argv) {
   memset(b.out, 0, b.window / 16 * sizeof *b.out);
   b.bandwidth = read_bandwidth(b.bytes, b.size);
   printf("read bandwidth of one core: %.1f GB/s\n", b.bandwidth);
-  printf("%-7s %-8s %-8s %5s  %11s %11s %6s  %11s  %11s\n", "level", "type", "metric", "dim", "streaming", "", "", "cached",
+  printf("%-7s %-14s %-8s %5s  %11s %11s %6s  %11s  %11s\n", "level", "type", "metric", "dim", "streaming", "", "", "cached",
          "exact");
   for (level = 0; level < 4; level++) {
     if (!simd_force(levels[level])) continue;
@@ -146,6 +186,9 @@ int main(int argc, char **argv) {
       for (metric = 1; metric <= METRIC_LAST; metric++) {
         if (!metric_fits((Metric)metric, (Elem)elem)) continue;
         for (d = 0; d < 3; d++) measure(&b, (Metric)metric, (Elem)elem, dims[d]);
+        for (d = 0; d < 3; d++) {
+          if (codes_stride((Metric)metric, (Elem)elem, dims[d])) measure_codes(&b, (Metric)metric, (Elem)elem, dims[d]);
+        }
       }
     }
   }

@@ -1,0 +1,337 @@
+/*
+ * codes.c: code rows: writing them, preparing a query, and the proof of the bounds. See codes.h for the format.
+ *
+ * Terms. u = 2^-24, n = dim, |.| the euclidean norm of vectors. A stored vector x is v + e, where v = s*c has the integer codes c
+ * in -127..127. A query q is w + f, where w = t*k has integers k of 16 bits and sum |k| <= SUM_LIMIT. So the kernels compute
+ * I = sum k*c in 32-bit integers: 127 * SUM_LIMIT < 2^31 bounds every partial sum, whatever the order. I is exact, and no
+ * rounding below grows with the dimension. Let R >= |e| and F >= |f|.
+ *
+ *   C1  Vectors and queries whose largest |element| is 0 or below SMALLEST have codes (k) 0, and R (F) is a bound of their
+ *       norm. Those with one above LARGEST, or not finite, have R (F) infinite: every bound is then -infinity or <= 0.
+ *   C2  All others: s and t are normal numbers from 2^-55 to 2^50, squares of norms from 2^-81 to 2^113. So nothing overflows,
+ *       and of the products below nothing vanishes save where a subtraction of FLT_MIN makes up for it.
+ *   C3  A float result of one operation is off by at most u of itself; fused multiply-adds only leave roundings out.
+ *
+ * l2. |x-q| >= |v-w| - R - F by the triangle inequality, and |v-w|^2 = V + W - 2ts*I with V = |v|^2, W = |w|^2. Let C = V + W. The
+ *   kernel has V, W and their sum each off by u: 2u*C; the product 2ts*I, of two multiplications and the rounded I, off by
+ *   3.1u * 2|v||w| <= 3.1u*C; their difference, which is below 2C, off by 2u*C. It then takes away 32u*C, with another rounding: z
+ *   is below |v-w|^2 by at least 20u*C. C >= |v-w|^2 / 2, so the root of z is below |v-w| by a part of 5u at least: more than its
+ *   own rounding. The stored R and F are too large by 2^-20 of themselves, more than the rounding of their sum; a difference d
+ *   rounds by u. So d <= max(0, |x-q|) (1+u), and d*d (1 - 8u) is below |x-q|^2 by a part of 4u, less 2^-149 where it vanishes:
+ *   FLT_MIN is taken away. The 4u leave room for distance_exact(), rounded to float before it is squared.
+ *
+ * dot. q*x = w*v + f*v + q*e <= ts*I + F|v| + |q|R by Cauchy and Schwarz. ts*I as computed is off by 3.1u |w||v|, n = |v| as stored
+ *   by u. F' = (1 + 16u)F + 32u|w|, Q = (1 + 16u)|q|, and the stored R is (1 + 16u) times the true one. So F'|v| + QR holds 28u |w||v|
+ *   + 13u (F|v| + |q|R) in excess, beside its own roundings; the two subtractions need u each of |w||v| + F|v| + |q|R;
+ *   the rest leaves room for distance_exact(). What vanishes in products is below the FLT_MIN that `base` takes away (where
+ *   that is lost in rounding, the excess is larger).
+ *
+ * cosine. The same on q/|q| and x/|x|, and 1 less all of it. t/|q| and s/|x| are rounded: 2u more. |q| is known to 2^-40, but |x|
+ *   to a part of g = gamma(n), because it is summed in float. Dividing by the computed N instead of |x| changes a quotient by
+ *   1.1g (|w||v| + F|v| + |q|R) / (|q|N) <= 4g (|v| + R) / N, which is added to the stored radius: F <= |q| by C1 or, since
+ *   |f| <= t/2 * sqrt(n) and some |k| is above 2000, by far. The last subtractions round values below 2: 4u, where the excess
+ *   is above 25u, since |w| and |v| are 0 or above 0.9 of |q| and |x|; where one is 0, the product is exactly 0, and the
+ *   excess is 13u of a slack that is 1 or the value exactly 1.
+ *   A zero vector has slack FLT_MIN and no product: the bound is 1, as distance_exact() has it.
+ *
+ * l1. sum |q-x| >= sum |q-v| - R, R >= sum |e|. A term is off by u of itself and, where the product is rounded, u|v_i|; it passes
+ *   D = n/8 + SUM_EXTRA additions. Times 1 - g, which is below 1/(1+u)^(D+4), the sum is below the true one by 3u of it,
+ *   but for 1.1u sum |v|; 2u sum |v| are part of the stored R. The last subtraction rounds by u of a number that is smaller.
+ *
+ * Residuals are computed in float too, in eight sums. A computed e_i is off by u|v_i| + u|e_i|, a sum of squares by g, the terms
+ * lost to underflow are 2^-137 in all: |e| <= (1+g) * root of sum + 2u|v| + 2^-68; sum |e| <= (1+g) * sum + 2u sum |v|.
+ * Sums of c*c and |c| are integers below 2^24 in each part, so exact.
+ *
+ * The bytes are the same everywhere because every operation is an IEEE one in a fixed order; the pragmas forbid to fuse them.
+ */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("O3", "fp-contract=off")
+#if defined(__i386__)
+#pragma GCC target("sse2,fpmath=sse")
+#endif
+#elif defined(_MSC_VER)
+#pragma fp_contract(off)
+#endif
+
+#include "codes_int.h"
+
+#include <float.h>
+#include <stdlib.h>
+
+#define SMALLEST 0x1p-40f
+#define LARGEST 0x1p50f
+#define SUM_LIMIT 16900000 /* 127 times this is below 2^31 - 1 */
+#define K_MAX 32767
+#define C_MAX 127
+#define MORE (1 + 0x1p-20) /* 1 + 16u */
+
+/* Above (1+u)^(n/8 + SUM_EXTRA + 8) - 1 for n <= MAX_DIM. */
+static double gamma_of(u32 dim) { return 1.01 * (dim / SUM_LANES + SUM_EXTRA + 8) * 0x1p-24; }
+
+static u32 pieces_of(u32 dim) { return dim / CODES_PIECE + (dim % CODES_PIECE != 0); }
+
+u32 codes_stride(Metric metric, Elem elem, u32 dim) {
+  u64 stride = CODES_HEADER + (u64)pieces_of(dim) * CODES_PIECE;
+  if (elem != ELEM_F32 && elem != ELEM_F16 && elem != ELEM_BF16) return 0;
+  if (!metric_fits(metric, elem) || dim < 32 || dim > MAX_DIM) return 0;
+  /* Worth it if well below the bytes of the vector. */
+  return stride * 8 <= elem_size(elem, dim) * 5 ? (u32)stride : 0;
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------------------------- */
+
+typedef struct Sums {
+  float residual[SUM_LANES]; /* of e*e, or |e| */
+  float codes[SUM_LANES];    /* of c*c, or |c| */
+  float norm[SUM_LANES];     /* cosine: of x*x */
+} Sums;
+
+static double sum_lanes(const float *s) {
+  return ((double)s[0] + s[1] + s[2] + s[3]) + ((double)s[4] + s[5] + s[6] + s[7]);
+}
+
+/* Eight elements from i on as floats; those beyond dim are 0. */
+typedef void (*Widen)(const u8 *v, u32 i, u32 dim, float out[SUM_LANES]);
+
+#define WIDEN(name, at)                                                                                                    \
+  ALWAYS_INLINE void name(const u8 *v, u32 i, u32 dim, float out[SUM_LANES]) {                                             \
+    u32 j;                                                                                                                 \
+    if (LIKELY(dim - i >= SUM_LANES)) {                                                                                    \
+      for (j = 0; j < SUM_LANES; j++) out[j] = at(v, (size_t)i + j);                                                       \
+    } else {                                                                                                               \
+      for (j = 0; j < SUM_LANES; j++) out[j] = j < dim - i ? at(v, (size_t)i + j) : 0;                                     \
+    }                                                                                                                      \
+  }
+
+WIDEN(widen_f32, f32_at)
+WIDEN(widen_f16, f16_at)
+WIDEN(widen_bf16, bf16_at)
+
+/* NaN is passed over; it comes out in the sums. */
+ALWAYS_INLINE float largest_of(Widen widen, const u8 *v, u32 dim) {
+  float max[SUM_LANES] = {0}, x[SUM_LANES];
+  u32 i, j;
+  for (i = 0; i < dim; i += SUM_LANES) {
+    widen(v, i, dim, x);
+    for (j = 0; j < SUM_LANES; j++) max[j] = fabsf(x[j]) > max[j] ? fabsf(x[j]) : max[j];
+  }
+  for (j = 1; j < SUM_LANES; j++) max[0] = max[j] > max[0] ? max[j] : max[0];
+  return max[0];
+}
+
+/* Adding this to a number of at most 2^21 rounds it to an integer, which is then in the low bits of the fraction. */
+#define ROUNDER 0x1.8p23f
+
+ALWAYS_INLINE void encode_codes(Widen widen, Metric metric, const u8 *v, u32 dim, float inverse, float scale, u8 *codes,
+                                Sums *out) {
+  float residual[SUM_LANES] = {0}, squares[SUM_LANES] = {0}, norm[SUM_LANES] = {0};
+  u32 i, j;
+  for (i = 0; i < dim; i += SUM_LANES) {
+    float x[SUM_LANES];
+    widen(v, i, dim, x);
+    for (j = 0; j < SUM_LANES; j++) {
+      float shifted = x[j] * inverse + ROUNDER, c = shifted - ROUNDER, e = x[j] - c * scale;
+      codes[i + j] = (u8)f32_bits(shifted);
+      residual[j] += metric == METRIC_L1 ? fabsf(e) : e * e;
+      squares[j] += metric == METRIC_L1 ? fabsf(c) : c * c;
+      if (metric == METRIC_COSINE) norm[j] += x[j] * x[j];
+    }
+  }
+  memcpy(out->residual, residual, sizeof residual);
+  memcpy(out->codes, squares, sizeof squares);
+  memcpy(out->norm, norm, sizeof norm);
+}
+
+static void store_float(u8 *p, double d) { store32(p, f32_bits((float)d)); }
+
+static void store_header(u8 *row, double scale, double radius, double norm) {
+  radius = radius * MORE + (double)FLT_MIN;
+  store_float(row, scale);
+  store_float(row + 4, radius);
+  store_float(row + 8, norm);
+  store_float(row + 12, 0);
+}
+
+/* C1: a vector without codes. */
+static void encode_none(Metric metric, float max, u32 dim, u8 *row) {
+  double radius = HUGE_VAL;
+  memset(row, 0, CODES_HEADER + (size_t)pieces_of(dim) * CODES_PIECE);
+  if (max < SMALLEST) radius = (double)max * (metric == METRIC_L1 ? (double)dim : sqrt(dim));
+  if (max < SMALLEST && metric == METRIC_COSINE) radius = max > 0;
+  store_header(row, 0, radius, 0);
+}
+
+ALWAYS_INLINE void encode(Widen widen, Metric metric, const u8 *v, u32 dim, u8 *row) {
+  float max = largest_of(widen, v, dim), scale;
+  double g = gamma_of(dim), residual, norm, whole = 1;
+  Sums sums;
+  u32 i;
+  if (UNLIKELY(!(max >= SMALLEST && max <= LARGEST))) {
+    encode_none(metric, max, dim, row);
+    return;
+  }
+  scale = max / C_MAX;
+  for (i = pieces_of(dim) * CODES_PIECE - SUM_LANES; i < pieces_of(dim) * CODES_PIECE; i++) row[CODES_HEADER + i] = 0;
+  encode_codes(widen, metric, v, dim, C_MAX / max, scale, row + CODES_HEADER, &sums);
+  residual = sum_lanes(sums.residual);
+  norm = sum_lanes(sums.codes);
+  if (metric == METRIC_L1) {
+    norm *= (double)scale;
+    residual = residual * (1 + g) + norm * 0x1p-22;
+    norm = 0;
+  } else {
+    norm = (double)scale * sqrt(norm);
+    residual = sqrt(residual) * (1 + g) + norm * 0x1p-23 + 0x1p-68;
+  }
+  if (metric == METRIC_COSINE) {
+    whole = sqrt(sum_lanes(sums.norm));
+    residual += 4 * g * (norm + residual);
+  }
+  if (UNLIKELY(!(residual <= (double)FLT_MAX))) { /* NaN among the elements */
+    encode_none(metric, INFINITY, dim, row);
+    return;
+  }
+  store_header(row, (double)scale / whole, residual / whole, metric == METRIC_L2 ? norm * norm : norm / whole);
+}
+
+#define ENCODE(type)                                                                                                       \
+  static void encode_##type(Metric metric, const u8 *v, u32 dim, u8 *row) {                                                \
+    if (metric == METRIC_L2) encode(widen_##type, METRIC_L2, v, dim, row);                                                 \
+    if (metric == METRIC_DOT) encode(widen_##type, METRIC_DOT, v, dim, row);                                               \
+    if (metric == METRIC_COSINE) encode(widen_##type, METRIC_COSINE, v, dim, row);                                         \
+    if (metric == METRIC_L1) encode(widen_##type, METRIC_L1, v, dim, row);                                                 \
+  }
+
+ENCODE(f32)
+ENCODE(f16)
+ENCODE(bf16)
+
+void codes_encode(Metric metric, Elem elem, const void *vector, u32 dim, u8 *row) {
+  if (elem == ELEM_F32) encode_f32(metric, vector, dim, row);
+  if (elem == ELEM_F16) encode_f16(metric, vector, dim, row);
+  if (elem == ELEM_BF16) encode_bf16(metric, vector, dim, row);
+}
+
+/* ---- queries ------------------------------------------------------------------------------------------------------------- */
+
+/* Of w and f, see above. */
+typedef struct QuerySums {
+  double norm, whole, residual; /* |q|, |w|, F */
+} QuerySums;
+
+/* Choose t and k. 0 if nothing can be told of the query. */
+static int quantize(Elem elem, const void *query, u32 dim, i16 *k, float *t, QuerySums *out) {
+  double max = 0, sum = 0, norm2 = 0, whole2 = 0, residual2 = 0;
+  u32 i;
+  for (i = 0; i < dim; i++) {
+    double x = elem_get(elem, query, i);
+    if (!isfinite(x)) return 0;
+    max = MAX(max, fabs(x));
+    sum += fabs(x);
+    norm2 += x * x;
+  }
+  *t = 0;
+  if (max > (double)LARGEST) return 0;
+  if (max >= (double)SMALLEST) *t = (float)MAX(max / K_MAX, sum / (SUM_LIMIT - dim));
+  for (i = 0; i < dim; i++) {
+    double x = elem_get(elem, query, i), whole = 0;
+    if (*t > 0) whole = floor(x / (double)*t + 0.5);
+    whole = whole > K_MAX ? K_MAX : whole < -K_MAX ? -K_MAX : whole;
+    k[i] = (i16)whole;
+    x -= whole * (double)*t;
+    whole2 += whole * whole;
+    residual2 += x * x;
+  }
+  out->norm = sqrt(norm2);
+  out->whole = sqrt(whole2) * (double)*t;
+  out->residual = sqrt(residual2);
+  return 1;
+}
+
+/* The numbers of CodeQuery for each metric. */
+static void set_query(CodeQuery *q, Metric metric, u32 dim, float t, const QuerySums *s) {
+  double slack = s->residual * MORE + s->whole * 0x1p-19;
+  q->scale = t;
+  q->radius = (float)(slack + (double)FLT_MIN);
+  q->norm = (float)(s->norm * MORE);
+  q->base = -FLT_MIN;
+  if (metric == METRIC_L2) {
+    q->scale = 2 * t;
+    q->radius = (float)(s->residual * MORE + (double)FLT_MIN);
+    q->norm = (float)(s->whole * s->whole);
+  } else if (metric == METRIC_L1) {
+    q->radius = 0;
+    q->norm = (float)(1 - gamma_of(dim) - 0x1p-24);
+  } else if (metric == METRIC_COSINE) {
+    double norm = s->norm > 0 ? s->norm : 1;
+    q->base = 1;
+    q->scale = (float)((double)t / norm);
+    q->radius = (float)(slack / norm);
+    q->norm = s->norm > 0 ? (float)MORE : 0;
+  }
+}
+
+int codes_query(Metric metric, Elem elem, const void *query, u32 dim, CodeQuery **out) {
+  int rc = SQLITE_OK;
+  u32 padded = (pieces_of(dim) + 1) / 2 * 2 * CODES_PIECE, i;
+  CodeQuery *q = NULL;
+  QuerySums sums;
+  float t = 0;
+  *out = NULL;
+  q = mem_zeroed(&rc, 1, sizeof *q);
+  if (rc) goto done;
+  q->pieces = pieces_of(dim);
+  q->whole = mem_aligned(&rc, padded * sizeof *q->whole);
+  if (rc) goto done;
+  memset(q->whole, 0, padded * sizeof *q->whole);
+  if (metric == METRIC_L1) {
+    q->exact = mem_aligned(&rc, padded * sizeof *q->exact);
+    if (rc) goto done;
+    memset(q->exact, 0, padded * sizeof *q->exact);
+  }
+  if (!quantize(elem, query, dim, q->whole, &t, &sums)) {
+    q->radius = INFINITY;
+    memset(q->whole, 0, padded * sizeof *q->whole);
+  } else {
+    set_query(q, metric, dim, t, &sums);
+    for (i = 0; i < dim && metric == METRIC_L1; i++) q->exact[i] = (float)elem_get(elem, query, i);
+  }
+  *out = q;
+  q = NULL;
+done:
+  codes_query_free(q);
+  return rc;
+}
+
+void codes_query_free(CodeQuery *query) {
+  if (query == NULL) return;
+  mem_aligned_free(query->whole);
+  mem_aligned_free(query->exact);
+  mem_free(query);
+}
+
+/* ---- the choice of kernels ------------------------------------------------------------------------------------------------- */
+
+static const CodeKernels *const levels[] = {
+#if defined(HAVE_AVX512)
+    &codes_avx512,
+#endif
+#if defined(HAVE_AVX2)
+    &codes_avx2,
+#endif
+#if defined(HAVE_NEON)
+    &codes_neon,
+#endif
+    &codes_plain,
+};
+
+CodeScan codes_scan(Metric metric, Elem elem) {
+  const char *level = simd_level();
+  size_t i = 0;
+  if (codes_stride(metric, elem, MAX_DIM) == 0) return NULL;
+  while (i + 1 < sizeof levels / sizeof *levels && strcmp(levels[i]->level, level) != 0) i++;
+  if (metric == METRIC_L2) return levels[i]->l2;
+  return metric == METRIC_L1 ? levels[i]->l1 : levels[i]->dot;
+}
