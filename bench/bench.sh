@@ -6,7 +6,7 @@ set -eu
 build=$1
 
 # "what was done: figures" in two columns.
-run() { "$build/bench_sql" "$@" | sed 's/^\([^:]*\): /\1\t/' | expand -t 40; }
+run() { "$build/bench_sql" "$@" | sed 's/^\([^:]*\): /\1\t/' | expand -t 44; }
 
 echo "Machine   $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | sort | uniq -c | sed 's/^ *\([0-9]*\) /\1 x /')"
 if [ -n "${PEER:-}" ]; then
