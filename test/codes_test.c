@@ -65,6 +65,11 @@ static const Elem elems[] = {ELEM_F32, ELEM_F16, ELEM_BF16};
 
 #define LEVELS 4
 #define ROWS 9
+#if defined(KERNELS_TEST_SHIM)
+#define DIM_STEP 11 /* emulated */
+#else
+#define DIM_STEP 1
+#endif
 
 /* ---- random numbers and guarded memory ------------------------------------------------------------------------------ */
 
@@ -276,8 +281,8 @@ static void test_bounds(void) {
   rows_start = guarded(ROWS * (16 + MAX_DIM + 64), &rows_end);
   for (m = 0; m < 4; m++) {
     for (e = 0; e < 3; e++) {
-      for (dim = 32; dim <= 300; dim++) test_bounds_of(metrics[m], elems[e], dim);
-      for (i = 0; i < sizeof large / sizeof *large; i++) test_bounds_of(metrics[m], elems[e], large[i]);
+      for (dim = 32; dim <= 300; dim += DIM_STEP) test_bounds_of(metrics[m], elems[e], dim);
+      for (i = 0; i < sizeof large / sizeof *large; i += (DIM_STEP + 4) / 5) test_bounds_of(metrics[m], elems[e], large[i]);
     }
   }
 }
@@ -387,7 +392,7 @@ static void test_bytes(const char *level) {
       }
     }
   }
-  CHECK(crc == 0x1812c62fu, "%s: checksum of code rows is %08x", level, crc);
+  CHECK(crc == 0x72d07c8eu, "%s: checksum of code rows is %08x", level, crc);
 }
 
 int main(void) {

@@ -38,11 +38,11 @@
  *   D = n/8 + SUM_EXTRA additions. Times 1 - g, which is below 1/(1+u)^(D+4), the sum is below the true one by 3u of it,
  *   but for 1.1u sum |v|; 2u sum |v| are part of the stored R. The last subtraction rounds by u of a number that is smaller.
  *
- * Residuals are computed in float too, in eight sums. A computed e_i is off by u|v_i| + u|e_i|, a sum of squares by g, the terms
+ * Residuals are computed in float too, in CODES_PIECE sums. A computed e_i is off by u|v_i| + u|e_i|, a sum of squares by g, the terms
  * lost to underflow are 2^-137 in all: |e| <= (1+g) * root of sum + 2u|v| + 2^-68; sum |e| <= (1+g) * sum + 2u sum |v|.
  * Sums of c*c and |c| are integers below 2^24 in each part, so exact.
  *
- * The bytes are the same everywhere because every operation is an IEEE one in a fixed order; the pragmas forbid to fuse them.
+ * The bytes are the same everywhere because every operation is an IEEE one in a fixed order; the pragmas forbid to fuse them here.
  */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
@@ -82,66 +82,13 @@ u32 codes_stride(Metric metric, Elem elem, u32 dim) {
 
 /* ---- rows ---------------------------------------------------------------------------------------------------------------- */
 
-typedef struct Sums {
-  float residual[SUM_LANES]; /* of e*e, or |e| */
-  float codes[SUM_LANES];    /* of c*c, or |c| */
-  float norm[SUM_LANES];     /* cosine: of x*x */
-} Sums;
+static const CodeKernels *kernels(void);
 
 static double sum_lanes(const float *s) {
-  return ((double)s[0] + s[1] + s[2] + s[3]) + ((double)s[4] + s[5] + s[6] + s[7]);
-}
-
-/* Eight elements from i on as floats; those beyond dim are 0. */
-typedef void (*Widen)(const u8 *v, u32 i, u32 dim, float out[SUM_LANES]);
-
-#define WIDEN(name, at)                                                                                                    \
-  ALWAYS_INLINE void name(const u8 *v, u32 i, u32 dim, float out[SUM_LANES]) {                                             \
-    u32 j;                                                                                                                 \
-    if (LIKELY(dim - i >= SUM_LANES)) {                                                                                    \
-      for (j = 0; j < SUM_LANES; j++) out[j] = at(v, (size_t)i + j);                                                       \
-    } else {                                                                                                               \
-      for (j = 0; j < SUM_LANES; j++) out[j] = j < dim - i ? at(v, (size_t)i + j) : 0;                                     \
-    }                                                                                                                      \
-  }
-
-WIDEN(widen_f32, f32_at)
-WIDEN(widen_f16, f16_at)
-WIDEN(widen_bf16, bf16_at)
-
-/* NaN is passed over; it comes out in the sums. */
-ALWAYS_INLINE float largest_of(Widen widen, const u8 *v, u32 dim) {
-  float max[SUM_LANES] = {0}, x[SUM_LANES];
-  u32 i, j;
-  for (i = 0; i < dim; i += SUM_LANES) {
-    widen(v, i, dim, x);
-    for (j = 0; j < SUM_LANES; j++) max[j] = fabsf(x[j]) > max[j] ? fabsf(x[j]) : max[j];
-  }
-  for (j = 1; j < SUM_LANES; j++) max[0] = max[j] > max[0] ? max[j] : max[0];
-  return max[0];
-}
-
-/* Adding this to a number of at most 2^21 rounds it to an integer, which is then in the low bits of the fraction. */
-#define ROUNDER 0x1.8p23f
-
-ALWAYS_INLINE void encode_codes(Widen widen, Metric metric, const u8 *v, u32 dim, float inverse, float scale, u8 *codes,
-                                Sums *out) {
-  float residual[SUM_LANES] = {0}, squares[SUM_LANES] = {0}, norm[SUM_LANES] = {0};
-  u32 i, j;
-  for (i = 0; i < dim; i += SUM_LANES) {
-    float x[SUM_LANES];
-    widen(v, i, dim, x);
-    for (j = 0; j < SUM_LANES; j++) {
-      float shifted = x[j] * inverse + ROUNDER, c = shifted - ROUNDER, e = x[j] - c * scale;
-      codes[i + j] = (u8)f32_bits(shifted);
-      residual[j] += metric == METRIC_L1 ? fabsf(e) : e * e;
-      squares[j] += metric == METRIC_L1 ? fabsf(c) : c * c;
-      if (metric == METRIC_COSINE) norm[j] += x[j] * x[j];
-    }
-  }
-  memcpy(out->residual, residual, sizeof residual);
-  memcpy(out->codes, squares, sizeof squares);
-  memcpy(out->norm, norm, sizeof norm);
+  double sum = 0;
+  u32 i;
+  for (i = 0; i < CODES_PIECE; i++) sum += (double)s[i];
+  return sum;
 }
 
 static void store_float(u8 *p, double d) { store32(p, f32_bits((float)d)); }
@@ -163,18 +110,17 @@ static void encode_none(Metric metric, float max, u32 dim, u8 *row) {
   store_header(row, 0, radius, 0);
 }
 
-ALWAYS_INLINE void encode(Widen widen, Metric metric, const u8 *v, u32 dim, u8 *row) {
-  float max = largest_of(widen, v, dim), scale;
+void codes_encode(Metric metric, Elem elem, const void *vector, u32 dim, u8 *row) {
+  const CodeKernels *k = kernels();
+  float max = k->largest[elem](vector, dim), scale;
   double g = gamma_of(dim), residual, norm, whole = 1;
-  Sums sums;
-  u32 i;
+  CodeSums sums;
   if (UNLIKELY(!(max >= SMALLEST && max <= LARGEST))) {
     encode_none(metric, max, dim, row);
     return;
   }
   scale = max / C_MAX;
-  for (i = pieces_of(dim) * CODES_PIECE - SUM_LANES; i < pieces_of(dim) * CODES_PIECE; i++) row[CODES_HEADER + i] = 0;
-  encode_codes(widen, metric, v, dim, C_MAX / max, scale, row + CODES_HEADER, &sums);
+  k->round[elem](metric, vector, dim, C_MAX / max, scale, row + CODES_HEADER, &sums);
   residual = sum_lanes(sums.residual);
   norm = sum_lanes(sums.codes);
   if (metric == METRIC_L1) {
@@ -194,24 +140,6 @@ ALWAYS_INLINE void encode(Widen widen, Metric metric, const u8 *v, u32 dim, u8 *
     return;
   }
   store_header(row, (double)scale / whole, residual / whole, metric == METRIC_L2 ? norm * norm : norm / whole);
-}
-
-#define ENCODE(type)                                                                                                       \
-  static void encode_##type(Metric metric, const u8 *v, u32 dim, u8 *row) {                                                \
-    if (metric == METRIC_L2) encode(widen_##type, METRIC_L2, v, dim, row);                                                 \
-    if (metric == METRIC_DOT) encode(widen_##type, METRIC_DOT, v, dim, row);                                               \
-    if (metric == METRIC_COSINE) encode(widen_##type, METRIC_COSINE, v, dim, row);                                         \
-    if (metric == METRIC_L1) encode(widen_##type, METRIC_L1, v, dim, row);                                                 \
-  }
-
-ENCODE(f32)
-ENCODE(f16)
-ENCODE(bf16)
-
-void codes_encode(Metric metric, Elem elem, const void *vector, u32 dim, u8 *row) {
-  if (elem == ELEM_F32) encode_f32(metric, vector, dim, row);
-  if (elem == ELEM_F16) encode_f16(metric, vector, dim, row);
-  if (elem == ELEM_BF16) encode_bf16(metric, vector, dim, row);
 }
 
 /* ---- queries ------------------------------------------------------------------------------------------------------------- */
@@ -327,11 +255,16 @@ static const CodeKernels *const levels[] = {
     &codes_plain,
 };
 
-CodeScan codes_scan(Metric metric, Elem elem) {
+/* Those of the level in use. */
+static const CodeKernels *kernels(void) {
   const char *level = simd_level();
   size_t i = 0;
-  if (codes_stride(metric, elem, MAX_DIM) == 0) return NULL;
   while (i + 1 < sizeof levels / sizeof *levels && strcmp(levels[i]->level, level) != 0) i++;
-  if (metric == METRIC_L2) return levels[i]->l2;
-  return metric == METRIC_L1 ? levels[i]->l1 : levels[i]->dot;
+  return levels[i];
+}
+
+CodeScan codes_scan(Metric metric, Elem elem) {
+  if (codes_stride(metric, elem, MAX_DIM) == 0) return NULL;
+  if (metric == METRIC_L2) return kernels()->l2;
+  return metric == METRIC_L1 ? kernels()->l1 : kernels()->dot;
 }

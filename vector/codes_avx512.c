@@ -9,23 +9,55 @@
 
 #define CODE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq,avx2,fma,f16c,popcnt")))
 
-#define V4 __m128
-#define v4_all _mm_set1_ps
-#define v4_add _mm_add_ps
-#define v4_sub _mm_sub_ps
-#define v4_mul _mm_mul_ps
-#define v4_max _mm_max_ps
-#define v4_sqrt _mm_sqrt_ps
-#define v4_store _mm_storeu_ps
+/* ---- rows ----------------------------------------------------------------------------------------------------------- */
 
-CODE ALWAYS_INLINE void codes_heads(const u8 *const row[SCAN_ROWS], V4 h[3]) {
-  __m128 a = _mm_loadu_ps((const float *)(const void *)row[0]), b = _mm_loadu_ps((const float *)(const void *)row[1]);
-  __m128 c = _mm_loadu_ps((const float *)(const void *)row[2]), d = _mm_loadu_ps((const float *)(const void *)row[3]);
-  __m128 ab = _mm_unpacklo_ps(a, b), cd = _mm_unpacklo_ps(c, d); /* a0 b0 a1 b1, c0 d0 c1 d1 */
-  h[0] = _mm_movelh_ps(ab, cd);
-  h[1] = _mm_movehl_ps(cd, ab);
-  h[2] = _mm_movelh_ps(_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+/* No instruction, but the compiler must not see through it and fuse a product with the sum that follows. */
+#define NOT_FUSED(v) __asm__("" : "+v"(v))
+
+#define W __m512
+#define w_all _mm512_set1_ps
+#define w_add _mm512_add_ps
+#define w_sub _mm512_sub_ps
+#define w_max _mm512_max_ps
+#define w_abs _mm512_abs_ps
+#define w_store _mm512_storeu_ps
+
+CODE ALWAYS_INLINE W w_mul(W a, W b) {
+  a = _mm512_mul_ps(a, b);
+  NOT_FUSED(a);
+  return a;
 }
+
+CODE ALWAYS_INLINE void w_codes(u8 *p, W a) {
+  _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(_mm512_castps_si512(a)));
+}
+
+CODE ALWAYS_INLINE W f32_wide(const u8 *p) { return _mm512_loadu_ps(p); }
+
+CODE ALWAYS_INLINE W f16_wide(const u8 *p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+CODE ALWAYS_INLINE W bf16_wide(const u8 *p) {
+  __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+
+#define ENCODE_TYPE f32
+#define ENCODE_SIZE 4
+#include "codes_encode.h"
+
+#define ENCODE_TYPE f16
+#define ENCODE_SIZE 2
+#include "codes_encode.h"
+
+#define ENCODE_TYPE bf16
+#define ENCODE_SIZE 2
+#include "codes_encode.h"
+
+/* ---- scans ---------------------------------------------------------------------------------------------------------- */
+
+#include "codes_x86.h"
 
 CODE ALWAYS_INLINE __m512i add_products(__m512i sum, __m512i q, const u8 *codes) {
   return _mm512_dpwssd_epi32(sum, q, _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)codes)));

@@ -1,8 +1,9 @@
 /*
  * codes_int.h: what the files of code rows share: the prepared query, the header of a row, the table of kernels of a level.
  *
- * How one level is made: codes_<level>.c defines a dozen inline functions on vectors of four floats and the two sums over codes,
- * then includes codes_scan.h, where the loops and the bounds are.
+ * How one level is made: codes_<level>.c defines a dozen inline functions on vectors of CODES_PIECE floats and includes
+ * codes_encode.h once per element type; then as many on vectors of four floats, beside the two sums over codes, and includes
+ * codes_scan.h. The loops and the bounds are there.
  */
 #ifndef QUIRE_CODES_INT_H
 #define QUIRE_CODES_INT_H
@@ -12,6 +13,9 @@
 
 #define CODES_HEADER 16 /* bytes before the codes */
 #define CODES_PIECE 16  /* codes of a row are padded to a multiple of this */
+
+/* Adding this to a number of at most 2^21 rounds it to an integer, whose low byte is then that of the float's bits. */
+#define CODES_ROUNDER 0x1.8p23f
 
 /* What a kernel needs of a query; the terms are those of the proof in codes.c. */
 struct CodeQuery {
@@ -24,10 +28,30 @@ struct CodeQuery {
   float *exact; /* l1: q, then zeros; 64-byte aligned */
 };
 
+/* Sums over the elements of a vector: that of element i is in lane i % CODES_PIECE. */
+typedef struct CodeSums {
+  float residual[CODES_PIECE]; /* of e*e, or |e| for l1 */
+  float codes[CODES_PIECE];    /* of c*c, or |c| for l1 */
+  float norm[CODES_PIECE];     /* cosine: of x*x */
+} CodeSums;
+
+/* The largest |element|; NaN is passed over. */
+typedef float (*CodeLargest)(const u8 *v, u32 dim);
+/* Codes (and zeros to a whole piece) of a vector: its elements times `inverse`, rounded. */
+typedef void (*CodeRound)(Metric metric, const u8 *v, u32 dim, float inverse, float scale, u8 *codes, CodeSums *out);
+
 typedef struct CodeKernels {
   const char *level;
   CodeScan l2, dot, l1;
+  CodeLargest largest[ELEM_BF16 + 1];
+  CodeRound round[ELEM_BF16 + 1];
 } CodeKernels;
+
+/* The last members of a level whose file has included codes_encode.h for every type. */
+#define CODES_LARGEST                                                                                                      \
+  { [ELEM_F32] = largest_f32, [ELEM_F16] = largest_f16, [ELEM_BF16] = largest_bf16 }
+#define CODES_ROUND                                                                                                        \
+  { [ELEM_F32] = round_f32, [ELEM_F16] = round_f16, [ELEM_BF16] = round_bf16 }
 
 extern const CodeKernels codes_plain;
 #if defined(HAVE_AVX2)

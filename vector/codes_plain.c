@@ -3,13 +3,86 @@
  *
  * The loops over lanes have a fixed length, so that compilers turn them into whatever vector instructions their baseline has.
  */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3")
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("O3", "fp-contract=off")
+#if defined(__i386__)
+#pragma GCC target("sse2,fpmath=sse")
+#endif
+#elif defined(_MSC_VER)
+#pragma fp_contract(off)
 #endif
 
 #include "codes_int.h"
 
 #define CODE
+
+/* ---- rows ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct W {
+  float lane[CODES_PIECE];
+} W;
+
+#define EACH_LANE(j) for (j = 0; j < CODES_PIECE; j++)
+
+ALWAYS_INLINE W w_all(float f) {
+  W w;
+  u32 j;
+  EACH_LANE(j) w.lane[j] = f;
+  return w;
+}
+
+#define EACH_PAIR(name, expression)                                                                                        \
+  ALWAYS_INLINE W name(W a, W b) {                                                                                         \
+    u32 j;                                                                                                                 \
+    EACH_LANE(j) a.lane[j] = expression;                                                                                   \
+    return a;                                                                                                              \
+  }
+
+EACH_PAIR(w_add, a.lane[j] + b.lane[j])
+EACH_PAIR(w_sub, a.lane[j] - b.lane[j])
+EACH_PAIR(w_mul, a.lane[j] * b.lane[j])
+EACH_PAIR(w_max, a.lane[j] > b.lane[j] ? a.lane[j] : b.lane[j])
+
+ALWAYS_INLINE W w_abs(W a) {
+  u32 j;
+  EACH_LANE(j) a.lane[j] = fabsf(a.lane[j]);
+  return a;
+}
+
+ALWAYS_INLINE void w_store(float *p, W a) { memcpy(p, a.lane, sizeof a.lane); }
+
+ALWAYS_INLINE void w_codes(u8 *p, W a) {
+  u32 j;
+  EACH_LANE(j) p[j] = (u8)f32_bits(a.lane[j]);
+}
+
+#define WIDE(name, at)                                                                                                     \
+  ALWAYS_INLINE W name(const u8 *p) {                                                                                      \
+    W w;                                                                                                                   \
+    u32 j;                                                                                                                 \
+    EACH_LANE(j) w.lane[j] = at(p, j);                                                                                     \
+    return w;                                                                                                              \
+  }
+
+WIDE(f32_wide, f32_at)
+WIDE(f16_wide, f16_at)
+WIDE(bf16_wide, bf16_at)
+
+#define ENCODE_TYPE f32
+#define ENCODE_SIZE 4
+#include "codes_encode.h"
+
+#define ENCODE_TYPE f16
+#define ENCODE_SIZE 2
+#include "codes_encode.h"
+
+#define ENCODE_TYPE bf16
+#define ENCODE_SIZE 2
+#include "codes_encode.h"
+
+/* ---- scans ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct V4 {
   float lane[SCAN_ROWS];
@@ -64,10 +137,10 @@ ALWAYS_INLINE void codes_heads(const u8 *const row[SCAN_ROWS], V4 h[3]) {
 ALWAYS_INLINE V4 codes_dots(const CodeQuery *q, const u8 *const row[SCAN_ROWS], size_t ahead) {
   V4 out;
   u32 r, i, n = q->pieces * CODES_PIECE;
-  (void)ahead;
   EACH_ROW(r) {
     const i8 *c = (const i8 *)row[r] + CODES_HEADER;
     i32 sum = 0;
+    for (i = 0; i < n; i += 64) PREFETCH((uintptr_t)c + ahead + i);
     for (i = 0; i < n; i++) sum += (i32)q->whole[i] * c[i];
     out.lane[r] = (float)sum;
   }
@@ -77,12 +150,12 @@ ALWAYS_INLINE V4 codes_dots(const CodeQuery *q, const u8 *const row[SCAN_ROWS], 
 ALWAYS_INLINE V4 codes_absolutes(const CodeQuery *q, const u8 *const row[SCAN_ROWS], size_t ahead, V4 s) {
   V4 out;
   u32 r, i, j;
-  (void)ahead;
   EACH_ROW(r) {
     const i8 *c = (const i8 *)row[r] + CODES_HEADER;
     const float *x = q->exact;
     float sum[SUM_LANES] = {0};
-    for (i = 0; i < q->pieces * 2; i++, c += SUM_LANES, x += SUM_LANES) {
+    for (i = 0; i < q->pieces * CODES_PIECE; i += SUM_LANES, c += SUM_LANES, x += SUM_LANES) {
+      if (i % 64 == 0) PREFETCH((uintptr_t)c + ahead);
       for (j = 0; j < SUM_LANES; j++) sum[j] += fabsf(x[j] - s.lane[r] * (float)c[j]);
     }
     out.lane[r] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));

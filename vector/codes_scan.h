@@ -21,8 +21,8 @@
 
 #include <float.h>
 
-/* Bytes between what is worked on and what is fetched; processors fetch the lines in between by themselves. */
-#define CODES_AHEAD 2048
+/* Bytes between what is worked on and what is fetched: the next rows, or further. */
+#define CODES_AHEAD(stride) MAX(SCAN_ROWS * (stride), (size_t)2048)
 
 CODE ALWAYS_INLINE V4 bounds_l2(const CodeQuery *q, const u8 *const row[SCAN_ROWS], size_t ahead) {
   V4 h[3], sum, square, distance;
@@ -55,6 +55,7 @@ CODE ALWAYS_INLINE V4 bounds_l1(const CodeQuery *q, const u8 *const row[SCAN_ROW
 #define CODES_KERNEL(name, bounds)                                                                                         \
   CODE static void name(const CodeQuery *query, const u8 *rows, size_t stride, u32 count, float *lower) {                  \
     const CodeQuery q = *query;                                                                                            \
+    const size_t ahead = CODES_AHEAD(stride);                                                                              \
     const u8 *row[SCAN_ROWS];                                                                                              \
     float last[SCAN_ROWS];                                                                                                 \
     for (; count >= SCAN_ROWS; count -= SCAN_ROWS, rows += SCAN_ROWS * stride, lower += SCAN_ROWS) {                       \
@@ -62,7 +63,7 @@ CODE ALWAYS_INLINE V4 bounds_l1(const CodeQuery *q, const u8 *const row[SCAN_ROW
       row[1] = rows + stride;                                                                                              \
       row[2] = row[1] + stride;                                                                                            \
       row[3] = row[2] + stride;                                                                                            \
-      v4_store(lower, bounds(&q, row, CODES_AHEAD));                                                                       \
+      v4_store(lower, bounds(&q, row, ahead));                                                                       \
     }                                                                                                                      \
     if (count == 0) return;                                                                                                \
     row[0] = rows;                                                                                                         \
@@ -77,6 +78,6 @@ CODES_KERNEL(scan_l2, bounds_l2)
 CODES_KERNEL(scan_dot, bounds_dot)
 CODES_KERNEL(scan_l1, bounds_l1)
 
-const CodeKernels CODES_TABLE = {CODES_LEVEL, scan_l2, scan_dot, scan_l1};
+const CodeKernels CODES_TABLE = {CODES_LEVEL, scan_l2, scan_dot, scan_l1, CODES_LARGEST, CODES_ROUND};
 
 #endif
