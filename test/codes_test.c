@@ -175,16 +175,23 @@ static float header(const u8 *row, u32 i) {
   return f;
 }
 
-/* Put the query where x, its decoded codes v and the query lie on one line, so that the triangle inequality is an equation. */
+/*
+ * Put the query where x, its decoded codes v and the query lie on one line, so that the triangle inequality is an equation; and
+ * for float32 where the query is nearly t*k, so that nothing but rounding is left between bound and truth.
+ */
 static void align(Elem elem, Kind kind, u32 dim, const u8 *x, u8 *query) {
   static u8 row[16 + MAX_DIM];
-  double factor = (kind == OPPOSED ? -1 : 1) * ldexp(1, (int)random_below(12));
+  static double target[MAX_DIM];
+  double factor = (kind == OPPOSED ? -1 : 1) * ldexp(1, (int)random_below(12)), max = 0, t;
   u32 i;
   codes_encode(METRIC_L2, elem, x, dim, row);
   for (i = 0; i < dim; i++) {
     double v = (double)header(row, 0) * (i8)row[16 + i], e = elem_get(elem, x, i) - v;
-    put(elem, query, i, kind == OPPOSED ? e * factor : v + e * (1 + factor));
+    target[i] = kind == OPPOSED ? e * factor : v + e * (1 + factor);
+    max = fabs(target[i]) > max ? fabs(target[i]) : max;
   }
+  t = (double)(float)(max / 32767);
+  for (i = 0; i < dim; i++) put(elem, query, i, elem == ELEM_F32 ? t * nearbyint(target[i] / t) : target[i]);
 }
 
 /* ---- truth ---------------------------------------------------------------------------------------------------------- */
