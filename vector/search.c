@@ -310,7 +310,7 @@ static int take_hits(Search *s, const Pool *pool) {
     if (order_value(s, hit.distance) >= bound || !counts(s, hit.distance, hit.rowid)) continue;
     s->ready[n++] = hit;
   }
-  qsort(s->ready, (size_t)n, sizeof *s->ready, compare_hits);
+  if (n) qsort(s->ready, (size_t)n, sizeof *s->ready, compare_hits);
   s->ready_at = 0;
   s->ready_count = n;
   s->exhausted = !pool_full(pool);

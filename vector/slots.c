@@ -156,6 +156,14 @@ int slots_find(Slots *s, i64 rowid, u32 *slot) {
 
 static int slots_find_view(void *view, i64 rowid, u32 *slot) { return slots_find(view, rowid, slot); }
 
+static i64 slots_max_rowid(void *view) {
+  const Rowmap *map = &((Slots *)view)->map;
+  i64 max = INT64_MIN;
+  u32 i;
+  for (i = 0; i < map->run_count; i++) max = MAX(max, map->run[i].max);
+  return max;
+}
+
 static int slots_vector(void *view, u32 slot, u32 column, void *out, int *present) {
   Slots *s = view;
   const u8 *data;
@@ -557,5 +565,5 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   return SQLITE_OK;
 }
 
-const TableMethods table_methods = {slots_valid, slots_open, slots_retain, slots_release, slots_find_view, slots_fold,
+const TableMethods table_methods = {slots_valid, slots_open, slots_retain, slots_release, slots_find_view, slots_max_rowid, slots_fold,
                                     slots_drop,  slots_check, slots_counts, slots_vector};

@@ -20,7 +20,7 @@ struct Content {
   sqlite3 *db;
   char *schema;
   char *table; /* t_content */
-  const char *rowid;
+  const char *rowid, *tag;
   const TableSpec *spec;
   Query *fixed[KIND_COUNT];
   Query *idle;
@@ -46,23 +46,31 @@ static int has_integer_key(const TableSpec *spec) {
   return spec->key >= 0 && spec->column[spec->key].type == TYPE_INTEGER;
 }
 
-/* The integer key's name: the user's, or the first of ours that no column has. */
-static const char *rowid_name(const TableSpec *spec) {
-  static const char *const names[] = {"rowid", "_rowid_", "oid", "quire_rowid"};
-  size_t n = 0;
-
-  if (has_integer_key(spec)) return spec->column[spec->key].name;
-  for (int i = 0; i < spec->column_count && n + 1 < sizeof names / sizeof *names; i++) {
-    if (sqlite3_stricmp(spec->column[i].name, names[n]) == 0) {
-      n++;
+/* The first of these names that no column of the user's has; they end with NULL, and the last one is taken unseen. */
+static const char *free_name(const TableSpec *spec, const char *const *names) {
+  for (int i = 0; i < spec->column_count && names[1]; i++) {
+    if (sqlite3_stricmp(spec->column[i].name, names[0]) == 0) {
+      names++;
       i = -1;
     }
   }
-  return names[n];
+  return names[0];
+}
+
+/* The integer key's name: the user's, or one of ours. */
+static const char *rowid_name(const TableSpec *spec) {
+  static const char *const names[] = {"rowid", "_rowid_", "oid", "quire_rowid", NULL};
+  return has_integer_key(spec) ? spec->column[spec->key].name : free_name(spec, names);
+}
+
+static const char *tag_name(const TableSpec *spec) {
+  static const char *const names[] = {"quire_tag", "quire_tag_", "quire_tag__", NULL};
+  return free_name(spec, names);
 }
 
 const char *content_name(const Content *content) { return content->table; }
 const char *content_rowid(const Content *content) { return content->rowid; }
+const char *content_tag(const Content *content) { return content->tag; }
 
 u64 content_all_columns(const Content *content) {
   return ((u64)1 << content->spec->column_count) - 1;
@@ -107,8 +115,8 @@ int content_create(sqlite3 *db, const char *schema, const char *name, const Tabl
   char *text = NULL, *message = NULL;
   int rc;
 
-  sqlite3_str_appendf(sql, "CREATE TABLE \"%w\".\"%w_content\"(\"%w\" INTEGER PRIMARY KEY", schema, name,
-                      rowid_name(spec));
+  sqlite3_str_appendf(sql, "CREATE TABLE \"%w\".\"%w_content\"(\"%w\" INTEGER PRIMARY KEY, \"%w\" INTEGER", schema, name,
+                      rowid_name(spec), tag_name(spec));
   for (int group = 0; group < 4; group++) append_definitions(sql, spec, group);
   sqlite3_str_appendall(sql, ")");
   rc = finish(sql, &text);
@@ -128,6 +136,7 @@ int content_open(sqlite3 *db, const char *schema, const char *name, const TableS
   content->db = db;
   content->spec = spec;
   content->rowid = rowid_name(spec);
+  content->tag = tag_name(spec);
   content->schema = mem_strdup(&rc, schema);
   content->table = sqlite3_mprintf("%s_content", name);
   if (content->table == NULL) rc = SQLITE_NOMEM;
@@ -433,29 +442,31 @@ static int has_cell(const Content *content, int i) {
   return !(i == content->spec->key && has_integer_key(content->spec));
 }
 
-/* Parameters: 1 the rowid, 2+i column i. */
+/* Parameters: 1 the rowid, 2 the tag, 3+i column i. */
 static void append_insert(sqlite3_str *sql, const Content *content) {
   const TableSpec *spec = content->spec;
 
-  sqlite3_str_appendf(sql, "INSERT INTO \"%w\".\"%w\"(\"%w\"", content->schema, content->table, content->rowid);
+  sqlite3_str_appendf(sql, "INSERT INTO \"%w\".\"%w\"(\"%w\",\"%w\"", content->schema, content->table, content->rowid,
+                      content->tag);
   for (int i = 0; i < spec->column_count; i++) {
     if (has_cell(content, i)) sqlite3_str_appendf(sql, ",\"%w\"", spec->column[i].name);
   }
-  sqlite3_str_appendall(sql, ")VALUES(?1");
+  sqlite3_str_appendall(sql, ")VALUES(?1,?2");
   for (int i = 0; i < spec->column_count; i++) {
-    if (has_cell(content, i)) sqlite3_str_appendf(sql, ",?%d", i + 2);
+    if (has_cell(content, i)) sqlite3_str_appendf(sql, ",?%d", i + 3);
   }
   sqlite3_str_appendall(sql, ")");
 }
 
-int content_insert(Content *content, const Cell *cell, int has_rowid, i64 *rowid) {
+int content_insert(Content *content, const Cell *cell, i64 tag, int has_rowid, i64 *rowid) {
   Query *query;
   int rc = borrow_fixed(content, KIND_INSERT, append_insert, &query);
 
   if (rc) return rc;
   if (has_rowid) rc = sqlite3_bind_int64(query->stmt, 1, *rowid);
+  if (rc == SQLITE_OK) rc = sqlite3_bind_int64(query->stmt, 2, tag);
   for (int i = 0; i < content->spec->column_count && rc == SQLITE_OK; i++) {
-    if (has_cell(content, i)) rc = bind_cell(query->stmt, i + 2, &cell[i]);
+    if (has_cell(content, i)) rc = bind_cell(query->stmt, i + 3, &cell[i]);
   }
   if (rc) {
     content_return(content, query);
@@ -470,8 +481,8 @@ static int changes_cell(const Content *content, const Cell *cell, int i) {
   return has_cell(content, i) && cell[i].kind != CELL_KEEP;
 }
 
-/* Parameters: 1 the old rowid, 2 the new one, 3+i column i. */
-static int borrow_update(Content *content, int new_rowid, const Cell *cell, Query **out) {
+/* Parameters: 1 the old rowid, 2 the new one, 3 its tag, 4+i column i. */
+static int borrow_update(Content *content, int new_rowid, int new_tag, const Cell *cell, Query **out) {
   sqlite3_str *sql = sqlite3_str_new(content->db);
   const char *comma = "";
 
@@ -480,28 +491,33 @@ static int borrow_update(Content *content, int new_rowid, const Cell *cell, Quer
     sqlite3_str_appendf(sql, "\"%w\"=?2", content->rowid);
     comma = ",";
   }
+  if (new_tag) {
+    sqlite3_str_appendf(sql, "%s\"%w\"=?3", comma, content->tag);
+    comma = ",";
+  }
   for (int i = 0; i < content->spec->column_count; i++) {
     if (!changes_cell(content, cell, i)) continue;
-    sqlite3_str_appendf(sql, "%s\"%w\"=?%d", comma, content->spec->column[i].name, i + 3);
+    sqlite3_str_appendf(sql, "%s\"%w\"=?%d", comma, content->spec->column[i].name, i + 4);
     comma = ",";
   }
   sqlite3_str_appendf(sql, " WHERE \"%w\"=?1", content->rowid);
   return borrow(content, sql, out);
 }
 
-int content_update(Content *content, i64 from, i64 to, const Cell *cell) {
-  int changes = from != to;
+int content_update(Content *content, i64 from, i64 to, const i64 *tag, const Cell *cell) {
+  int changes = from != to || tag;
   Query *query;
   int rc;
 
   for (int i = 0; i < content->spec->column_count; i++) changes |= changes_cell(content, cell, i);
   if (!changes) return SQLITE_OK;
-  rc = borrow_update(content, from != to, cell, &query);
+  rc = borrow_update(content, from != to, tag != NULL, cell, &query);
   if (rc) return rc;
   sqlite3_bind_int64(query->stmt, 1, from);
   if (from != to) sqlite3_bind_int64(query->stmt, 2, to);
+  if (tag) sqlite3_bind_int64(query->stmt, 3, *tag);
   for (int i = 0; i < content->spec->column_count && rc == SQLITE_OK; i++) {
-    if (changes_cell(content, cell, i)) rc = bind_cell(query->stmt, i + 3, &cell[i]);
+    if (changes_cell(content, cell, i)) rc = bind_cell(query->stmt, i + 4, &cell[i]);
   }
   if (rc) {
     content_return(content, query);

@@ -4,6 +4,7 @@
  * Every row is one row here, vectors included, under the user's own column names:
  *
  *   rowid INTEGER PRIMARY KEY    or the user's integer key; beside a text key a column of ours
+ *   quire_tag INTEGER            random, anew with each change of rowid or vectors: by it the store knows the row again (table.c, D2)
  *   key TEXT NOT NULL UNIQUE     the user's text key
  *   partition, metadata          with the affinity of their types, which is also that of the virtual table's columns
  *   auxiliary, vectors           vectors last, so that reading the rest reads no overflow page
@@ -58,6 +59,7 @@ int content_rename(Content *content, const char *name);
 /* The table's bare name, and the name of its integer key column. */
 const char *content_name(const Content *content);
 const char *content_rowid(const Content *content);
+const char *content_tag(const Content *content);
 /* SQL type of a column in t_content and in the virtual table: their affinities must be the same. */
 const char *content_type(const Column *column);
 /* All columns, and all but the vectors. */
@@ -95,9 +97,9 @@ typedef struct Cell {
  * Insert a row; cell[i] is column i's (CELL_KEEP: NULL; the integer key's is not looked at). *rowid is given if has_rowid,
  * else set. SQLITE_CONSTRAINT if there is a row with this key; then nothing has changed.
  */
-int content_insert(Content *content, const Cell *cell, int has_rowid, i64 *rowid);
-/* Change a row's cells, and its rowid if `to` differs from `from`. */
-int content_update(Content *content, i64 from, i64 to, const Cell *cell);
+int content_insert(Content *content, const Cell *cell, i64 tag, int has_rowid, i64 *rowid);
+/* Change a row's cells, and its rowid if `to` differs from `from`. *tag: the new tag, or NULL for none. */
+int content_update(Content *content, i64 from, i64 to, const i64 *tag, const Cell *cell);
 int content_delete(Content *content, i64 rowid);
 int content_delete_all(Content *content);
 

@@ -235,49 +235,41 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out) {
 
 /* --- commands --- */
 
-/* Keep the first problem of all tables, which names its table; freed by mem_free. */
-static int check_table(Table *table, void *arg) {
-  char **problem = arg;
-  return *problem ? SQLITE_OK : table_integrity(table, problem);
+static int run_integrity_check(StoreVtab *sv) {
+  char *problem = NULL;
+  int rc = store_integrity(sv->store, &problem);
+
+  if (rc == SQLITE_OK && problem) rc = fail(sv, SQLITE_CORRUPT_VTAB, "%s", problem);
+  mem_free(problem);
+  return fail_store(sv, rc);
 }
 
-static int fold_one(Table *table, void *arg) {
-  (void)arg;
-  return table_fold(table);
-}
+/* "bulk_bytes=N": a number to the end of the text. */
+static int set_bulk_bytes(StoreVtab *sv, const char *number) {
+  sqlite3_int64 bytes = 0;
+  const char *p = number;
 
-static int optimize_one(Table *table, void *arg) {
-  (void)arg;
-  return table_optimize(table);
-}
-
-static int rebuild_one(Table *table, void *arg) {
-  (void)arg;
-  return table_rebuild(table);
+  for (; *p >= '0' && *p <= '9' && p - number < 18; p++) bytes = bytes * 10 + (*p - '0');
+  if (p == number || *p)
+    return fail(sv, SQLITE_ERROR, "bulk_bytes must be a number of bytes (0: the default), found '%s'", number);
+  store_set_bulk_bytes(sv->store, bytes);
+  return SQLITE_OK;
 }
 
 static int run_command(StoreVtab *sv, const char *text) {
   static const struct {
     const char *name;
-    int (*run)(Table *, void *);
-  } commands[] = {
-      {"fold", fold_one},
-      {"optimize", optimize_one},
-      {"rebuild", rebuild_one},
-      {"integrity-check", check_table},
-  };
-  char *problem = NULL;
-  int rc;
+    int (*run)(Store *);
+  } commands[] = {{"fold", store_fold_now}, {"optimize", store_optimize}, {"rebuild", store_rebuild}};
 
   if (text == NULL) return SQLITE_NOMEM;
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-    if (sqlite3_stricmp(text, commands[i].name) != 0) continue;
-    rc = store_each_table(sv->store, commands[i].run, &problem);
-    if (rc == SQLITE_OK && problem) rc = fail(sv, SQLITE_CORRUPT_VTAB, "%s", problem);
-    mem_free(problem);
-    return fail_store(sv, rc);
+    if (sqlite3_stricmp(text, commands[i].name) == 0) return fail_store(sv, commands[i].run(sv->store));
   }
-  return fail(sv, SQLITE_ERROR, "unknown quire command: '%s' (known: fold, optimize, rebuild, integrity-check)", text);
+  if (sqlite3_stricmp(text, "integrity-check") == 0) return run_integrity_check(sv);
+  if (sqlite3_strnicmp(text, "bulk_bytes=", 11) == 0) return set_bulk_bytes(sv, text + 11);
+  return fail(sv, SQLITE_ERROR,
+              "unknown quire command: '%s' (known: fold, optimize, rebuild, integrity-check, bulk_bytes=N)", text);
 }
 
 static int update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *out) {

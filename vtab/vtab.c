@@ -153,6 +153,7 @@ static void fill_shape(VecTable *vt, TableShape *shape) {
   shape->vector_count = vt->vector_count;
   shape->content = content_name(vt->content);
   shape->rowid = content_rowid(vt->content);
+  shape->tag = content_tag(vt->content);
   shape->fold_rows = vt->spec->fold_rows;
 }
 

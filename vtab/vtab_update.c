@@ -209,14 +209,6 @@ static int remove_row(Change *ch, i64 rowid) {
 
 static int remove_rival(Change *ch) { return ch->has_rival ? remove_row(ch, ch->rival) : SQLITE_OK; }
 
-/* Tell the store the vectors of the row, unless it has none. */
-static int add_vectors(Change *ch) {
-  for (u32 i = 0; i < ch->vt->vector_count; i++) {
-    if (ch->bytes[i]) return table_add(ch->vt->table, ch->rowid, ch->bytes);
-  }
-  return SQLITE_OK;
-}
-
 static void change_clear(Change *ch) {
   for (u32 i = 0; i < ch->vt->vector_count; i++) {
     vector_clear(&ch->vector[i]);
@@ -248,13 +240,13 @@ static int read_new_key(Change *ch, sqlite3_value *rowid, sqlite3_value *first_c
 static int insert_content(Change *ch) {
   VecTable *vt = ch->vt;
   i64 rival = ch->rowid;
-  int rc = content_insert(vt->content, ch->cell, ch->has_rowid, &ch->rowid);
+  int rc = content_insert(vt->content, ch->cell, table_new_tag(vt->table), ch->has_rowid, &ch->rowid);
 
   if ((rc & 0xff) != SQLITE_CONSTRAINT) return rc;
   rc = vt->text_key ? content_find(vt->content, ch->cell[vt->spec->key].value, &rival) : SQLITE_OK;
   if (rc == SQLITE_OK) rc = on_rival(ch, rival);
   if (rc == SQLITE_OK) rc = remove_rival(ch);
-  if (rc == SQLITE_OK) rc = content_insert(vt->content, ch->cell, ch->has_rowid, &ch->rowid);
+  if (rc == SQLITE_OK) rc = content_insert(vt->content, ch->cell, table_new_tag(vt->table), ch->has_rowid, &ch->rowid);
   return rc;
 }
 
@@ -270,7 +262,7 @@ static int insert_row(Change *ch, sqlite3_value **argv) {
   if (rc == SQLITE_OK) rc = insert_content(ch);
   if (rc) return rc;
   ch->wrote = 1;
-  return add_vectors(ch);
+  return table_add(vt->table, ch->rowid, ch->bytes);
 }
 
 /* --- UPDATE --- */
@@ -363,7 +355,7 @@ static int gather_vectors(Change *ch, i64 from) {
 
 static int update_row(Change *ch, sqlite3_value **argv) {
   VecTable *vt = ch->vt;
-  i64 from = 0;
+  i64 from = 0, tag = 0;
   int new_vectors = 0;
   int rc = find_row(vt, argv[0], &from);
 
@@ -375,11 +367,12 @@ static int update_row(Change *ch, sqlite3_value **argv) {
   if (new_vectors) rc = gather_vectors(ch, from);
   if (rc == SQLITE_OK) rc = table_write_begin(vt->table);
   if (rc == SQLITE_OK) rc = remove_rival(ch);
-  if (rc == SQLITE_OK) rc = content_update(vt->content, from, ch->rowid, ch->cell);
+  if (new_vectors) tag = table_new_tag(vt->table);
+  if (rc == SQLITE_OK) rc = content_update(vt->content, from, ch->rowid, new_vectors ? &tag : NULL, ch->cell);
   if (rc || !new_vectors) return rc;
   ch->wrote = 1;
   rc = table_remove(vt->table, from);
-  return rc ? rc : add_vectors(ch);
+  return rc ? rc : table_add(vt->table, ch->rowid, ch->bytes);
 }
 
 /* --- DELETE --- */

@@ -77,7 +77,7 @@ static int rebuild_flush(Rebuild *r) {
 static int rebuild_row(void *arg, i64 rowid, const void *const *vectors) {
   Rebuild *r = arg;
   int rc = overlay_add(r->overlay, rowid, vectors);
-  if (rc == SQLITE_OK && r->overlay->bytes >= REBUILD_BYTES) {
+  if (rc == SQLITE_OK && overlay_weight(r->overlay) >= REBUILD_BYTES) {
     if (page_tx_interrupted(&r->fold->tx)) return SQLITE_INTERRUPT;
     rc = rebuild_flush(r);
   }
@@ -417,6 +417,9 @@ int store_fold(Store *s, FoldReason reason, Table *target) {
   return rc;
 }
 
+int store_fold_now(Store *s) { return store_fold(s, FOLD_NOW, NULL); }
+int store_optimize(Store *s) { return store_fold(s, FOLD_COMPACT, NULL); }
+int store_rebuild(Store *s) { return store_fold(s, FOLD_REBUILD, NULL); }
 int table_fold(Table *t) { return store_fold(t->store, FOLD_NOW, NULL); }
 int table_rebuild(Table *t) { return store_fold(t->store, FOLD_REBUILD, t); }
 int table_optimize(Table *t) { return store_fold(t->store, FOLD_COMPACT, t); }

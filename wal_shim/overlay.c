@@ -41,12 +41,20 @@ static void free_chunk(OverlayChunk *c, u32 columns) {
 void overlay_release(Overlay *o) {
   u32 i;
   if (o == NULL || --o->refs) return;
-  for (i = 0; i < (o->rows + OVERLAY_CHUNK - 1) / OVERLAY_CHUNK; i++) free_chunk(o->chunk[i], o->columns);
+  for (i = 0; i < o->chunks; i++) free_chunk(o->chunk[i], o->columns);
   mem_free(o->chunk);
   mem_free(o->kill);
   mem_free(o->row_hash);
   mem_free(o->kill_hash);
   mem_free(o);
+}
+
+void overlay_reset(Overlay *o) {
+  if (o->row_hash_size) memset(o->row_hash, 0, o->row_hash_size * sizeof *o->row_hash);
+  if (o->kill_hash_size) memset(o->kill_hash, 0, o->kill_hash_size * sizeof *o->kill_hash);
+  o->row_hash_used = o->rows = o->length = 0;
+  o->kill_count = 0;
+  o->all_dead_at = 0xffffffff;
 }
 
 /* splitmix64's finalizer (Steele, Lea and Flood 2014) */
@@ -58,7 +66,19 @@ static u64 mix(u64 x) {
   return x ^ x >> 31;
 }
 
-OverlayRow *overlay_row(const Overlay *o, u32 row) { return &o->chunk[row / OVERLAY_CHUNK]->row[row % OVERLAY_CHUNK]; }
+static u64 row_bytes(const Overlay *o) {
+  u64 row = sizeof(OverlayRow) + 8;
+  u32 i;
+  for (i = 0; i < o->columns; i++) row += o->stride[i];
+  return row;
+}
+
+u64 overlay_weight(const Overlay *o) { return o->rows * row_bytes(o) + o->kill_count * (sizeof(OverlayKill) + 8); }
+
+u64 overlay_memory(const Overlay *o) {
+  return (u64)o->chunks * OVERLAY_CHUNK * row_bytes(o) + o->kill_cap * sizeof(OverlayKill) +
+         ((u64)o->row_hash_size + o->kill_hash_size) * sizeof(u32);
+}
 
 const u8 *overlay_vector(const Overlay *o, u32 row, u32 column) {
   return o->chunk[row / OVERLAY_CHUNK]->vectors[column] + (size_t)(row % OVERLAY_CHUNK) * o->stride[column];
@@ -88,7 +108,6 @@ static int grow_row_hash(Overlay *o) {
     if (o->row_hash[i]) hash[row_bucket(o, hash, size, overlay_row(o, o->row_hash[i] - 1)->rowid)] = o->row_hash[i];
   }
   mem_free(o->row_hash);
-  o->bytes += (size - o->row_hash_size) * sizeof *hash;
   o->row_hash = hash;
   o->row_hash_size = size;
   return SQLITE_OK;
@@ -104,15 +123,14 @@ static int grow_kill_hash(Overlay *o) {
   if (rc) return rc;
   for (i = 0; i < o->kill_count; i++) hash[kill_bucket(o, hash, size, o->kill[i].slot)] = (u32)i + 1;
   mem_free(o->kill_hash);
-  o->bytes += (size - o->kill_hash_size) * sizeof *hash;
   o->kill_hash = hash;
   o->kill_hash_size = size;
   return SQLITE_OK;
 }
 
 static int new_chunk(Overlay *o) {
-  u32 index = o->rows / OVERLAY_CHUNK, k;
-  int rc = mem_reserve(&o->chunk, &o->chunk_cap, (u64)index + 1, sizeof *o->chunk);
+  u32 k;
+  int rc = mem_reserve(&o->chunk, &o->chunk_cap, (u64)o->chunks + 1, sizeof *o->chunk);
   OverlayChunk *c = mem_zeroed(&rc, 1, sizeof *c);
   if (c) {
     for (k = 0; k < o->columns; k++) {
@@ -120,15 +138,13 @@ static int new_chunk(Overlay *o) {
       c->vectors[k] = mem_aligned(&rc, size);
       if (rc) break;
       memset(c->vectors[k], 0, (size_t)size);
-      o->bytes += size;
     }
   }
   if (rc) {
     free_chunk(c, o->columns);
     return rc;
   }
-  o->bytes += sizeof *c;
-  o->chunk[index] = c;
+  o->chunk[o->chunks++] = c;
   return SQLITE_OK;
 }
 
@@ -138,7 +154,7 @@ int overlay_add(Overlay *o, i64 rowid, const void *const *vectors) {
   int rc;
   if (o->length >= 0x7fffffff) return SQLITE_FULL;
   rc = grow_row_hash(o);
-  if (rc == SQLITE_OK && row % OVERLAY_CHUNK == 0) rc = new_chunk(o); /* last, so that every chunk made holds a row */
+  if (rc == SQLITE_OK && row / OVERLAY_CHUNK == o->chunks) rc = new_chunk(o);
   if (rc) return rc;
   bucket = row_bucket(o, o->row_hash, o->row_hash_size, rowid);
   r = &o->chunk[row / OVERLAY_CHUNK]->row[row % OVERLAY_CHUNK];
@@ -173,8 +189,7 @@ int overlay_remove(Overlay *o, i64 rowid, u32 slot) {
     o->kill[o->kill_count].slot = slot;
     o->kill[o->kill_count].at = o->length;
     o->kill_count++;
-    o->bytes += sizeof *o->kill;
-  }
+    }
   row = overlay_find(o, o->length, rowid);
   if (row != NO_ROW) overlay_row(o, row)->until = o->length;
   o->length++;

@@ -43,21 +43,27 @@ typedef struct Overlay {
   u32 size[MAX_VECTOR_COLUMNS], stride[MAX_VECTOR_COLUMNS];
   OverlayChunk **chunk;
   u64 chunk_cap;
+  u32 chunks; /* that there are */
   u32 rows;
   u32 length;      /* operations so far */
   u32 all_dead_at; /* every row of the pages is dead at length L if all_dead_at < L; 0xffffffff: no such operation */
-  u64 bytes;       /* memory held, about */
   OverlayKill *kill;
   u64 kill_count, kill_cap;
   u32 *row_hash, *kill_hash; /* open addressing; row or kill number + 1 */
   u32 row_hash_size, kill_hash_size, row_hash_used;
-  i64 last_seq, last_tag; /* the delta row of the last operation (S4) */
+  /* Where the delta ends that this overlay mirrors (table.c, D2). */
+  i64 last_seq, last_tag;     /* the last delta row; INT64_MIN: none */
+  i64 pages_max;              /* the largest rowid that the pages have had; INT64_MIN: none */
+  i64 last_row, last_row_tag; /* the largest rowid of the content; pages_max if it is not larger */
+  i64 max_rowid;              /* the largest rowid seen */
 } Overlay;
 
 /* Bytes from one vector to the next, in overlays and extents alike: the size rounded up to a power of two below 64, to a multiple of 64 above. */
 u32 vector_stride(u32 size);
 
 int overlay_new(u32 columns, const u32 *sizes, Overlay **out);
+/* Empty it and keep its memory, for whoever holds the only reference. */
+void overlay_reset(Overlay *o);
 Overlay *overlay_retain(Overlay *o);
 void overlay_release(Overlay *o);
 
@@ -67,7 +73,11 @@ int overlay_add(Overlay *o, i64 rowid, const void *const *vectors);
 int overlay_remove(Overlay *o, i64 rowid, u32 slot);
 int overlay_remove_all(Overlay *o);
 
-OverlayRow *overlay_row(const Overlay *o, u32 row);
+static inline OverlayRow *overlay_row(const Overlay *o, u32 row) { return &o->chunk[row / OVERLAY_CHUNK]->row[row % OVERLAY_CHUNK]; }
+/* Bytes that the operations take, about: what a bulk fold would give back. */
+u64 overlay_weight(const Overlay *o);
+/* Bytes that it holds, about, used or kept. */
+u64 overlay_memory(const Overlay *o);
 const u8 *overlay_vector(const Overlay *o, u32 row, u32 column);
 static inline int overlay_visible(const OverlayRow *r, u32 length) { return r->from < length && length <= r->until; }
 /* The row that `rowid` has at this length, or NO_ROW. */

@@ -22,6 +22,7 @@
 #include "catalog.h"
 #include "schema_sql.h"
 
+#define BULK_BYTES (8u << 20)
 #define FCNTL_KNOWN_VFS 0x51756972 /* "Quir": a test VFS answers it to be treated as one we know (DESIGN, section 10) */
 
 /* --- connections --- */
@@ -370,6 +371,7 @@ static int new_store(Conn *conn, const char *schema, void *file, const char *pat
   s->path = mem_strdup(&rc, path);
   s->quoted = sqlite3_mprintf("\"%w\"", schema);
   if (s->quoted == NULL) rc = SQLITE_NOMEM;
+  s->bulk_bytes = BULK_BYTES;
   s->txn_unknown = 1; /* it may be opened in the middle of a transaction that has folded already */
   if (rc == SQLITE_OK) rc = open_home(s);
   if (rc) {
@@ -439,6 +441,8 @@ int store_open(Conn *conn, const char *schema, int create, Store **out, char **e
   *out = s;
   return SQLITE_OK;
 }
+
+void store_set_bulk_bytes(Store *store, sqlite3_int64 bytes) { store->bulk_bytes = bytes > 0 ? (u64)bytes : BULK_BYTES; }
 
 /* --- shadow tables --- */
 

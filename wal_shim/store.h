@@ -32,6 +32,7 @@ typedef struct TableShape {
   u32 vector_count;      /* >= 1 */
   const char *content;   /* content table's name as an SQL expression is quoted: the bare name, in the table's schema */
   const char *rowid;     /* name of the content table's integer key column */
+  const char *tag;       /* its column of random tags, written with every table_new_tag */
   u32 fold_rows;         /* delta rows that make a commit fold; 0: the default */
   const char *options;   /* the resolved options of CREATE in text, stored in the registry and given back */
 } TableShape;
@@ -73,9 +74,11 @@ Store *table_store(Table *table);
 
 /* Make the overlay current. The first call of every xUpdate; may report SQLITE_CORRUPT_VTAB and friends before anything changes. */
 int table_write_begin(Table *table);
+/* The tag that the content row must get which the next table_add is about. */
+i64 table_new_tag(Table *table);
 /*
- * Row `rowid` now has these vectors: vectors[i] is NULL (none) or shape.vector[i].size bytes, copied. A row that had vectors before must have
- * been removed first. May fold (write pages) when the transaction's delta is large.
+ * Row `rowid` now has these vectors: vectors[i] is NULL (none) or shape.vector[i].size bytes, copied; all NULL: it has none. Its content row was written with table_new_tag before. A row that had
+ * vectors before must have been removed first. May fold (write pages) when the transaction's delta is large.
  * Only SQLITE_OK, IOERR, NOMEM or FULL (S11).
  */
 int table_add(Table *table, i64 rowid, const void *const *vectors);
@@ -131,7 +134,13 @@ int snapshot_content(Snapshot *snap, int (*row)(void *arg, i64 rowid, const void
 int store_each_table(Store *store, int (*fn)(Table *table, void *arg), void *arg);
 const char *table_name(const Table *table);
 
-int store_integrity(Store *store, char **problem); /* as table_integrity, for all tables */
+/* Commands for all tables at once: one fold, one new root. */
+int store_fold_now(Store *store);
+int store_optimize(Store *store);
+int store_rebuild(Store *store);
+int store_integrity(Store *store, char **problem);
+/* How large a transaction's delta may grow in memory before it is folded inside the transaction; of this connection; <= 0: the default. */
+void store_set_bulk_bytes(Store *store, sqlite3_int64 bytes);
 
 /* For the `quire` table's own transaction hooks. */
 int store_sync_hook(Store *store);

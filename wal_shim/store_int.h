@@ -83,11 +83,12 @@ struct Store {
   int folded;      /* a root was put into the state row: from now on only append (S2) */
   int unsynced;    /* pages written since the last sync */
   int lost;        /* a sync failed that was for pages of a root in the state row: the transaction cannot commit (R7) */
+  u64 bulk_bytes;  /* an overlay of this size is folded inside the transaction */
   int avoid_reuse; /* a fold failed or was rolled back: only append until the next commit (R7) */
   StoreStats stats;
 };
 
-typedef enum { TABLE_TAIL, TABLE_TAG, TABLE_LOAD, TABLE_ADD, TABLE_CONTENT, TABLE_STMT_COUNT } TableStmt;
+typedef enum { TABLE_TAIL, TABLE_TAGS, TABLE_LOAD, TABLE_LOAD_ROWS, TABLE_ADD, TABLE_STMT_COUNT } TableStmt;
 
 struct Table {
   Table *next;
@@ -102,6 +103,7 @@ struct Table {
   PageRef view_ref;
   Overlay *overlay;
   i64 overlay_gen;
+  i64 new_tag; /* of the content row that the next table_add is about */
   int current; /* the overlay is known to be current within this transaction */
   int written; /* the transaction changed the delta */
   int name_suspect; /* a rename happened that a rollback may have undone: ask the registry */

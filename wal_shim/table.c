@@ -3,11 +3,15 @@
  *
  *   D1  A change is a delta row first, then an operation of the overlay. If the second fails, the overlay is thrown away and loaded again
  *       from the rows.
- *   D2  The overlay is current for a snapshot if gen, the last seq and that row's random tag are the same; it may be extended if the row at its
- *       last seq still has its tag; anything else is loaded anew (S4).
+ *   D2  The overlay is current for a snapshot if gen is the same, and the last delta row and the last content row are, each by its random tag;
+ *       it may be extended if the two rows that it ended with still have their tags; anything else is loaded anew (S4).
  *   D3  A content row that is missing or has a vector of a wrong shape counts as having none (S17).
  *   D4  Inside xUpdate only IOERR, NOMEM, FULL and INTERRUPT, which undo the statement or the transaction, leave this file once a row was
  *       written (S11).
+ *
+ *   D5  A row with a rowid larger than any that pages and delta have had is fresh: its content row is its delta row, none is written to
+ *       t_delta, so that an appending commit writes one page less. Of rows above the largest rowid of the pages the content alone says which
+ *       there are; what t_delta has of them (changes, deletions) is for overlays that have them already.
  *
  * Start at table_refresh().
  */
@@ -24,7 +28,8 @@
 #define DEFAULT_FOLD_BYTES (4u << 20) /* default fold_rows: this many bytes of vectors ... */
 #define DEFAULT_FOLD_MIN 256u         /* ... but not fewer rows than this */
 #define DEFAULT_FOLD_MAX 4096u        /* ... nor more */
-#define BULK_BYTES (8u << 20)         /* an overlay of this size is folded inside the transaction */
+#define KEEP_BYTES (16u << 20)        /* an overlay's memory up to this is used again within a transaction ... */
+#define KEEP_BETWEEN_BYTES (4u << 20) /* ... and from one to the next */
 
 /* --- shape and name --- */
 
@@ -33,6 +38,7 @@ static void free_shape(TableShape *shape) {
   for (i = 0; i < shape->vector_count; i++) mem_free((void *)shape->vector[i].column);
   mem_free((void *)shape->content);
   mem_free((void *)shape->rowid);
+  mem_free((void *)shape->tag);
   memset(shape, 0, sizeof *shape);
 }
 
@@ -40,11 +46,12 @@ static int copy_shape(TableShape *to, const TableShape *from) {
   int rc = SQLITE_OK;
   u32 i;
   *to = *from;
+  to->content = to->rowid = to->tag = to->options = NULL;
   for (i = 0; i < to->vector_count; i++) to->vector[i].column = NULL;
   for (i = 0; i < to->vector_count; i++) to->vector[i].column = mem_strdup(&rc, from->vector[i].column);
   to->content = mem_strdup(&rc, from->content);
   to->rowid = mem_strdup(&rc, from->rowid);
-  to->options = NULL;
+  to->tag = mem_strdup(&rc, from->tag);
   return rc;
 }
 
@@ -360,41 +367,43 @@ static int row_vectors(Table *t, sqlite3_stmt *stmt, int first, const void **vec
 
 /* Remove in an overlay: the slot the row has in the pages is part of the operation. */
 static int overlay_remove_row(Table *t, i64 rowid) {
+  Overlay *o = t->overlay;
   u32 slot = NO_SLOT;
   int rc = SQLITE_OK;
-  if (t->overlay->all_dead_at == 0xffffffff) rc = table_methods.slot(t->view, rowid, &slot);
+  if (o->all_dead_at == 0xffffffff && rowid <= o->pages_max) rc = table_methods.slot(t->view, rowid, &slot);
   if (rc) return rc;
-  return overlay_remove(t->overlay, rowid, slot);
+  o->max_rowid = MAX(o->max_rowid, rowid);
+  return overlay_remove(o, rowid, slot);
 }
 
-static int apply_delta_row(Table *t, sqlite3_stmt *stmt) {
+static int overlay_add_row(Table *t, i64 rowid, const void *const *vectors) {
+  t->overlay->max_rowid = MAX(t->overlay->max_rowid, rowid);
+  return overlay_add(t->overlay, rowid, vectors);
+}
+
+/* One delta row. In a new overlay those of fresh rows are passed over: the content says what became of them (D5). */
+static int apply_delta_row(Table *t, sqlite3_stmt *stmt, int is_new) {
   const void *vectors[MAX_VECTOR_COLUMNS];
+  Overlay *o = t->overlay;
   i64 rowid = sqlite3_column_int64(stmt, 1);
   u32 count = 0;
-  int rc;
-  switch (sqlite3_column_int(stmt, 2)) {
-    case OP_ADD:
-      rc = row_vectors(t, stmt, 4, vectors, &count);
-      if (rc) return rc;
-      rc = count ? overlay_add(t->overlay, rowid, vectors) : overlay_remove(t->overlay, rowid, NO_SLOT);
-      break;
-    case OP_REMOVE:
-      rc = overlay_remove_row(t, rowid);
-      break;
-    case OP_REMOVE_ALL:
-      rc = overlay_remove_all(t->overlay);
-      break;
-    default:
-      return CORRUPT(0);
+  int op = sqlite3_column_int(stmt, 2), rc = SQLITE_OK;
+  o->last_seq = sqlite3_column_int64(stmt, 0);
+  o->last_tag = sqlite3_column_int64(stmt, 3);
+  if (op == OP_REMOVE_ALL) return overlay_remove_all(o);
+  if (op != OP_ADD && op != OP_REMOVE) return CORRUPT(0);
+  if (is_new && rowid > o->pages_max) {
+    o->max_rowid = MAX(o->max_rowid, rowid);
+    return SQLITE_OK;
   }
+  if (op == OP_REMOVE) return overlay_remove_row(t, rowid);
+  rc = row_vectors(t, stmt, 4, vectors, &count);
   if (rc) return rc;
-  t->overlay->last_seq = sqlite3_column_int64(stmt, 0);
-  t->overlay->last_tag = sqlite3_column_int64(stmt, 3);
-  return SQLITE_OK;
+  return count ? overlay_add_row(t, rowid, vectors) : overlay_remove(o, rowid, NO_SLOT);
 }
 
-/* Append the delta rows after the overlay's last one. */
-static int extend_overlay(Table *t) {
+/* Apply the delta rows after the overlay's last one. */
+static int load_delta(Table *t, int is_new) {
   Store *s = t->store;
   sqlite3_stmt **stmt = &t->stmt[TABLE_LOAD];
   int rc = SQLITE_OK;
@@ -410,42 +419,110 @@ static int extend_overlay(Table *t) {
   }
   sqlite3_bind_int64(*stmt, 1, t->overlay->last_seq);
   while ((rc = sqlite3_step(*stmt)) == SQLITE_ROW) {
-    rc = apply_delta_row(t, *stmt);
+    rc = apply_delta_row(t, *stmt, is_new);
     if (rc) break;
   }
   sqlite3_reset(*stmt);
-  if (rc != SQLITE_DONE) {
-    drop_overlay(t);
-    return rc;
+  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Add the fresh rows after the last one known (D5). */
+static int load_fresh_rows(Table *t) {
+  Store *s = t->store;
+  Overlay *o = t->overlay;
+  const void *vectors[MAX_VECTOR_COLUMNS];
+  sqlite3_stmt **stmt = &t->stmt[TABLE_LOAD_ROWS];
+  u32 count = 0;
+  int rc = SQLITE_OK;
+  if (*stmt == NULL) {
+    char *columns = vector_columns(t, "");
+    if (columns == NULL) return SQLITE_NOMEM;
+    rc = store_prepare(s, stmt, "SELECT \"%w\", \"%w\"%s FROM %s.\"%w\" WHERE \"%w\" > ?1 ORDER BY 1", t->shape.rowid,
+                       t->shape.tag, columns, s->quoted, t->shape.content, t->shape.rowid);
+    sqlite3_free(columns);
+    if (rc) return rc;
   }
+  sqlite3_bind_int64(*stmt, 1, o->last_row);
+  while ((rc = sqlite3_step(*stmt)) == SQLITE_ROW) {
+    i64 rowid = sqlite3_column_int64(*stmt, 0);
+    o->last_row = rowid;
+    o->last_row_tag = sqlite3_column_int64(*stmt, 1);
+    o->max_rowid = MAX(o->max_rowid, rowid);
+    if (overlay_find(o, o->length, rowid) != NO_ROW) continue; /* a delta row has brought it already */
+    rc = row_vectors(t, *stmt, 2, vectors, &count);
+    if (rc == SQLITE_OK && count) rc = overlay_add(o, rowid, vectors);
+    if (rc) break;
+  }
+  sqlite3_reset(*stmt);
+  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int extend_overlay(Table *t, int is_new) {
+  int rc = load_delta(t, is_new);
+  if (rc == SQLITE_OK) rc = load_fresh_rows(t);
+  if (rc) drop_overlay(t);
+  return rc;
+}
+
+/* An overlay without operations, made of the old one's memory if nobody else holds that and it is not large. */
+static int empty_overlay(Table *t) {
+  u32 sizes[MAX_VECTOR_COLUMNS], i;
+  int rc;
+  if (t->overlay && t->overlay->refs == 1 && overlay_memory(t->overlay) <= KEEP_BYTES) {
+    overlay_reset(t->overlay);
+  } else {
+    for (i = 0; i < t->shape.vector_count; i++) sizes[i] = t->shape.vector[i].size;
+    drop_overlay(t);
+    rc = overlay_new(t->shape.vector_count, sizes, &t->overlay);
+    if (rc) return rc;
+  }
+  t->current = 0;
+  t->overlay->last_seq = INT64_MIN;
+  t->overlay->last_tag = 0;
+  t->overlay->pages_max = t->overlay->last_row = t->overlay->max_rowid = table_methods.max_rowid(t->view);
+  t->overlay->last_row_tag = 0;
+  t->overlay_gen = t->store->state.gen;
   return SQLITE_OK;
 }
 
 static int load_overlay(Table *t) {
-  u32 sizes[MAX_VECTOR_COLUMNS], i;
-  int rc;
-  for (i = 0; i < t->shape.vector_count; i++) sizes[i] = t->shape.vector[i].size;
-  drop_overlay(t);
-  rc = overlay_new(t->shape.vector_count, sizes, &t->overlay);
+  int rc = empty_overlay(t);
   if (rc) return rc;
-  t->overlay->last_seq = INT64_MIN;
-  t->overlay_gen = t->store->state.gen;
   t->store->stats.overlay_loads++;
-  return extend_overlay(t);
+  return extend_overlay(t, 1);
 }
 
-/* Whether the delta row at the overlay's last seq is the one the overlay ended with. */
+/* Where the delta ends: the last delta row and the last content row, each with its tag. INT64_MIN: there is none. */
+typedef struct Tail {
+  i64 seq, tag, row, row_tag;
+} Tail;
+
+/* Whether the overlay ends where the snapshot's delta does. Rows that are not fresh do not count. */
+static int ends_at(const Overlay *o, const Tail *tail) {
+  if (o->last_seq != tail->seq || (tail->seq != INT64_MIN && o->last_tag != tail->tag)) return 0;
+  if (tail->row <= o->pages_max) return o->last_row <= o->pages_max;
+  return o->last_row == tail->row && o->last_row_tag == tail->row_tag;
+}
+
+/* Whether the two rows that the overlay ended with are still there, so that what came after them can be appended. */
 static int prefix_intact(Table *t, int *intact) {
   Store *s = t->store;
-  sqlite3_stmt **stmt = &t->stmt[TABLE_TAG];
-  int rc;
-  *intact = t->overlay->length == 0;
-  if (*intact) return SQLITE_OK;
-  rc = store_prepare(s, stmt, "SELECT tag FROM %s.\"%w_delta\" WHERE seq = ?1", s->quoted, t->name);
+  const Overlay *o = t->overlay;
+  sqlite3_stmt **stmt = &t->stmt[TABLE_TAGS];
+  int rc = store_prepare(s, stmt, "SELECT (SELECT tag FROM %s.\"%w_delta\" WHERE seq = ?1), (SELECT \"%w\" FROM %s.\"%w\" WHERE \"%w\" = ?2)",
+                         s->quoted, t->name, t->shape.tag, s->quoted, t->shape.content, t->shape.rowid);
+  *intact = 0;
   if (rc) return rc;
-  sqlite3_bind_int64(*stmt, 1, t->overlay->last_seq);
+  sqlite3_bind_int64(*stmt, 1, o->last_seq);
+  sqlite3_bind_int64(*stmt, 2, o->last_row);
   rc = sqlite3_step(*stmt);
-  if (rc == SQLITE_ROW) *intact = sqlite3_column_int64(*stmt, 0) == t->overlay->last_tag;
+  if (rc == SQLITE_ROW) {
+    int delta = o->last_seq == INT64_MIN ||
+                (sqlite3_column_type(*stmt, 0) != SQLITE_NULL && sqlite3_column_int64(*stmt, 0) == o->last_tag);
+    int row = o->last_row <= o->pages_max ||
+              (sqlite3_column_type(*stmt, 1) != SQLITE_NULL && sqlite3_column_int64(*stmt, 1) == o->last_row_tag);
+    *intact = delta && row;
+  }
   sqlite3_reset(*stmt);
   return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
@@ -456,14 +533,18 @@ static int refresh_view(Table *t) {
   if (t->view && ref.pgno == t->view_ref.pgno && ref.crc == t->view_ref.crc) return SQLITE_OK;
   table_methods.release(t->view);
   t->view = NULL;
-  drop_overlay(t);
+  t->overlay_gen = (i64)~(u64)t->store->state.gen; /* its slots are those of another version */
   rc = table_methods.open(t->store->pages, t->id, &t->shape, ref, &t->view);
   if (rc == SQLITE_OK) t->view_ref = ref;
   return rc;
 }
 
+static i64 column_or_none(sqlite3_stmt *stmt, int column) {
+  return sqlite3_column_type(stmt, column) == SQLITE_NULL ? INT64_MIN : sqlite3_column_int64(stmt, column);
+}
+
 /* State row and the end of the delta in one SELECT. */
-static int read_tail(Table *t, i64 *seq, i64 *tag) {
+static int read_tail(Table *t, Tail *tail) {
   Store *s = t->store;
   sqlite3_stmt **stmt = &t->stmt[TABLE_TAIL];
   State state;
@@ -473,14 +554,19 @@ static int read_tail(Table *t, i64 *seq, i64 *tag) {
     if (rc) return rc;
   }
   rc = store_prepare(s, stmt,
-                     "SELECT s.format, s.uuid, s.n, s.gen, s.root, s.crc, s.pages, s.owner, d.seq, d.tag FROM %s.quire_state s "
-                     "LEFT JOIN %s.\"%w_delta\" d ON d.seq = (SELECT max(seq) FROM %s.\"%w_delta\") WHERE s.id = 1",
-                     s->quoted, s->quoted, t->name, s->quoted, t->name);
+                     "SELECT s.format, s.uuid, s.n, s.gen, s.root, s.crc, s.pages, s.owner, d.seq, d.tag, c.\"%w\", c.\"%w\" "
+                     "FROM %s.quire_state s "
+                     "LEFT JOIN %s.\"%w_delta\" d ON d.seq = (SELECT max(seq) FROM %s.\"%w_delta\") "
+                     "LEFT JOIN %s.\"%w\" c ON c.\"%w\" = (SELECT max(\"%w\") FROM %s.\"%w\") WHERE s.id = 1",
+                     t->shape.rowid, t->shape.tag, s->quoted, s->quoted, t->name, s->quoted, t->name, s->quoted, t->shape.content,
+                     t->shape.rowid, t->shape.rowid, s->quoted, t->shape.content);
   if (rc) return rc;
   rc = sqlite3_step(*stmt);
   if (rc == SQLITE_ROW) {
-    *seq = sqlite3_column_type(*stmt, 8) == SQLITE_NULL ? INT64_MIN : sqlite3_column_int64(*stmt, 8);
-    *tag = sqlite3_column_int64(*stmt, 9);
+    tail->seq = column_or_none(*stmt, 8);
+    tail->tag = sqlite3_column_int64(*stmt, 9);
+    tail->row = column_or_none(*stmt, 10);
+    tail->row_tag = sqlite3_column_int64(*stmt, 11);
     rc = state_from_row(*stmt, 0, &state);
   } else if (rc == SQLITE_DONE) {
     rc = CORRUPT(0);
@@ -493,28 +579,27 @@ static int read_tail(Table *t, i64 *seq, i64 *tag) {
   return store_install(s, &state);
 }
 
+static int refresh_overlay(Table *t, const Tail *tail) {
+  Store *s = t->store;
+  int intact = 0, rc;
+  if (t->overlay == NULL || t->overlay_gen != s->state.gen) return load_overlay(t);
+  if (ends_at(t->overlay, tail)) return SQLITE_OK;
+  rc = prefix_intact(t, &intact);
+  if (rc) return rc;
+  if (!intact || tail->seq < t->overlay->last_seq) return load_overlay(t);
+  s->stats.overlay_extends++;
+  return extend_overlay(t, 0);
+}
+
 int table_refresh(Table *t) {
   Store *s = t->store;
-  i64 seq = INT64_MIN, tag = 0;
-  int intact = 0, rc = read_tail(t, &seq, &tag);
+  Tail tail = {INT64_MIN, 0, INT64_MIN, 0};
+  int rc = read_tail(t, &tail);
   if (rc) return rc;
   if (!store_usable(s)) return SQLITE_OK;
   rc = refresh_view(t);
-  if (rc == SQLITE_CORRUPT_VTAB) {
-    store_mark_damaged(s, s->state.gen);
-    return SQLITE_OK;
-  }
-  if (rc) return rc;
-  if (t->overlay == NULL || t->overlay_gen != s->state.gen) {
-    rc = load_overlay(t);
-  } else if (t->overlay->last_seq == seq && (t->overlay->length == 0 || t->overlay->last_tag == tag)) {
-    rc = SQLITE_OK;
-  } else {
-    rc = prefix_intact(t, &intact);
-    if (rc == SQLITE_OK && intact) s->stats.overlay_extends++;
-    if (rc == SQLITE_OK) rc = intact && t->overlay->last_seq < seq ? extend_overlay(t) : load_overlay(t);
-  }
-  if (rc == SQLITE_CORRUPT_VTAB) { /* a damaged page met while looking for slots (S15) */
+  if (rc == SQLITE_OK) rc = refresh_overlay(t, &tail);
+  if (rc == SQLITE_CORRUPT_VTAB) { /* a damaged page met while opening the table or looking for slots (S15) */
     store_mark_damaged(s, s->state.gen);
     drop_overlay(t);
     return SQLITE_OK;
@@ -569,29 +654,42 @@ int table_write_begin(Table *t) {
   return rc;
 }
 
+i64 table_new_tag(Table *t) {
+  t->new_tag = (i64)conn_random(t->store->conn);
+  return t->new_tag;
+}
+
+/* Whether the overlay mirrors the delta, so that changes go into both. */
+static int has_overlay(const Table *t) { return t->overlay != NULL && store_usable(t->store); }
+
 /* Append a delta row. The overlay is dropped if it did not end just before it. */
-static int add_delta(Table *t, i64 rowid, int op, i64 *seq, i64 *tag) {
+static int add_delta(Table *t, i64 rowid, int op) {
   Store *s = t->store;
   sqlite3_stmt **stmt = &t->stmt[TABLE_ADD];
+  i64 seq, tag = (i64)conn_random(s->conn);
   int rc = store_prepare(s, stmt, "INSERT INTO %s.\"%w_delta\"(rid, op, tag) VALUES(?1, ?2, ?3)", s->quoted, t->name);
   if (rc) return rc;
-  *tag = (i64)conn_random(s->conn);
   sqlite3_bind_int64(*stmt, 1, rowid);
   sqlite3_bind_int(*stmt, 2, op);
-  sqlite3_bind_int64(*stmt, 3, *tag);
+  sqlite3_bind_int64(*stmt, 3, tag);
   sqlite3_step(*stmt);
   rc = sqlite3_reset(*stmt);
   if (rc) {
     store_set_error(s, "%s", sqlite3_errmsg(s->db));
     return rc;
   }
-  *seq = sqlite3_last_insert_rowid(s->db);
+  seq = sqlite3_last_insert_rowid(s->db);
   t->written = 1;
-  if (t->overlay && t->overlay->length && *seq != t->overlay->last_seq + 1) drop_overlay(t);
+  if (t->overlay == NULL) return SQLITE_OK;
+  if (t->overlay->last_seq != INT64_MIN && seq != t->overlay->last_seq + 1) drop_overlay(t);
+  if (t->overlay == NULL) return SQLITE_OK;
+  t->overlay->last_seq = seq;
+  t->overlay->last_tag = tag;
   return SQLITE_OK;
 }
 
-static int finish_change(Table *t, int rc, i64 seq, i64 tag) {
+/* `rc` is what the overlay said of the change. */
+static int finish_change(Table *t, int rc) {
   Store *s = t->store;
   if (rc == SQLITE_CORRUPT_VTAB) { /* the pages could not say where the row lies: from now on answers come from content */
     store_mark_damaged(s, s->state.gen);
@@ -602,9 +700,7 @@ static int finish_change(Table *t, int rc, i64 seq, i64 tag) {
     drop_overlay(t); /* D1 */
     return rc;
   }
-  t->overlay->last_seq = seq;
-  t->overlay->last_tag = tag;
-  if (t->overlay->bytes >= (u64)BULK_BYTES << t->bulk_limit_shift) {
+  if (overlay_weight(t->overlay) >= s->bulk_bytes << t->bulk_limit_shift) {
     u64 given_up = s->stats.folds_given_up;
     rc = store_fold(s, FOLD_BULK, NULL);
     if (rc == SQLITE_OK && s->stats.folds_given_up != given_up && t->bulk_limit_shift < 8) t->bulk_limit_shift++;
@@ -613,24 +709,36 @@ static int finish_change(Table *t, int rc, i64 seq, i64 tag) {
 }
 
 int table_add(Table *t, i64 rowid, const void *const *vectors) {
-  i64 seq = 0, tag = 0;
-  int rc = add_delta(t, rowid, OP_ADD, &seq, &tag);
-  if (rc || t->overlay == NULL || !store_usable(t->store)) return write_code(t, rc);
-  return write_code(t, finish_change(t, overlay_add(t->overlay, rowid, vectors), seq, tag));
+  Overlay *o;
+  u32 i;
+  int any = 0, fresh = has_overlay(t) && rowid > t->overlay->max_rowid, rc = SQLITE_OK;
+  for (i = 0; i < t->shape.vector_count; i++) any |= vectors[i] != NULL;
+  if (any && !fresh) rc = add_delta(t, rowid, OP_ADD); /* a fresh row is its own delta row (D5) */
+  if (rc || !has_overlay(t)) return write_code(t, rc);
+  o = t->overlay;
+  if (rowid >= o->last_row && rowid > o->pages_max) {
+    o->last_row = rowid;
+    o->last_row_tag = t->new_tag;
+  }
+  if (!any) {
+    o->max_rowid = MAX(o->max_rowid, rowid);
+    return SQLITE_OK;
+  }
+  t->written = 1;
+  return write_code(t, finish_change(t, overlay_add_row(t, rowid, vectors)));
 }
 
 int table_remove(Table *t, i64 rowid) {
-  i64 seq = 0, tag = 0;
-  int rc = add_delta(t, rowid, OP_REMOVE, &seq, &tag);
-  if (rc || t->overlay == NULL || !store_usable(t->store)) return write_code(t, rc);
-  return write_code(t, finish_change(t, overlay_remove_row(t, rowid), seq, tag));
+  int rc = add_delta(t, rowid, OP_REMOVE);
+  if (rc || !has_overlay(t)) return write_code(t, rc);
+  return write_code(t, finish_change(t, overlay_remove_row(t, rowid)));
 }
 
 int table_remove_all(Table *t) {
-  i64 seq = 0, tag = 0;
-  int rc = add_delta(t, 0, OP_REMOVE_ALL, &seq, &tag);
-  if (rc || t->overlay == NULL || !store_usable(t->store)) return write_code(t, rc);
-  return write_code(t, finish_change(t, overlay_remove_all(t->overlay), seq, tag));
+  int rc = add_delta(t, 0, OP_REMOVE_ALL);
+  if (rc || !has_overlay(t)) return write_code(t, rc);
+  t->overlay->last_row = t->overlay->pages_max;
+  return write_code(t, finish_change(t, overlay_remove_all(t->overlay)));
 }
 
 /* --- snapshots --- */
@@ -689,6 +797,7 @@ void store_txn_end(Store *s, int committed) {
   for (t = s->tables; t; t = t->next) {
     t->current = t->written = 0;
     t->bulk_limit_shift = 0;
+    if (t->overlay && t->overlay->length == 0 && overlay_memory(t->overlay) > KEEP_BETWEEN_BYTES) drop_overlay(t);
     if (committed) t->name_suspect = 0;
   }
   /* A commit that failed after the pages were written may yet be found in the log by a recovery: leave its pages alone until one succeeds. */
@@ -706,7 +815,7 @@ static int fold_due(Store *s, int *due) {
   *due = 0;
   for (t = s->tables; t && !*due; t = t->next) {
     int rc;
-    if (!t->written) continue;
+    if (!t->written || (t->current && t->overlay && t->overlay->length < fold_rows(t))) continue;
     rc = table_confirm_name(t);
     if (rc == SQLITE_NOTFOUND) continue;
     if (rc) return rc;
