@@ -110,6 +110,7 @@ foreach word $argv {
   if {$word eq "quick"} {set env(QUIRE_TEST_QUICK) 1} else {lappend patterns $word}
 }
 set env(TMPDIR) [exec mktemp -d [file join [env_or TMPDIR /tmp] quire-run-XXXXXX]]
+file attributes $env(TMPDIR) -permissions 0755 ;# missing_file.test opens files in it as another user
 set queue [select_files $patterns]
 next
 if {!([info exists done])} {vwait done}

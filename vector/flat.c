@@ -1,5 +1,8 @@
 /*
- * flat.c: the exact scan: every live slot of a column through the scan kernel, at memory speed.
+ * flat.c: the exact scan: every live slot of a column, at memory speed.
+ *
+ * Where the column has code rows the scan reads those, a quarter of the bytes, and computes a proven lower bound of each row's value; the
+ * vector itself is read only where that bound does not rule the row out. Elsewhere every vector goes through the scan kernel.
  *
  * The kernel sees whole blocks, dead slots included; whether a slot lives, is allowed, and what row it is, is asked only for the few
  * that the pool wants. The plan for selective filters and the oracle of every recall test.
@@ -54,6 +57,60 @@ static int scan_rows(IndexPass *p, Pool *pool, DistanceScan scan, u64 slot, cons
   return rc;
 }
 
+/* The true value of one slot, offered if the pool wants it. */
+static int refine(IndexPass *p, Pool *pool, u64 slot) {
+  SlotColumn *col = &p->slots->column[p->column];
+  u32 items = 0, per = col->vectors.per_extent;
+  const u8 *rows;
+  PageHold hold;
+  double value;
+  int rc = array_extent(&col->vectors, (u32)(slot / per), &rows, &items, &hold);
+  if (rc) return rc;
+  value = scan_value(col->metric, col->elem, col->dim, p->query, rows + (size_t)(slot % per) * col->stride, NAN);
+  pages_release(p->slots->pages, &hold);
+  return pool_wants(pool, value) ? offer_slot(p, pool, slot, value) : SQLITE_OK;
+}
+
+/* Code rows from slot `slot` on. */
+static int scan_codes(IndexPass *p, Pool *pool, CodeScan lower_bounds, u64 slot, const u8 *rows, u32 count) {
+  const SlotColumn *col = &p->slots->column[p->column];
+  float lower[BLOCK_ROWS];
+  u32 i;
+  int rc = SQLITE_OK;
+  while (count && rc == SQLITE_OK) {
+    u32 n = MIN(count, BLOCK_ROWS);
+    lower_bounds(p->codes, rows, col->code_stride, n, lower);
+    for (i = 0; i < n && rc == SQLITE_OK; i++) {
+      if (UNLIKELY(!((double)lower[i] > pool->worst))) rc = refine(p, pool, slot + i);
+    }
+    rows += (size_t)n * col->code_stride;
+    slot += n;
+    count -= n;
+  }
+  return rc;
+}
+
+static int scan_all_codes(IndexPass *p, Pool *pool) {
+  SlotColumn *col = &p->slots->column[p->column];
+  CodeScan lower_bounds = codes_scan(col->metric, col->elem);
+  u32 e, polled = 0, items = 0;
+  int rc = array_load(&col->codes);
+  for (e = 0; e < col->codes.extent_count && rc == SQLITE_OK; e++) {
+    const u8 *rows;
+    PageHold hold;
+    rc = array_extent(&col->codes, e, &rows, &items, &hold);
+    if (rc) return rc;
+    rc = scan_codes(p, pool, lower_bounds, (u64)e * col->codes.per_extent, rows, items);
+    pages_release(p->slots->pages, &hold);
+    polled += items;
+    if (rc == SQLITE_OK && polled >= POLL_ROWS) {
+      polled = 0;
+      if (p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
+    }
+  }
+  return rc;
+}
+
 static int scan_all(IndexPass *p, Pool *pool, DistanceScan scan) {
   SlotColumn *col = &p->slots->column[p->column];
   u32 e, polled = 0, items = 0;
@@ -104,7 +161,8 @@ static int flat_search(IndexPass *p, Pool *pool) {
   const SlotColumn *col = &p->slots->column[p->column];
   DistanceScan scan = distance_scan(col->metric, col->elem);
   if (p->slots->slots == 0 || p->overlay->all_dead_at < p->length) return SQLITE_OK;
-  return p->only ? scan_some(p, pool, scan) : scan_all(p, pool, scan);
+  if (p->only) return scan_some(p, pool, scan);
+  return p->codes ? scan_all_codes(p, pool) : scan_all(p, pool, scan);
 }
 
 const IndexMethods flat_index = {"flat", flat_search};

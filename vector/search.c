@@ -32,6 +32,7 @@ struct Search {
   Metric metric;
   u32 dim;
   void *query;
+  CodeQuery *codes; /* NULL: the column has no code rows */
   const i64 *rowids;
   u64 rowid_count;
   double min, max;
@@ -132,7 +133,8 @@ int search_open(const SearchRequest *r, Search **out) {
   if (rc == SQLITE_OK) {
     memcpy(s->query, r->query, shape->size);
     if (s->metric == METRIC_DOT) s->query_norm2 = norm2(s->elem, s->query, s->dim);
-    rc = fall_to_content(s, resolve_set(s));
+    if (codes_stride(s->metric, s->elem, s->dim)) rc = codes_query(s->metric, s->elem, s->query, s->dim, &s->codes);
+    if (rc == SQLITE_OK) rc = fall_to_content(s, resolve_set(s));
   }
   if (rc) {
     search_close(s);
@@ -145,6 +147,7 @@ int search_open(const SearchRequest *r, Search **out) {
 void search_close(Search *s) {
   if (s == NULL) return;
   mem_aligned_free(s->query);
+  codes_query_free(s->codes);
   mem_free(s->only);
   mem_free(s->allowed);
   mem_free(s->rows);
@@ -235,6 +238,7 @@ static int scan_pages(Search *s, Pool *pool) {
   pass.slots = s->slots;
   pass.column = s->column;
   pass.query = s->query;
+  pass.codes = s->codes;
   pass.overlay = s->at.overlay;
   pass.length = s->at.length;
   pass.only = s->rowids && !s->allowed ? s->only : NULL;

@@ -11,8 +11,9 @@
 #define ROWID_EXTENT_PAGES 16u
 #define BITS_EXTENT_PAGES 4u
 #define REFS_AT 64u
-#define BOUNDS_AT 2656u
-#define MAX_REFS (1 + 2 * MAX_VECTOR_COLUMNS + 2 * ROWMAP_MAX_RUNS)
+#define ARRAYS_OF_COLUMN 3u
+#define MAX_REFS (1 + ARRAYS_OF_COLUMN * MAX_VECTOR_COLUMNS + 2 * ROWMAP_MAX_RUNS)
+#define BOUNDS_AT (REFS_AT + MAX_REFS * ARRAY_REF_SIZE)
 #define COMPACT_MIN_DEAD 256u /* L2 is not worth a rewrite below this */
 
 static ArrayId array_id(u64 owner, u32 tag) {
@@ -20,10 +21,11 @@ static ArrayId array_id(u64 owner, u32 tag) {
   return id;
 }
 
-static u32 vector_extent_pages(u32 stride) {
-  (void)stride;
-  return EXTENT_MAX_PAGES;
-}
+/* Numbers of a column's arrays, which are their tags and their places in the table page. */
+static u32 vectors_tag(u32 c) { return 1 + ARRAYS_OF_COLUMN * c; }
+static u32 present_tag(u32 c) { return 2 + ARRAYS_OF_COLUMN * c; }
+static u32 codes_tag(u32 c) { return 3 + ARRAYS_OF_COLUMN * c; }
+static u32 map_tag(u32 columns) { return 1 + ARRAYS_OF_COLUMN * columns; }
 
 /* --- opening --- */
 
@@ -33,6 +35,7 @@ static void free_arrays(Slots *s) {
   for (c = 0; c < s->columns; c++) {
     array_free(&s->column[c].vectors);
     array_free(&s->column[c].present);
+    array_free(&s->column[c].codes);
   }
   rowmap_close(&s->map);
 }
@@ -59,25 +62,34 @@ static int shape_columns(Slots *s, const TableShape *shape) {
     col->dim = shape->vector[c].dim;
     col->size = shape->vector[c].size;
     col->stride = vector_stride(col->size);
-    array_init(&col->vectors, s->pages, array_id(s->id, 1 + 2 * c), col->stride, vector_extent_pages(col->stride));
-    array_init(&col->present, s->pages, array_id(s->id, 2 + 2 * c), 8, BITS_EXTENT_PAGES);
+    col->code_stride = codes_stride(col->metric, col->elem, col->dim);
+    array_init(&col->vectors, s->pages, array_id(s->id, vectors_tag(c)), col->stride, EXTENT_MAX_PAGES);
+    array_init(&col->present, s->pages, array_id(s->id, present_tag(c)), 8, BITS_EXTENT_PAGES);
+    array_init(&col->codes, s->pages, array_id(s->id, codes_tag(c)), MAX(col->code_stride, 16), EXTENT_MAX_PAGES);
   }
   array_init(&s->rowids, s->pages, array_id(s->id, 0), 8, ROWID_EXTENT_PAGES);
   s->map.pages = s->pages;
   s->map.owner = s->id;
-  s->map.first_tag = 1 + 2 * s->columns;
+  s->map.first_tag = map_tag(s->columns);
   return SQLITE_OK;
 }
 
 static int open_column(Slots *s, u32 c, const u8 *refs) {
   SlotColumn *col = &s->column[c];
-  int rc = array_open(&col->vectors, s->pages, array_id(s->id, 1 + 2 * c), col->stride, vector_extent_pages(col->stride),
-                      refs + (1 + 2 * c) * ARRAY_REF_SIZE);
+  int rc = array_open(&col->vectors, s->pages, array_id(s->id, vectors_tag(c)), col->stride, EXTENT_MAX_PAGES,
+                      refs + vectors_tag(c) * ARRAY_REF_SIZE);
   if (rc == SQLITE_OK) {
-    rc = array_open(&col->present, s->pages, array_id(s->id, 2 + 2 * c), 8, BITS_EXTENT_PAGES,
-                    refs + (2 + 2 * c) * ARRAY_REF_SIZE);
+    rc = array_open(&col->present, s->pages, array_id(s->id, present_tag(c)), 8, BITS_EXTENT_PAGES,
+                    refs + present_tag(c) * ARRAY_REF_SIZE);
   }
-  if (rc == SQLITE_OK && (col->vectors.count != s->slots || col->present.count != (s->slots + 63) / 64)) rc = CORRUPT(s->table.pgno);
+  if (rc == SQLITE_OK) {
+    rc = array_open(&col->codes, s->pages, array_id(s->id, codes_tag(c)), MAX(col->code_stride, 16), EXTENT_MAX_PAGES,
+                    refs + codes_tag(c) * ARRAY_REF_SIZE);
+  }
+  if (rc == SQLITE_OK && (col->vectors.count != s->slots || col->present.count != (s->slots + 63) / 64 ||
+                          col->codes.count != (col->code_stride ? s->slots : 0))) {
+    rc = CORRUPT(s->table.pgno);
+  }
   return rc;
 }
 
@@ -86,7 +98,7 @@ static int open_table_page(Slots *s, const u8 *body) {
   int rc;
   s->slots = load64(body + 16);
   s->live = load64(body + 24);
-  if (load32(body + 4) != s->columns || runs > ROWMAP_MAX_RUNS || load32(body) != 1 + 2 * s->columns + 2 * runs ||
+  if (load32(body + 4) != s->columns || runs > ROWMAP_MAX_RUNS || load32(body) != map_tag(s->columns) + 2 * runs ||
       s->live > s->slots || s->slots >= NO_SLOT) {
     return CORRUPT(s->table.pgno);
   }
@@ -94,7 +106,7 @@ static int open_table_page(Slots *s, const u8 *body) {
   if (rc == SQLITE_OK && s->rowids.count != s->slots) rc = CORRUPT(s->table.pgno);
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) rc = open_column(s, c, body + REFS_AT);
   if (rc) return rc;
-  return rowmap_open(&s->map, s->pages, s->id, 1 + 2 * s->columns, runs, body + REFS_AT + (1 + 2 * s->columns) * ARRAY_REF_SIZE,
+  return rowmap_open(&s->map, s->pages, s->id, map_tag(s->columns), runs, body + REFS_AT + map_tag(s->columns) * ARRAY_REF_SIZE,
                      body + BOUNDS_AT);
 }
 
@@ -202,7 +214,7 @@ typedef struct SlotsWriter {
   PageTx *tx;
   int keep; /* old slots stay */
   u64 slots, live;
-  ArrayWriter rowids, vectors[MAX_VECTOR_COLUMNS], present[MAX_VECTOR_COLUMNS];
+  ArrayWriter rowids, vectors[MAX_VECTOR_COLUMNS], present[MAX_VECTOR_COLUMNS], codes[MAX_VECTOR_COLUMNS];
 } SlotsWriter;
 
 static int writer_begin(SlotsWriter *w, Slots *old, const Overlay *overlay, int keep, PageTx *tx) {
@@ -219,6 +231,7 @@ static int writer_begin(SlotsWriter *w, Slots *old, const Overlay *overlay, int 
   for (c = 0; c < old->columns && rc == SQLITE_OK; c++) {
     rc = array_writer_begin(&w->vectors[c], tx, &old->column[c].vectors, keep);
     if (rc == SQLITE_OK) rc = array_writer_begin(&w->present[c], tx, &old->column[c].present, keep);
+    if (rc == SQLITE_OK) rc = array_writer_begin(&w->codes[c], tx, &old->column[c].codes, keep);
   }
   return rc;
 }
@@ -229,6 +242,7 @@ static void writer_end(SlotsWriter *w) {
   for (c = 0; c < MAX_VECTOR_COLUMNS; c++) {
     array_writer_end(&w->vectors[c]);
     array_writer_end(&w->present[c]);
+    array_writer_end(&w->codes[c]);
   }
 }
 
@@ -277,6 +291,18 @@ static int incoming_vector(SlotsWriter *w, const Incoming *in, u32 c, const u8 *
   return rc;
 }
 
+/* The code row of a vector, or zeros where there is none. */
+static int put_codes(SlotsWriter *w, u32 c, const u8 *vector) {
+  const SlotColumn *col = &w->old->column[c];
+  u8 *out;
+  u64 got;
+  int rc = array_writer_append(&w->codes[c], 1, &out, &got);
+  if (rc) return rc;
+  if (vector) codes_encode(col->metric, col->elem, vector, col->dim, out);
+  else memset(out, 0, col->code_stride);
+  return SQLITE_OK;
+}
+
 static int put_row(SlotsWriter *w, const Incoming *in) {
   u8 *out;
   u64 got;
@@ -298,6 +324,7 @@ static int put_row(SlotsWriter *w, const Incoming *in) {
       memset(out + (vector ? col->size : 0), 0, col->stride - (vector ? col->size : 0));
       rc = vector ? set_present(&w->present[c], w->slots) : need_word(&w->present[c], w->slots);
     }
+    if (rc == SQLITE_OK && col->code_stride) rc = put_codes(w, c, vector);
     pages_release(w->old->pages, &hold);
   }
   w->slots++;
@@ -365,11 +392,12 @@ static int put_table_page(SlotsWriter *w, u8 *page, u32 runs, PageRef *out) {
   u32 c;
   int rc = array_writer_finish(&w->rowids, body + REFS_AT);
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
-    rc = array_writer_finish(&w->vectors[c], body + REFS_AT + (1 + 2 * c) * ARRAY_REF_SIZE);
-    if (rc == SQLITE_OK) rc = array_writer_finish(&w->present[c], body + REFS_AT + (2 + 2 * c) * ARRAY_REF_SIZE);
+    rc = array_writer_finish(&w->vectors[c], body + REFS_AT + vectors_tag(c) * ARRAY_REF_SIZE);
+    if (rc == SQLITE_OK) rc = array_writer_finish(&w->present[c], body + REFS_AT + present_tag(c) * ARRAY_REF_SIZE);
+    if (rc == SQLITE_OK) rc = array_writer_finish(&w->codes[c], body + REFS_AT + codes_tag(c) * ARRAY_REF_SIZE);
   }
   if (rc) return rc;
-  store32(body, 1 + 2 * s->columns + 2 * runs);
+  store32(body, map_tag(s->columns) + 2 * runs);
   store32(body + 4, s->columns);
   store32(body + 8, runs);
   store64(body + 16, w->slots);
@@ -394,7 +422,7 @@ static int fold_append(SlotsWriter *w, const Incoming *in, u64 count, u8 *page, 
     if (rc == SQLITE_OK && i % 1024 == 1023 && page_tx_interrupted(w->tx)) rc = SQLITE_INTERRUPT;
   }
   if (rc == SQLITE_OK) {
-    rc = rowmap_fold(&s->map, 1, entries, count, w->tx, body + REFS_AT + (1 + 2 * s->columns) * ARRAY_REF_SIZE, body + BOUNDS_AT,
+    rc = rowmap_fold(&s->map, 1, entries, count, w->tx, body + REFS_AT + map_tag(s->columns) * ARRAY_REF_SIZE, body + BOUNDS_AT,
                      &runs);
   }
   mem_free(entries);
@@ -455,7 +483,7 @@ static int fold_compact(SlotsWriter *w, const Incoming *in, u64 count, int none_
     if (rc == SQLITE_OK && ++done % 1024 == 0 && page_tx_interrupted(w->tx)) rc = SQLITE_INTERRUPT;
   }
   if (rc == SQLITE_OK && w->slots) {
-    rc = rowmap_writer_finish(&map, body + REFS_AT + (1 + 2 * s->columns) * ARRAY_REF_SIZE, body + BOUNDS_AT);
+    rc = rowmap_writer_finish(&map, body + REFS_AT + map_tag(s->columns) * ARRAY_REF_SIZE, body + BOUNDS_AT);
   }
   rowmap_writer_end(&map);
   return rc ? rc : put_table_page(w, page, w->slots != 0, out);
@@ -467,6 +495,7 @@ static int free_all(Slots *s, PageTx *tx) {
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
     rc = array_free_pages(&s->column[c].vectors, tx);
     if (rc == SQLITE_OK) rc = array_free_pages(&s->column[c].present, tx);
+    if (rc == SQLITE_OK) rc = array_free_pages(&s->column[c].codes, tx);
   }
   if (rc == SQLITE_OK) rc = rowmap_free_pages(&s->map, tx);
   return rc;
@@ -532,8 +561,33 @@ static int walk_all(Slots *s, int (*visit)(void *arg, u32 pgno, u32 count), void
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
     rc = array_walk(&s->column[c].vectors, visit, arg);
     if (rc == SQLITE_OK) rc = array_walk(&s->column[c].present, visit, arg);
+    if (rc == SQLITE_OK) rc = array_walk(&s->column[c].codes, visit, arg);
   }
   if (rc == SQLITE_OK) rc = rowmap_walk(&s->map, visit, arg);
+  return rc;
+}
+
+/* Whether a slot's code rows are those of its vectors. */
+static int codes_fit(Slots *s, u64 slot, u8 *row, int *fit) {
+  u32 c;
+  int rc = SQLITE_OK;
+  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
+    SlotColumn *col = &s->column[c];
+    const u8 *vectors, *codes = NULL;
+    PageHold vector_hold, code_hold;
+    u32 items = 0, per = col->vectors.per_extent, code_per = col->codes.per_extent;
+    int present = 0;
+    if (col->code_stride == 0) continue;
+    rc = slots_present(s, c, slot, &present);
+    if (rc || !present) continue;
+    rc = array_extent(&col->vectors, (u32)(slot / per), &vectors, &items, &vector_hold);
+    if (rc) return rc;
+    codes_encode(col->metric, col->elem, vectors + (size_t)(slot % per) * col->stride, col->dim, row);
+    rc = array_extent(&col->codes, (u32)(slot / code_per), &codes, &items, &code_hold);
+    if (rc == SQLITE_OK) *fit &= memcmp(codes + (size_t)(slot % code_per) * col->code_stride, row, col->code_stride) == 0;
+    pages_release(s->pages, &code_hold);
+    pages_release(s->pages, &vector_hold);
+  }
   return rc;
 }
 
@@ -542,11 +596,14 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   RowmapCursor cursor;
   RowmapEntry e;
   u64 slot, live = 0, mapped = 0;
-  int rc = walk_all(s, visit, arg), lives = 0;
+  int rc = walk_all(s, visit, arg), lives = 0, fit = 1;
+  u8 *row = mem_array(&rc, MAX_DIM + 64, 1);
   for (slot = 0; slot < s->slots && rc == SQLITE_OK; slot++) {
     rc = slot_lives(s, slot, &lives);
     live += (u64)lives;
+    if (rc == SQLITE_OK && lives) rc = codes_fit(s, slot, row, &fit);
   }
+  mem_free(row);
   if (rc == SQLITE_OK) rc = rowmap_first(&cursor, &s->map);
   while (rc == SQLITE_OK && (rc = rowmap_next(&cursor, &e)) == SQLITE_OK) {
     u8 stored[8];
@@ -560,6 +617,9 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   if (live != s->live || mapped != live) {
     *problem = sqlite3_mprintf("%lld slots live, %lld of them in the rowid map, %lld expected", (long long)live,
                                (long long)mapped, (long long)s->live);
+    if (*problem == NULL) return SQLITE_NOMEM;
+  } else if (!fit) {
+    *problem = sqlite3_mprintf("code rows differ from their vectors");
     if (*problem == NULL) return SQLITE_NOMEM;
   }
   return SQLITE_OK;

@@ -6,9 +6,10 @@
  *
  *      0  u32 array references in use   4  u32 vector columns   8  u32 runs of the rowid map  12  u32 zero
  *     16  u64 slots                    24  u64 live slots
- *     64  array references (array.h): 0 rowids (i64 by slot); 1+2c vectors of column c; 2+2c its presence bits (u64 words, bit
- *         slot%64 of word slot/64); from 1+2*columns on two per run of the rowid map
- *   2656  per run of the map: i64 smallest and largest rowid
+ *     64  array references (array.h): 0 rowids (i64 by slot); 1+3c vectors of column c; 2+3c its presence bits (u64 words, bit
+ *         slot%64 of word slot/64); 3+3c its code rows (codes.h), empty if its type has none; from 1+3*columns on two per run of the
+ *         rowid map
+ *   3232  per run of the map: i64 smallest and largest rowid
  *
  *   L1  A slot lives if any column's presence bit is set. A dead slot stays dead in this version; a row that comes back gets a new one.
  *   L2  When more slots are dead than live the fold drops them all and numbers anew, in the order of rowids (at most one more row is
@@ -20,14 +21,15 @@
 
 #include "../wal_shim/overlay.h"
 #include "../wal_shim/store.h"
-#include "distance.h"
+#include "codes.h"
 #include "rowmap.h"
 
 typedef struct SlotColumn {
   Elem elem;
   Metric metric;
   u32 dim, size, stride;
-  Array vectors, present;
+  u32 code_stride; /* 0: no code rows */
+  Array vectors, present, codes;
 } SlotColumn;
 
 typedef struct Slots {
