@@ -27,6 +27,7 @@ double scan_value(Metric metric, Elem elem, u32 dim, const void *query, const vo
 static int offer_slot(IndexPass *p, Pool *pool, u64 slot, double value) {
   u8 rowid[8];
   int present = 0, rc;
+  if (!pool_wants(pool, value)) return SQLITE_OK;
   if (p->allowed && !(p->allowed[slot / 64] >> slot % 64 & 1)) return SQLITE_OK;
   if (overlay_killed(p->overlay, p->length, (u32)slot)) return SQLITE_OK;
   rc = slots_present(p->slots, p->column, slot, &present);
@@ -46,7 +47,7 @@ static int scan_rows(IndexPass *p, Pool *pool, DistanceScan scan, u64 slot, cons
     u32 n = MIN(count, BLOCK_ROWS);
     scan(p->query, rows, col->stride, n, col->dim, value, &p->norm2_max);
     for (i = 0; i < n && rc == SQLITE_OK; i++) {
-      if (LIKELY(!pool_wants(pool, (double)value[i]))) continue;
+      if (LIKELY(!scan_wants(pool, value[i]))) continue;
       rc = offer_slot(p, pool, slot + i,
                       scan_value(col->metric, col->elem, col->dim, p->query, rows + (size_t)i * col->stride, value[i]));
     }
@@ -68,7 +69,7 @@ static int refine(IndexPass *p, Pool *pool, u64 slot) {
   if (rc) return rc;
   value = scan_value(col->metric, col->elem, col->dim, p->query, rows + (size_t)(slot % per) * col->stride, NAN);
   pages_release(p->slots->pages, &hold);
-  return pool_wants(pool, value) ? offer_slot(p, pool, slot, value) : SQLITE_OK;
+  return offer_slot(p, pool, slot, value);
 }
 
 /* Code rows from slot `slot` on. */

@@ -6,6 +6,8 @@
 #ifndef QUIRE_INDEX_H
 #define QUIRE_INDEX_H
 
+#include <float.h>
+
 #include "pool.h"
 #include "slots.h"
 
@@ -38,6 +40,11 @@ typedef struct IndexMethods {
  * The value of a row for a pool: what the scan kernel gave, or, where float32 overflowed or could not tell (not finite), the true one.
  */
 double scan_value(Metric metric, Elem elem, u32 dim, const void *query, const void *row, float value);
+
+/* Whether a row is worth a closer look for what the scan kernel gave; what is not finite says nothing, not even "far away". */
+static inline int scan_wants(const Pool *pool, float value) {
+  return pool_wants(pool, (double)value) || !(value >= -FLT_MAX && value <= FLT_MAX);
+}
 
 extern const IndexMethods flat_index;
 

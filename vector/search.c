@@ -201,7 +201,7 @@ static int counts(const Search *s, double d, i64 rowid) {
 
 static void offer_row(Search *s, Pool *pool, u32 row, double value) {
   const OverlayRow *r = overlay_row(s->at.overlay, row);
-  if (!overlay_visible(r, s->at.length) || !(r->present >> s->column & 1)) return;
+  if (!pool_wants(pool, value) || !overlay_visible(r, s->at.length) || !(r->present >> s->column & 1)) return;
   pool_offer(pool, value, r->rowid, POOL_OVERLAY | row);
 }
 
@@ -215,7 +215,7 @@ static void scan_overlay(Search *s, Pool *pool) {
     for (k = 0; k < s->row_count; k++) {
       double v = exact(s, overlay_vector(o, s->rows[k], s->column));
       v = order_value(s, v);
-      if (pool_wants(pool, v)) offer_row(s, pool, s->rows[k], v);
+      offer_row(s, pool, s->rows[k], v);
     }
     return;
   }
@@ -224,7 +224,7 @@ static void scan_overlay(Search *s, Pool *pool) {
     const u8 *rows = overlay_vector(o, first, s->column);
     scan(s->query, rows, o->stride[s->column], n, s->dim, value, &s->norm2_max);
     for (i = 0; i < n; i++) {
-      if (!pool_wants(pool, (double)value[i])) continue;
+      if (!scan_wants(pool, value[i])) continue;
       offer_row(s, pool, first + i,
                 scan_value(s->metric, s->elem, s->dim, s->query, rows + (size_t)i * o->stride[s->column], value[i]));
     }
