@@ -101,13 +101,15 @@ static int each_eof(sqlite3_vtab_cursor *base) {
 
 static int each_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int column) {
   const EachCursor *cursor = (const EachCursor *)base;
+  /* sqlite-vec's vec_each counts the bits of each byte from the high end, unlike its vec_to_json */
+  u32 element = cursor->vector.elem == ELEM_BIT ? (u32)cursor->at ^ 7 : (u32)cursor->at;
   double value;
 
   if (column == COLUMN_VECTOR) {
     sqlite3_result_value(ctx, cursor->argument);
     return SQLITE_OK;
   }
-  value = elem_get(cursor->vector.elem, cursor->vector.data, cursor->at);
+  value = elem_get(cursor->vector.elem, cursor->vector.data, element);
   if (cursor->vector.elem == ELEM_I8 || cursor->vector.elem == ELEM_BIT) {
     sqlite3_result_int(ctx, (int)value);
   } else {

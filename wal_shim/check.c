@@ -171,6 +171,7 @@ static int check(Store *s, Table *only, char **problem) {
   int rc;
   memset(&c, 0, sizeof c);
   *problem = NULL;
+  store_clear_error(s);
   rc = store_refresh(s);
   if (rc) return rc;
   c.owners.pages = s->state.pages;

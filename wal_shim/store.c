@@ -78,6 +78,11 @@ void store_set_error(Store *store, const char *format, ...) {
   va_end(args);
 }
 
+void store_clear_error(Store *store) {
+  sqlite3_free(store->error);
+  store->error = NULL;
+}
+
 const char *store_error(Store *store) { return store->error; }
 
 /* Keep SQLite's words for a failed nested statement. */

@@ -122,6 +122,8 @@ struct Snapshot {
 
 /* store.c */
 void store_set_error(Store *store, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Words belong to the call that failed: cleared where a change, a search, a command or a commit begins. */
+void store_clear_error(Store *store);
 u64 conn_random(Conn *conn);
 /* Prepare `sql` (a format with the store's quoted schema) once into *stmt. */
 int store_prepare(Store *store, sqlite3_stmt **stmt, const char *format, ...);

@@ -648,6 +648,7 @@ static int write_code(Table *t, int rc) {
 
 int table_write_begin(Table *t) {
   int rc;
+  store_clear_error(t->store);
   if (t->current) return SQLITE_OK;
   rc = table_refresh(t);
   if (rc == SQLITE_OK) t->current = 1;
@@ -745,7 +746,9 @@ int table_remove_all(Table *t) {
 
 int table_snapshot(Table *t, Snapshot **out) {
   Snapshot *snap;
-  int rc = table_refresh(t);
+  int rc;
+  store_clear_error(t->store);
+  rc = table_refresh(t);
   if (rc) return rc;
   snap = mem_zeroed(&rc, 1, sizeof *snap);
   if (rc) return rc;
@@ -840,7 +843,9 @@ int store_sync_pages(Store *s) {
 
 int store_sync(Store *s) {
   sqlite3_int64 last = sqlite3_last_insert_rowid(s->db);
-  int due = 0, rc = fold_due(s, &due);
+  int due = 0, rc;
+  store_clear_error(s);
+  rc = fold_due(s, &due);
   if (rc == SQLITE_OK && due) rc = store_fold(s, FOLD_THRESHOLD, NULL);
   if (rc == SQLITE_OK && s->unsynced) rc = store_sync_pages(s);
   sqlite3_set_last_insert_rowid(s->db, last);
