@@ -91,37 +91,20 @@ static int scan_codes(IndexPass *p, Pool *pool, CodeScan lower_bounds, u64 slot,
   return rc;
 }
 
-static int scan_all_codes(IndexPass *p, Pool *pool) {
-  SlotColumn *col = &p->slots->column[p->column];
-  CodeScan lower_bounds = codes_scan(col->metric, col->elem);
-  u32 e, polled = 0, items = 0;
-  int rc = array_load(&col->codes);
-  for (e = 0; e < col->codes.extent_count && rc == SQLITE_OK; e++) {
-    const u8 *rows;
-    PageHold hold;
-    rc = array_extent(&col->codes, e, &rows, &items, &hold);
-    if (rc) return rc;
-    rc = scan_codes(p, pool, lower_bounds, (u64)e * col->codes.per_extent, rows, items);
-    pages_release(p->slots->pages, &hold);
-    polled += items;
-    if (rc == SQLITE_OK && polled >= POLL_ROWS) {
-      polled = 0;
-      if (p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
-    }
-  }
-  return rc;
-}
-
+/* Every extent of the column's code rows if it has them, else of its vectors. */
 static int scan_all(IndexPass *p, Pool *pool, DistanceScan scan) {
   SlotColumn *col = &p->slots->column[p->column];
+  Array *array = p->codes ? &col->codes : &col->vectors;
+  CodeScan lower_bounds = p->codes ? codes_scan(col->metric, col->elem) : NULL;
   u32 e, polled = 0, items = 0;
-  int rc = array_load(&col->vectors);
-  for (e = 0; e < col->vectors.extent_count && rc == SQLITE_OK; e++) {
+  int rc = array_load(array);
+  for (e = 0; e < array->extent_count && rc == SQLITE_OK; e++) {
+    u64 slot = (u64)e * array->per_extent;
     const u8 *rows;
     PageHold hold;
-    rc = array_extent(&col->vectors, e, &rows, &items, &hold);
+    rc = array_extent(array, e, &rows, &items, &hold);
     if (rc) return rc;
-    rc = scan_rows(p, pool, scan, (u64)e * col->vectors.per_extent, rows, items);
+    rc = p->codes ? scan_codes(p, pool, lower_bounds, slot, rows, items) : scan_rows(p, pool, scan, slot, rows, items);
     pages_release(p->slots->pages, &hold);
     polled += items;
     if (rc == SQLITE_OK && polled >= POLL_ROWS) {
@@ -162,8 +145,7 @@ static int flat_search(IndexPass *p, Pool *pool) {
   const SlotColumn *col = &p->slots->column[p->column];
   DistanceScan scan = distance_scan(col->metric, col->elem);
   if (p->slots->slots == 0 || p->overlay->all_dead_at < p->length) return SQLITE_OK;
-  if (p->only) return scan_some(p, pool, scan);
-  return p->codes ? scan_all_codes(p, pool) : scan_all(p, pool, scan);
+  return p->only ? scan_some(p, pool, scan) : scan_all(p, pool, scan);
 }
 
 const IndexMethods flat_index = {"flat", flat_search};
