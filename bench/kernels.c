@@ -3,8 +3,9 @@
  *
  *   kernels [megabytes]     the buffer that rows are scanned from, default 1024: more than any cache
  *
- * For each level, type, metric and dimension: ns a row when rows stream from memory, the same as GB/s and as a part of what
- * a plain sum over the buffer reads; ns a row from cache; and ns of distance_exact. Each figure is the best of several runs.
+ * For each level, type, metric and dimension: ns a row when rows stream from memory, the same as GB/s and as a part of
+ * what a plain sum over the buffer reads; ns a row from cache; and ns of distance_exact. Each figure is the best of
+ * several runs.
  *
  * The lines "codes" are the same for scans of code rows; their last figure is ns of codes_encode.
  */
@@ -88,7 +89,8 @@ static const u8 *next_window(Buffer *b) {
 static void measure(Buffer *b, Metric metric, Elem elem, u32 dim) {
   DistanceScan scan = distance_scan(metric, elem);
   size_t size = (size_t)elem_size(elem, dim);
-  u32 rows = (u32)(b->window / size), cached = (u32)MAX(CACHED_BYTES / size, 4), i, repeats = 1 + 4000000 / (dim * cached);
+  u32 rows = (u32)(b->window / size), cached = (u32)MAX(CACHED_BYTES / size, 4), i,
+      repeats = 1 + 4000000 / (dim * cached);
   double stream = 1e30, cache = 1e30, exact = 1e30, gigabytes;
   float norm2 = 0;
   int run;
@@ -125,7 +127,8 @@ static void measure(Buffer *b, Metric metric, Elem elem, u32 dim) {
 static void measure_codes(Buffer *b, Metric metric, Elem elem, u32 dim) {
   CodeScan scan = codes_scan(metric, elem);
   size_t size = codes_stride(metric, elem, dim);
-  u32 rows = (u32)(b->window / size), cached = (u32)MAX(CACHED_BYTES / size, 4), i, repeats = 1 + 4000000 / (dim * cached);
+  u32 rows = (u32)(b->window / size), cached = (u32)MAX(CACHED_BYTES / size, 4), i,
+      repeats = 1 + 4000000 / (dim * cached);
   double stream = 1e30, cache = 1e30, encode = 1e30, gigabytes;
   static u8 vector[8 * MAX_DIM], row[16 + MAX_DIM];
   CodeQuery *q = NULL;
@@ -178,8 +181,8 @@ int main(int argc, char **argv) {
   memset(b.out, 0, b.window / 16 * sizeof *b.out);
   b.bandwidth = read_bandwidth(b.bytes, b.size);
   printf("read bandwidth of one core: %.1f GB/s\n", b.bandwidth);
-  printf("%-7s %-14s %-8s %5s  %11s %11s %6s  %11s  %11s\n", "level", "type", "metric", "dim", "streaming", "", "", "cached",
-         "exact");
+  printf("%-7s %-14s %-8s %5s  %11s %11s %6s  %11s  %11s\n", "level", "type", "metric", "dim", "streaming", "", "",
+         "cached", "exact");
   for (level = 0; level < 4; level++) {
     if (!simd_force(levels[level])) continue;
     for (elem = 1; elem <= ELEM_LAST; elem++) {

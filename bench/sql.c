@@ -3,13 +3,13 @@
  *
  *   sql insert  N DIM   N rows in one transaction: quire against an ordinary rowid table with the same blobs
  *   sql commit  N DIM   one row per commit, WAL, synchronous NORMAL: the same two
- *   sql knn     N DIM   exact k = 10: quire against sqlite-vec (PEER) when given; recall and row count against brute force;
- *                       bytes read per second beside a plain sum over the same amount of memory
- *   sql open    N DIM   open a database of N rows and ask the first point query, the first KNN
- *   sql memory  N DIM   peak resident memory of a bulk insert of N rows
+ *   sql knn     N DIM   exact k = 10: quire against sqlite-vec (PEER) when given; recall and row count against brute
+ * force; bytes read per second beside a plain sum over the same amount of memory sql open    N DIM   open a database of
+ * N rows and ask the first point query, the first KNN sql memory  N DIM   peak resident memory of a bulk insert of N
+ * rows
  *
- * Every figure is the median of RUNS (default 5) in turns, quire and peer; ratios are within one run. Databases are made in BENCH_DIR
- * (default /tmp). QUIRE_LIB and PEER name the libraries.
+ * Every figure is the median of RUNS (default 5) in turns, quire and peer; ratios are within one run. Databases are
+ * made in BENCH_DIR (default /tmp). QUIRE_LIB and PEER name the libraries.
  */
 #define _GNU_SOURCE 1
 #include <math.h>
@@ -172,8 +172,8 @@ static void bench_insert(int n, int dim, int single) {
     sqlite3_close(b);
   }
   printf("%s %d x %d: quire %.0f rows/s, ordinary table %.0f rows/s, ratio %.2f (median of %d)\n",
-         single ? "one row per commit" : "one transaction", n, dim, n / median(q, runs), n / median(p, runs), median(ratio, runs),
-         runs);
+         single ? "one row per commit" : "one transaction", n, dim, n / median(q, runs), n / median(p, runs),
+         median(ratio, runs), runs);
   free(v);
   remove_db("bench-a.db");
   remove_db("bench-b.db");
@@ -185,7 +185,8 @@ typedef struct Query {
 
 static sqlite3_stmt *knn_statement(sqlite3 *db) {
   sqlite3_stmt *s;
-  if (sqlite3_prepare_v2(db, "SELECT rowid, distance FROM t WHERE e MATCH ?1 AND k = 10 ORDER BY distance", -1, &s, NULL) != SQLITE_OK) {
+  if (sqlite3_prepare_v2(db, "SELECT rowid, distance FROM t WHERE e MATCH ?1 AND k = 10 ORDER BY distance", -1, &s,
+                         NULL) != SQLITE_OK) {
     die(db, "knn");
   }
   return s;
@@ -234,8 +235,14 @@ static double read_bandwidth(void) {
     double start = now();
     unsigned long long s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
     for (i = 0; i < size / 8; i += 8) {
-      s0 += p[i]; s1 += p[i + 1]; s2 += p[i + 2]; s3 += p[i + 3];
-      s4 += p[i + 4]; s5 += p[i + 5]; s6 += p[i + 6]; s7 += p[i + 7];
+      s0 += p[i];
+      s1 += p[i + 1];
+      s2 += p[i + 2];
+      s3 += p[i + 3];
+      s4 += p[i + 4];
+      s5 += p[i + 5];
+      s6 += p[i + 6];
+      s7 += p[i + 7];
     }
     sum += s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7;
     start = (double)size / (now() - start);
@@ -278,9 +285,9 @@ static void bench_knn(int n, int dim) {
       }
     }
   }
-  printf("exact knn k=10, %d x %d: quire %.1f queries/s, recall %.3f, %.1f GB/s = %.0f %% of %.1f GB/s read bandwidth", n, dim,
-         1 / median(q, runs), hits / (double)(runs * K), bytes / median(q, runs) / 1e9, 100 * bytes / median(q, runs) / bandwidth,
-         bandwidth / 1e9);
+  printf("exact knn k=10, %d x %d: quire %.1f queries/s, recall %.3f, %.1f GB/s = %.0f %% of %.1f GB/s read bandwidth",
+         n, dim, 1 / median(q, runs), hits / (double)(runs * K), bytes / median(q, runs) / 1e9,
+         100 * bytes / median(q, runs) / bandwidth, bandwidth / 1e9);
   if (sb) {
     printf("; sqlite-vec %.1f queries/s, recall %.3f; ratio %.1f", 1 / median(p, runs), peer_hits / (double)(runs * K),
            median(ratio, runs));
@@ -321,8 +328,9 @@ static void bench_open(int n, int dim) {
     sqlite3_finalize(s);
     sqlite3_close(a);
   }
-  printf("open %d x %d: open and load the extension %.2f ms, first point query %.3f ms, first exact knn %.2f ms (median of %d)\n", n, dim,
-         1e3 * median(open_time, runs), 1e3 * median(point, runs), 1e3 * median(first, runs), runs);
+  printf("open %d x %d: open and load the extension %.2f ms, first point query %.3f ms, first exact knn %.2f ms "
+         "(median of %d)\n",
+         n, dim, 1e3 * median(open_time, runs), 1e3 * median(point, runs), 1e3 * median(first, runs), runs);
   remove_db("bench-a.db");
   free(v);
 }
@@ -351,8 +359,10 @@ static void bench_memory(int n, int dim) {
   run(a, "COMMIT");
   start = now() - start;
   getrusage(RUSAGE_SELF, &after);
-  printf("memory, %d x %d in one transaction: peak resident %.0f MB (%.0f MB before), %.1f s, peak of SQLite's own heap %.1f MB\n", n, dim,
-         (double)after.ru_maxrss / 1024, (double)before.ru_maxrss / 1024, start, (double)sqlite3_memory_highwater(0) / 1048576);
+  printf("memory, %d x %d in one transaction: peak resident %.0f MB (%.0f MB before), %.1f s, peak of SQLite's own "
+         "heap %.1f MB\n",
+         n, dim, (double)after.ru_maxrss / 1024, (double)before.ru_maxrss / 1024, start,
+         (double)sqlite3_memory_highwater(0) / 1048576);
   sqlite3_close(a);
   remove_db("bench-a.db");
   free(v);
@@ -368,11 +378,17 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: sql insert|commit|knn|open|memory N DIM   (N >= 10; see the head of bench/sql.c)\n");
     return 2;
   }
-  if (!strcmp(argv[1], "insert")) bench_insert(n, dim, 0);
-  else if (!strcmp(argv[1], "commit")) bench_insert(n, dim, 1);
-  else if (!strcmp(argv[1], "knn")) bench_knn(n, dim);
-  else if (!strcmp(argv[1], "open")) bench_open(n, dim);
-  else if (!strcmp(argv[1], "memory")) bench_memory(n, dim);
-  else return 2;
+  if (!strcmp(argv[1], "insert"))
+    bench_insert(n, dim, 0);
+  else if (!strcmp(argv[1], "commit"))
+    bench_insert(n, dim, 1);
+  else if (!strcmp(argv[1], "knn"))
+    bench_knn(n, dim);
+  else if (!strcmp(argv[1], "open"))
+    bench_open(n, dim);
+  else if (!strcmp(argv[1], "memory"))
+    bench_memory(n, dim);
+  else
+    return 2;
   return 0;
 }

@@ -11,9 +11,9 @@
 /* The metric's name in sqlite-vec's messages. */
 static const char *label(Metric metric) {
   switch (metric) {
-  case METRIC_L2: return "L2";
-  case METRIC_L1: return "L1";
-  default: return metric_name(metric);
+    case METRIC_L2: return "L2";
+    case METRIC_L1: return "L1";
+    default: return metric_name(metric);
   }
 }
 

@@ -1,8 +1,8 @@
 /*
  * codes_test.c: code rows, without a database.
  *
- *   bounds   at every level, for every metric, type and many dimensions: at most the true distance (in long double) and at
- *            most distance_exact(), for data of every scale and for data made so that the bound has nothing to spare; nothing
+ *   bounds   at every level, for every metric, type and many dimensions: at most the true distance (in long double) and
+ * at most distance_exact(), for data of every scale and for data made so that the bound has nothing to spare; nothing
  *            read or written outside the row (pages without access on both sides)
  *   tight    on Gaussian data the bound is within 2 % of the norm
  *   special  zeros, NaN, infinities, queries beyond the range
@@ -48,15 +48,15 @@ char *sqlite3_snprintf(int n, char *text, const char *format, ...) {
 static u32 passed, failed;
 
 /* Counts; prints only the first failures of a run. */
-#define CHECK(condition, ...)                                                                                              \
-  do {                                                                                                                     \
-    if (condition) {                                                                                                       \
-      passed++;                                                                                                            \
-    } else if (failed++ < 50) {                                                                                            \
-      printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition);                                                          \
-      printf(__VA_ARGS__);                                                                                                 \
-      printf("\n");                                                                                                        \
-    }                                                                                                                      \
+#define CHECK(condition, ...)                                                                                          \
+  do {                                                                                                                 \
+    if (condition) {                                                                                                   \
+      passed++;                                                                                                        \
+    } else if (failed++ < 50) {                                                                                        \
+      printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition);                                                      \
+      printf(__VA_ARGS__);                                                                                             \
+      printf("\n");                                                                                                    \
+    }                                                                                                                  \
   } while (0)
 
 static const char *const levels[] = {"plain", "avx2", "avx512", "neon"};
@@ -71,7 +71,8 @@ static const Elem elems[] = {ELEM_F32, ELEM_F16, ELEM_BF16};
 #define DIM_STEP 1
 #endif
 
-/* ---- random numbers and guarded memory ------------------------------------------------------------------------------ */
+/* ---- random numbers and guarded memory ------------------------------------------------------------------------------
+ */
 
 static u64 seed = 1;
 
@@ -107,7 +108,8 @@ static u8 *guarded(size_t size, u8 **end) {
   return p + page;
 }
 
-/* ---- vectors -------------------------------------------------------------------------------------------------------- */
+/* ---- vectors --------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum {
   UNIFORM,   /* in [-1, 1) */
@@ -141,7 +143,8 @@ static void put(Elem elem, u8 *v, u32 i, double value) {
 
 /* A vector; `query` is NULL for the query itself. */
 static void fill(Elem elem, Kind kind, u32 dim, const u8 *query, u8 *out) {
-  static const double scales[] = {0, 0x1p-149, 0x1p-130, 0x1p-100, 0x1p-41, 0x1p-40, 0x1p-20, 1, 0x1p15, 0x1p50, 0x1p51, 0x1p127};
+  static const double scales[] = {0,       0x1p-149, 0x1p-130, 0x1p-100, 0x1p-41, 0x1p-40,
+                                  0x1p-20, 1,        0x1p15,   0x1p50,   0x1p51,  0x1p127};
   double centre = (double)random_below(3) - 1, factor = random_unit() * 4, close = ldexp(1, -(int)random_below(24));
   int scale = (int)random_below(8) - 4, edge = random_below(2) ? -40 : 50;
   u32 i;
@@ -149,20 +152,20 @@ static void fill(Elem elem, Kind kind, u32 dim, const u8 *query, u8 *out) {
   for (i = 0; i < dim; i++) {
     double x = random_unit(), q = query ? elem_get(elem, query, i) : 0;
     switch (kind) {
-    case UNIFORM: break;
-    case GAUSSIAN:
-    case ALIGNED:
-    case OPPOSED: x = random_normal() + centre * (i % 3); break;
-    case CLOSE: x = query ? q + x * close : x; break;
-    case PARALLEL: x = query ? q * factor : x; break;
-    case HALFWAY: x = (i == 0 ? 127 : floor(x * 126) + (random_below(2) ? 0.5 : 0.499)) / 64; break;
-    case SPIKE: x = i == dim / 2 ? 254 : x < 0 ? -0.999 : 0.999; break;
-    case HUGE_ONES: x = ldexp(x, 128 - (int)random_below(2)); break;
-    case EDGE: x = ldexp(i == 0 ? 1 : x, edge + scale); break;
-    case TINY: x = ldexp(x, -100 + scale * 8); break;
-    case SUBNORMAL: x = ldexp(floor(x * 8), -149); break;
-    case MIXED: x *= scales[random_below(12)]; break;
-    case KINDS: break;
+      case UNIFORM: break;
+      case GAUSSIAN:
+      case ALIGNED:
+      case OPPOSED: x = random_normal() + centre * (i % 3); break;
+      case CLOSE: x = query ? q + x * close : x; break;
+      case PARALLEL: x = query ? q * factor : x; break;
+      case HALFWAY: x = (i == 0 ? 127 : floor(x * 126) + (random_below(2) ? 0.5 : 0.499)) / 64; break;
+      case SPIKE: x = i == dim / 2 ? 254 : x < 0 ? -0.999 : 0.999; break;
+      case HUGE_ONES: x = ldexp(x, 128 - (int)random_below(2)); break;
+      case EDGE: x = ldexp(i == 0 ? 1 : x, edge + scale); break;
+      case TINY: x = ldexp(x, -100 + scale * 8); break;
+      case SUBNORMAL: x = ldexp(floor(x * 8), -149); break;
+      case MIXED: x *= scales[random_below(12)]; break;
+      case KINDS: break;
     }
     put(elem, out, i, x);
   }
@@ -176,8 +179,9 @@ static float header(const u8 *row, u32 i) {
 }
 
 /*
- * Put the query where x, its decoded codes v and the query lie on one line, so that the triangle inequality is an equation; and
- * for float32 where the query is nearly t*k, so that nothing but rounding is left between bound and truth.
+ * Put the query where x, its decoded codes v and the query lie on one line, so that the triangle inequality is an
+ * equation; and for float32 where the query is nearly t*k, so that nothing but rounding is left between bound and
+ * truth.
  */
 static void align(Elem elem, Kind kind, u32 dim, const u8 *x, u8 *query) {
   static u8 row[16 + MAX_DIM];
@@ -194,7 +198,8 @@ static void align(Elem elem, Kind kind, u32 dim, const u8 *x, u8 *query) {
   for (i = 0; i < dim; i++) put(elem, query, i, elem == ELEM_F32 ? t * nearbyint(target[i] / t) : target[i]);
 }
 
-/* ---- truth ---------------------------------------------------------------------------------------------------------- */
+/* ---- truth ----------------------------------------------------------------------------------------------------------
+ */
 
 /* Order-preserving, and the norms of both. */
 typedef struct Truth {
@@ -227,7 +232,8 @@ static double exact_of(Metric metric, Elem elem, const u8 *a, const u8 *b, u32 d
   return metric == METRIC_L2 ? d * d : d;
 }
 
-/* ---- bounds --------------------------------------------------------------------------------------------------------- */
+/* ---- bounds ---------------------------------------------------------------------------------------------------------
+ */
 
 static u8 *rows_start, *rows_end;
 
@@ -250,8 +256,8 @@ static void scan_case(const char *level, Metric metric, Elem elem, u32 dim, Kind
   CHECK(lower[count] == -77, "writes too many bounds");
   for (i = 0; i < count; i++) {
     CHECK((long double)lower[i] <= truth[i].value && (double)lower[i] <= exact[i],
-          "%s %s %s[%u] kind %d row %u of %u: %.9g, truth %.12Lg, exact %.12g", level, metric_name(metric), elem_name(elem),
-          dim, kind, i, count, (double)lower[i], truth[i].value, exact[i]);
+          "%s %s %s[%u] kind %d row %u of %u: %.9g, truth %.12Lg, exact %.12g", level, metric_name(metric),
+          elem_name(elem), dim, kind, i, count, (double)lower[i], truth[i].value, exact[i]);
   }
 }
 
@@ -289,12 +295,14 @@ static void test_bounds(void) {
   for (m = 0; m < 4; m++) {
     for (e = 0; e < 3; e++) {
       for (dim = 32; dim <= 300; dim += DIM_STEP) test_bounds_of(metrics[m], elems[e], dim);
-      for (i = 0; i < sizeof large / sizeof *large; i += (DIM_STEP + 4) / 5) test_bounds_of(metrics[m], elems[e], large[i]);
+      for (i = 0; i < sizeof large / sizeof *large; i += (DIM_STEP + 4) / 5)
+        test_bounds_of(metrics[m], elems[e], large[i]);
     }
   }
 }
 
-/* ---- tight ---------------------------------------------------------------------------------------------------------- */
+/* ---- tight ----------------------------------------------------------------------------------------------------------
+ */
 
 /* How far the bound is below the truth, as a part of what the metric measures. */
 static double slack_of(Metric metric, double lower, const Truth *t) {
@@ -325,8 +333,8 @@ static void test_tight(const char *level) {
           t = truth_of(metrics[m], elems[e], query, data, dims[d]);
           slack = slack_of(metrics[m], (double)lower, &t);
           sum += slack;
-          CHECK(slack >= 0 && slack < 0.02, "%s %s %s[%u]: slack %.4f", level, metric_name(metrics[m]), elem_name(elems[e]),
-                dims[d], slack);
+          CHECK(slack >= 0 && slack < 0.02, "%s %s %s[%u]: slack %.4f", level, metric_name(metrics[m]),
+                elem_name(elems[e]), dims[d], slack);
         }
         if (strcmp(level, "plain") == 0 && e == 0) {
           printf("mean slack, %s[%u]: %.2f %%\n", metric_name(metrics[m]), dims[d], 100 * sum / 20);
@@ -336,7 +344,8 @@ static void test_tight(const char *level) {
   }
 }
 
-/* ---- special -------------------------------------------------------------------------------------------------------- */
+/* ---- special --------------------------------------------------------------------------------------------------------
+ */
 
 static float bound_of(Metric metric, const float *query, const float *vector, u32 dim) {
   static u8 row[16 + 64];
@@ -378,7 +387,8 @@ static void test_special(const char *level) {
   CHECK(codes_stride(METRIC_L2, ELEM_F32, 31) == 0 && codes_stride((Metric)9, ELEM_F32, 128) == 0, "strides");
 }
 
-/* ---- bytes ---------------------------------------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------------------------------------------
+ */
 
 static void test_bytes(const char *level) {
   static u8 data[4 * 1000 + 1], row[16 + 1008];

@@ -2,7 +2,8 @@
  * fault_vfs.c: the VFS "powercut": files in memory, locks and shared memory within the process, faults on demand.
  *
  * A loadable extension. Every change of a named file goes to the log of powercut.c. Temporary files (no name, or
- * deleted on close) are private and are not logged. Shared memory is memory: a power cut loses it, and so it is not logged.
+ * deleted on close) are private and are not logged. Shared memory is memory: a power cut loses it, and so it is not
+ * logged.
  *
  * Like the unix VFS: the first sync of a file opened as journal or WAL with SQLITE_OPEN_CREATE syncs the directory too;
  * xAccess says that an empty file does not exist; a failed write may have written a part.
@@ -48,7 +49,7 @@ struct MemFile {
   MemFile *next;
   char *name; /* NULL: temporary */
   int delete_on_close, readonly, sync_dir;
-  int lock;                /* SQLITE_LOCK_x */
+  int lock; /* SQLITE_LOCK_x */
   int shm_mapped;
   u32 shm_shared, shm_excl; /* one bit a lock slot */
 };
@@ -178,7 +179,20 @@ Bytes *fs_find(const char *name) {
 /* --- faults --- */
 
 typedef enum {
-  F_OPEN, F_READ, F_SHORT, F_WRITE, F_FULL, F_SYNC, F_TRUNCATE, F_SIZE, F_DELETE, F_ACCESS, F_LOCK, F_BUSY, F_SHM, F_COUNT
+  F_OPEN,
+  F_READ,
+  F_SHORT,
+  F_WRITE,
+  F_FULL,
+  F_SYNC,
+  F_TRUNCATE,
+  F_SIZE,
+  F_DELETE,
+  F_ACCESS,
+  F_LOCK,
+  F_BUSY,
+  F_SHM,
+  F_COUNT
 } FaultKind;
 
 static const char *const fault_name[F_COUNT] = {"open", "read",   "short",  "write", "full", "sync", "truncate",
@@ -324,14 +338,14 @@ static int mem_check_reserved(sqlite3_file *f, int *out) {
 static int mem_file_control(sqlite3_file *f, int op, void *arg) {
   MemFile *file = (MemFile *)f;
   switch (op) {
-  case QUIRE_FCNTL_KNOWN:
-    if (!pc_config.known) return SQLITE_NOTFOUND;
-    *(int *)arg = 1;
-    return SQLITE_OK;
-  case SQLITE_FCNTL_LOCKSTATE: *(int *)arg = file->lock; return SQLITE_OK;
-  case SQLITE_FCNTL_HAS_MOVED: *(int *)arg = file->inode->names == 0; return SQLITE_OK;
-  case SQLITE_FCNTL_VFSNAME: *(char **)arg = sqlite3_mprintf("powercut"); return SQLITE_OK;
-  default: return SQLITE_NOTFOUND;
+    case QUIRE_FCNTL_KNOWN:
+      if (!pc_config.known) return SQLITE_NOTFOUND;
+      *(int *)arg = 1;
+      return SQLITE_OK;
+    case SQLITE_FCNTL_LOCKSTATE: *(int *)arg = file->lock; return SQLITE_OK;
+    case SQLITE_FCNTL_HAS_MOVED: *(int *)arg = file->inode->names == 0; return SQLITE_OK;
+    case SQLITE_FCNTL_VFSNAME: *(char **)arg = sqlite3_mprintf("powercut"); return SQLITE_OK;
+    default: return SQLITE_NOTFOUND;
   }
 }
 
@@ -645,7 +659,7 @@ int fault_functions(sqlite3 *db) {
     int args;
     void (*func)(sqlite3_context *, int, sqlite3_value **);
   } functions[] = {
-      {"pc_fault", -1, fault_func}, {"pc_fault_off", 0, fault_off_func}, {"pc_calls", 1, calls_func},
+      {"pc_fault", -1, fault_func},  {"pc_fault_off", 0, fault_off_func}, {"pc_calls", 1, calls_func},
       {"pc_config", 2, config_func}, {"pc_files", 0, files_func},         {"pc_get", 1, get_func},
       {"pc_put", 2, put_func},       {"pc_seed", 1, seed_func},
   };

@@ -6,8 +6,8 @@
  *   finite   a bad element at every place
  *   json     what is read and refused, correct rounding at ties, round trips, no byte read beyond the text
  *   exact    special values; one checksum over many distances that must come out on every processor and compiler
- *   scans    every kernel of every level this machine has: error within distance_error() of a long double reference, nothing
- *            read outside query and rows (pages without access on both sides), any alignment and stride
+ *   scans    every kernel of every level this machine has: error within distance_error() of a long double reference,
+ * nothing read outside query and rows (pages without access on both sides), any alignment and stride
  *
  * Prints a line per failure and at the end "N passed, N failed". With KERNELS_TEST_SHIM it brings the few functions of
  * SQLite that it needs, for cross builds.
@@ -54,18 +54,19 @@ static u32 passed, failed;
 static const char *const levels[] = {"plain", "avx2", "avx512", "neon"};
 
 /* Counts; prints only the first failures of a run. */
-#define CHECK(condition, ...)                                                                                              \
-  do {                                                                                                                     \
-    if (condition) {                                                                                                       \
-      passed++;                                                                                                            \
-    } else if (failed++ < 50) {                                                                                            \
-      printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition);                                                          \
-      printf(__VA_ARGS__);                                                                                                 \
-      printf("\n");                                                                                                        \
-    }                                                                                                                      \
+#define CHECK(condition, ...)                                                                                          \
+  do {                                                                                                                 \
+    if (condition) {                                                                                                   \
+      passed++;                                                                                                        \
+    } else if (failed++ < 50) {                                                                                        \
+      printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition);                                                      \
+      printf(__VA_ARGS__);                                                                                             \
+      printf("\n");                                                                                                    \
+    }                                                                                                                  \
   } while (0)
 
-/* ---- random numbers and guarded memory ------------------------------------------------------------------------------ */
+/* ---- random numbers and guarded memory ------------------------------------------------------------------------------
+ */
 
 static u64 seed = 1;
 
@@ -112,7 +113,8 @@ static Guarded guarded_new(size_t size) {
   return g;
 }
 
-/* ---- crc ------------------------------------------------------------------------------------------------------------ */
+/* ---- crc ------------------------------------------------------------------------------------------------------------
+ */
 
 static u32 crc_by_bits(u32 crc, const u8 *p, size_t n) {
   u32 i;
@@ -125,8 +127,9 @@ static u32 crc_by_bits(u32 crc, const u8 *p, size_t n) {
 }
 
 static void test_crc(void) {
-  static const u8 command[48] = {0x01, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0, 0, 0, 0x14, 0, 0, 0, 0, 0, 4, 0,
-                                 0,    0,    0, 0x14, 0, 0, 0, 0x18, 0x28, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0};
+  static const u8 command[48] = {0x01, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0, 0, 0, 0,
+                                 0x14, 0,    0, 0, 0, 0, 4, 0, 0, 0, 0, 0x14, 0, 0, 0, 0x18,
+                                 0x28, 0,    0, 0, 0, 0, 0, 0, 2, 0, 0, 0,    0, 0, 0, 0};
   static u8 bytes[20000];
   size_t n;
   u32 i;
@@ -154,7 +157,8 @@ static void test_crc(void) {
   }
 }
 
-/* ---- halves --------------------------------------------------------------------------------------------------------- */
+/* ---- halves ---------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct Half {
   Elem elem;
@@ -163,7 +167,8 @@ typedef struct Half {
   u16 (*narrow)(float);
 } Half;
 
-static const Half halves[] = {{ELEM_F16, 10, 15, f16_to_f32, f32_to_f16}, {ELEM_BF16, 7, 127, bf16_to_f32, f32_to_bf16}};
+static const Half halves[] = {{ELEM_F16, 10, 15, f16_to_f32, f32_to_f16},
+                              {ELEM_BF16, 7, 127, bf16_to_f32, f32_to_bf16}};
 
 static double half_value(const Half *half, u32 h) {
   u32 exp = (h & 0x7fff) >> half->fraction, fraction = h & ((1u << half->fraction) - 1);
@@ -209,7 +214,8 @@ static void test_half(const Half *half) {
   }
 }
 
-/* ---- elements ------------------------------------------------------------------------------------------------------- */
+/* ---- elements -------------------------------------------------------------------------------------------------------
+ */
 
 static void test_elements(void) {
   u32 elem, dim, i;
@@ -245,11 +251,13 @@ static void test_elements(void) {
     }
   }
   CHECK(elem_first_nonfinite(ELEM_I8, "\xff\x80", 2) == -1, "int8");
-  CHECK(elem_get(ELEM_BIT, "\x81", 7) == 1 && elem_get(ELEM_BIT, "\x81", 6) == 0 && elem_get(ELEM_I8, "\x80", 0) == -128,
+  CHECK(elem_get(ELEM_BIT, "\x81", 7) == 1 && elem_get(ELEM_BIT, "\x81", 6) == 0 &&
+            elem_get(ELEM_I8, "\x80", 0) == -128,
         "elem_get");
 }
 
-/* ---- json ------------------------------------------------------------------------------------------------------------ */
+/* ---- json
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static Guarded json_memory;
 
@@ -297,9 +305,10 @@ static double read_number(Elem elem, const char *number) {
 #define EMPTY "zero-length vectors are not supported."
 
 static void test_json_grammar(void) {
-  static const char *const malformed[] = {"[,1]",   "[-]",    "[1e]",    "[1e+]", "[.]",   "[nan]",  "[NaN]", "[inf]", "[-inf]",
-                                          "[null]", "[\"1\"]", "[[1]]",  "[0x10]", "[1;2]", "[true]", "[--1]", "[1e5x]", "[1_0]",
-                                          "[1,,2]", "[1,2}",  "[1\v,2]", "[e5]",  "[+]",   "[1-2]",  "[1+2]", "[1.2.3]", "[.e1]"};
+  static const char *const malformed[] = {"[,1]",   "[-]",    "[1e]",   "[1e+]",   "[.]",     "[nan]",  "[NaN]",
+                                          "[inf]",  "[-inf]", "[null]", "[\"1\"]", "[[1]]",   "[0x10]", "[1;2]",
+                                          "[true]", "[--1]",  "[1e5x]", "[1_0]",   "[1,,2]",  "[1,2}",  "[1\v,2]",
+                                          "[e5]",   "[+]",    "[1-2]",  "[1+2]",   "[1.2.3]", "[.e1]"};
   void *v;
   char *error;
   u32 i, dim;
@@ -379,7 +388,8 @@ static void test_json_numbers(void) {
     }
     json = elem_to_json(half->elem, all, 2 * infinite);
     CHECK(elem_parse_json(half->elem, json, strlen(json), (void **)&back, &dim, &error) == SQLITE_OK, "round trip");
-    CHECK(dim == 2 * infinite && memcmp(all, back, dim * sizeof *all) == 0, "all of %s come back", elem_name(half->elem));
+    CHECK(dim == 2 * infinite && memcmp(all, back, dim * sizeof *all) == 0, "all of %s come back",
+          elem_name(half->elem));
     mem_free(json);
     mem_free(back);
     free(all);
@@ -389,7 +399,8 @@ static void test_json_numbers(void) {
     u32 bits = i < 200 ? i : random_below(0x7f7fffff);
     check_tie(ELEM_F32, (double)float_of(bits), (double)float_of(bits + 1), !(bits & 1));
   }
-  CHECK(read_number(ELEM_F32, "340282356779733661637539395458142568447") == (double)FLT_MAX, "just below the largest tie");
+  CHECK(read_number(ELEM_F32, "340282356779733661637539395458142568447") == (double)FLT_MAX,
+        "just below the largest tie");
   CHECK(isnan(read_number(ELEM_F32, "340282356779733661637539395458142568448")), "the largest tie");
   for (i = 0; i < 100000; i++) {
     float f = float_of((u32)random64() & 0xff7fffff);
@@ -422,7 +433,8 @@ static void test_json(void) {
   setlocale(LC_NUMERIC, "C");
 }
 
-/* ---- vectors for distances ------------------------------------------------------------------------------------------- */
+/* ---- vectors for distances
+ * ------------------------------------------------------------------------------------------- */
 
 typedef enum { UNIFORM, WIDE, CLOSE, EXTREME, KINDS } Kind;
 
@@ -487,9 +499,11 @@ static Truth reference(Metric metric, Elem elem, const u8 *a, const u8 *b, u32 d
   return truth;
 }
 
-/* ---- exact ------------------------------------------------------------------------------------------------------------ */
+/* ---- exact
+ * ------------------------------------------------------------------------------------------------------------ */
 
-#define F32(...) (const float[]){__VA_ARGS__}
+#define F32(...)                                                                                                       \
+  (const float[]) { __VA_ARGS__ }
 
 static void test_exact_values(void) {
   static const Metric all[] = {METRIC_L2, METRIC_COSINE, METRIC_L1, METRIC_HAMMING, METRIC_JACCARD};
@@ -501,8 +515,10 @@ static void test_exact_values(void) {
   CHECK(distance_exact(METRIC_COSINE, ELEM_F32, F32(1, 0), F32(0, 1), 2) == 1, "cosine");
   CHECK(distance_exact(METRIC_COSINE, ELEM_F32, F32(1, 0), F32(-2, 0), 2) == 2, "cosine");
   CHECK(distance_exact(METRIC_COSINE, ELEM_F32, F32(1, 0), F32(0, 0), 2) == 1, "cosine of zero");
-  CHECK(distance_exact(METRIC_COSINE, ELEM_F32, F32(1e-30f, 0), F32(1e-40f, 1e-40f), 2) == (double)(float)(1 - sqrt(0.5)),
-        "cosine of small vectors: %.17g", distance_exact(METRIC_COSINE, ELEM_F32, F32(1e-30f, 0), F32(1e-40f, 1e-40f), 2));
+  CHECK(distance_exact(METRIC_COSINE, ELEM_F32, F32(1e-30f, 0), F32(1e-40f, 1e-40f), 2) ==
+            (double)(float)(1 - sqrt(0.5)),
+        "cosine of small vectors: %.17g",
+        distance_exact(METRIC_COSINE, ELEM_F32, F32(1e-30f, 0), F32(1e-40f, 1e-40f), 2));
   CHECK(distance_exact(METRIC_COSINE, ELEM_I8, "\0\0", "\1\2", 2) == 1, "cosine of zero");
   CHECK(!signbit(distance_exact(METRIC_DOT, ELEM_F32, F32(0), F32(1), 1)), "no minus zero");
   CHECK(!signbit(distance_exact(METRIC_DOT, ELEM_I8, "\0", "\1", 1)), "no minus zero");
@@ -513,7 +529,8 @@ static void test_exact_values(void) {
   CHECK(distance_exact(METRIC_HAMMING, ELEM_BIT, "\xff\xf1", "\x0f\x00", 9) == 5, "bits beyond the dimension");
   CHECK(distance_exact(METRIC_JACCARD, ELEM_BIT, "\x00\xf0", "\x00\x80", 9) == 0, "bits beyond the dimension");
   CHECK(distance_exact(METRIC_JACCARD, ELEM_BIT, "\x03", "\x05", 8) == (double)(float)(2.0 / 3), "jaccard");
-  CHECK(isnan(distance_exact(METRIC_L2, ELEM_BIT, "", "", 0)) && distance_scan(METRIC_L2, ELEM_BIT) == NULL, "no such pair");
+  CHECK(isnan(distance_exact(METRIC_L2, ELEM_BIT, "", "", 0)) && distance_scan(METRIC_L2, ELEM_BIT) == NULL,
+        "no such pair");
   for (dim = 1; dim < 100; dim++) {
     for (elem = 1; elem <= ELEM_LAST; elem++) {
       fill((Elem)elem, UNIFORM, dim, NULL, v);
@@ -530,8 +547,8 @@ static void test_exact_values(void) {
 }
 
 /*
- * What rounding to float would hide: sums beyond the range of float, which stay double, and cosines so near 0 that the last
- * bits of a sum show.
+ * What rounding to float would hide: sums beyond the range of float, which stay double, and cosines so near 0 that the
+ * last bits of a sum show.
  */
 static void fill_telling(Elem elem, int huge, u32 dim, u8 *a, u8 *b) {
   u32 i;
@@ -590,7 +607,8 @@ static void test_exact_bits(const char *level) {
   CHECK(crc == 0xb63d43d8u, "%s: checksum of exact distances is %08x", level, crc);
 }
 
-/* ---- scans -------------------------------------------------------------------------------------------------------------- */
+/* ---- scans
+ * -------------------------------------------------------------------------------------------------------------- */
 
 #define ROWS 9
 
@@ -626,7 +644,8 @@ static void scan_case(Metric metric, Elem elem, u32 dim, Kind kind, const Placem
     long double error = fabsl((long double)out[i] - truth[i].value);
     if (kind == EXTREME && elem != ELEM_I8 && !isfinite(out[i])) continue;
     CHECK(error <= (long double)bound, "%s %s %s[%u] kind %d row %u of %u: %.9g, truth %.9Lg, error %.3Lg, bound %.3g",
-          simd_level(), metric_name(metric), elem_name(elem), dim, kind, i, count, (double)out[i], truth[i].value, error, bound);
+          simd_level(), metric_name(metric), elem_name(elem), dim, kind, i, count, (double)out[i], truth[i].value,
+          error, bound);
   }
 }
 
@@ -658,7 +677,8 @@ static void test_scans_of(Metric metric, Elem elem, u32 dim) {
     for (level = 0; level < 4; level++) {
       if (!simd_force(levels[level])) continue;
       for (place = 0; place < 5; place++) {
-        scan_case(metric, elem, dim, (Kind)kind, &placements[place], 1 + (dim + place + (u32)kind) % ROWS, query, row, truth);
+        scan_case(metric, elem, dim, (Kind)kind, &placements[place], 1 + (dim + place + (u32)kind) % ROWS, query, row,
+                  truth);
       }
     }
   }

@@ -7,13 +7,14 @@
  *
  *   D1  A write or truncate is durable once its file was synced after it, a create or delete once the directory was.
  *   D2  What is issued and not durable is pending; any subset of it may have reached the disk, in part too.
- *   D3  A failed sync makes nothing durable, and what was pending for the file is lost for ever, or an arbitrary part of it is
- *       kept (chosen by the operation's number); no later sync brings it back.
- *   D4  Writes tear at multiples of the sector size in the file; a torn write damages only its own bytes.
- *   D5  A truncate is not ahead of an earlier create or delete: file systems keep their own changes in order. (SQLite needs that:
- *       VACUUM without EXTRA truncates after it deleted the journal, and a journal that comes back wants the tail.)
+ *   D3  A failed sync makes nothing durable, and what was pending for the file is lost for ever, or an arbitrary part
+ * of it is kept (chosen by the operation's number); no later sync brings it back. D4  Writes tear at multiples of the
+ * sector size in the file; a torn write damages only its own bytes. D5  A truncate is not ahead of an earlier create or
+ * delete: file systems keep their own changes in order. (SQLite needs that: VACUUM without EXTRA truncates after it
+ * deleted the journal, and a journal that comes back wants the tail.)
  *
- * Logs are a stack: pc_push() starts one whose base is the present file system, to record a recovery and to cut that again.
+ * Logs are a stack: pc_push() starts one whose base is the present file system, to record a recovery and to cut that
+ * again.
  *
  *   pc_reset()                    forget all files and logs, record anew; closes nothing: connections must be closed
  *   pc_push(), pc_pop()           see above
@@ -23,13 +24,13 @@
  *   pc_op(i)                      operation i in words
  *   pc_pending(k)                 number of pending operations at a cut at k
  *   pc_last(kind, k)              the n of the last such mark before k; -1 if there is none
- *   pc_low(kind, k, rule [,glob]) the n of the last such mark that must survive; rule: none; last; sync: a file like glob was
- *                                 synced after it; dirsync: the directory was
- *   pc_unsynced(glob)             bytes written to files like glob and not synced, at the end of the log
- *   pc_restore(k, mode, arg)      make the file system of a cut at k, and say in words which. Pending operations are dropped but:
- *                                 none; all; mask: those whose bit is set in arg; but: all save number arg; only: number arg;
- *                                 torn: those before number arg, and a part of number arg; random: arg is the seed
- *   pc_check_writes(from, to, glob, pgno, size)  1 if an operation in [from, to) wrote page pgno (of that size) of such a file
+ *   pc_low(kind, k, rule [,glob]) the n of the last such mark that must survive; rule: none; last; sync: a file like
+ * glob was synced after it; dirsync: the directory was pc_unsynced(glob)             bytes written to files like glob
+ * and not synced, at the end of the log pc_restore(k, mode, arg)      make the file system of a cut at k, and say in
+ * words which. Pending operations are dropped but: none; all; mask: those whose bit is set in arg; but: all save number
+ * arg; only: number arg; torn: those before number arg, and a part of number arg; random: arg is the seed
+ *   pc_check_writes(from, to, glob, pgno, size)  1 if an operation in [from, to) wrote page pgno (of that size) of such
+ * a file
  *
  * Start at restore().
  */
@@ -121,8 +122,7 @@ static void disk_free(Disk *disk) {
 static void disk_copy(Disk *to, const Disk *from) {
   memset(to, 0, sizeof *to);
   to->at = from->at;
-  for (int i = 0; i < from->inode_count; i++)
-    bytes_copy(disk_content(to, from->inode[i].id), &from->inode[i].content);
+  for (int i = 0; i < from->inode_count; i++) bytes_copy(disk_content(to, from->inode[i].id), &from->inode[i].content);
   for (int i = 0; i < from->name_count; i++) disk_link(to, from->name[i].name, from->name[i].inode);
 }
 
@@ -139,11 +139,11 @@ static int is_directory_op(const Op *op) { return op->kind == OP_CREATE || op->k
 /* The whole effect of an operation. */
 static void apply(Disk *disk, const Op *op) {
   switch (op->kind) {
-  case OP_WRITE: bytes_write(disk_content(disk, op->inode), op->off, op->data, op->n); break;
-  case OP_TRUNCATE: bytes_truncate(disk_content(disk, op->inode), op->n); break;
-  case OP_CREATE: disk_link(disk, (const char *)op->data, op->inode); break;
-  case OP_DELETE: disk_unlink(disk, (const char *)op->data); break;
-  default: break;
+    case OP_WRITE: bytes_write(disk_content(disk, op->inode), op->off, op->data, op->n); break;
+    case OP_TRUNCATE: bytes_truncate(disk_content(disk, op->inode), op->n); break;
+    case OP_CREATE: disk_link(disk, (const char *)op->data, op->inode); break;
+    case OP_DELETE: disk_unlink(disk, (const char *)op->data); break;
+    default: break;
   }
 }
 
@@ -175,11 +175,11 @@ static Disk *disk_at(Log *log, i64 k) {
   for (; disk->at < k; disk->at++) {
     const Op *op = &log->op[disk->at];
     switch (op->kind) {
-    case OP_SYNC: settle(log, disk, op->inode, 0); break;
-    case OP_SYNC_FAILED: settle(log, disk, op->inode, 1); break;
-    case OP_DIRSYNC: settle(log, disk, 0, 0); break;
-    case OP_MARK: break;
-    default: disk_pend(disk, disk->at);
+      case OP_SYNC: settle(log, disk, op->inode, 0); break;
+      case OP_SYNC_FAILED: settle(log, disk, op->inode, 1); break;
+      case OP_DIRSYNC: settle(log, disk, 0, 0); break;
+      case OP_MARK: break;
+      default: disk_pend(disk, disk->at);
     }
   }
   return disk;
@@ -432,7 +432,8 @@ static void ops_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 }
 
 static void op_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  static const char *const words[] = {"write", "truncate", "sync", "failed sync", "create", "delete", "dirsync", "mark"};
+  static const char *const words[] = {"write",  "truncate", "sync",    "failed sync",
+                                      "create", "delete",   "dirsync", "mark"};
   i64 i = sqlite3_value_int64(argv[0]);
   const Op *op;
   char *text;
@@ -506,7 +507,8 @@ static void check_writes_func(sqlite3_context *ctx, int argc, sqlite3_value **ar
   to = position(argv[1]);
   for (i64 i = from; !found && i < to; i++) {
     const Op *op = &top->op[i];
-    found = op->kind == OP_WRITE && op->off < start + size && op->off + op->n > start && inode_like(top, op->inode, glob);
+    found =
+        op->kind == OP_WRITE && op->off < start + size && op->off + op->n > start && inode_like(top, op->inode, glob);
   }
   sqlite3_result_int(ctx, found);
 }
@@ -517,10 +519,18 @@ int powercut_functions(sqlite3 *db) {
     int args;
     void (*func)(sqlite3_context *, int, sqlite3_value **);
   } functions[] = {
-      {"pc_reset", 0, reset_func},     {"pc_push", 0, push_func},       {"pc_pop", 0, pop_func},
-      {"pc_record", 1, record_func},   {"pc_mark", 2, mark_func},       {"pc_ops", 0, ops_func},
-      {"pc_op", 1, op_func},           {"pc_pending", 1, pending_func}, {"pc_last", 2, last_func},
-      {"pc_low", -1, low_func},        {"pc_unsynced", 1, unsynced_func}, {"pc_restore", 3, restore_func},
+      {"pc_reset", 0, reset_func},
+      {"pc_push", 0, push_func},
+      {"pc_pop", 0, pop_func},
+      {"pc_record", 1, record_func},
+      {"pc_mark", 2, mark_func},
+      {"pc_ops", 0, ops_func},
+      {"pc_op", 1, op_func},
+      {"pc_pending", 1, pending_func},
+      {"pc_last", 2, last_func},
+      {"pc_low", -1, low_func},
+      {"pc_unsynced", 1, unsynced_func},
+      {"pc_restore", 3, restore_func},
       {"pc_check_writes", 5, check_writes_func},
   };
   int rc = SQLITE_OK;

@@ -30,17 +30,19 @@ int main(int argc, char **argv) {
 
   if (rc == SQLITE_OK) rc = sqlite3_auto_extension((void (*)(void))sqlite3_vec_init);
   if (rc == SQLITE_OK) rc = sqlite3_open(name, &db);
-  if (rc == SQLITE_OK) rc = run(db, "CREATE VIRTUAL TABLE v USING quire(e float[2]);"
-                                    "INSERT INTO v(rowid, e) VALUES(1, '[0,0]'), (2, '[3,4]'), (3, '[1,0]');"
-                                    "INSERT INTO v(v) VALUES('fold');"
-                                    "BEGIN; DELETE FROM v WHERE rowid = 1; ROLLBACK;"
-                                    "SELECT rowid, distance FROM v WHERE e MATCH '[0,0]' ORDER BY distance;"
-                                    "INSERT INTO v(v) VALUES('integrity-check');"
-                                    "SELECT vec_to_json(vec_add('[1,2]', '[3,4]'))");
+  if (rc == SQLITE_OK)
+    rc = run(db, "CREATE VIRTUAL TABLE v USING quire(e float[2]);"
+                 "INSERT INTO v(rowid, e) VALUES(1, '[0,0]'), (2, '[3,4]'), (3, '[1,0]');"
+                 "INSERT INTO v(v) VALUES('fold');"
+                 "BEGIN; DELETE FROM v WHERE rowid = 1; ROLLBACK;"
+                 "SELECT rowid, distance FROM v WHERE e MATCH '[0,0]' ORDER BY distance;"
+                 "INSERT INTO v(v) VALUES('integrity-check');"
+                 "SELECT vec_to_json(vec_add('[1,2]', '[3,4]'))");
   if (rc == SQLITE_OK) rc = sqlite3_open(name, &other);
-  if (rc == SQLITE_OK) rc = run(other, "CREATE VIRTUAL TABLE temp.w USING vec0(e float[2]);"
-                                       "INSERT INTO w(rowid, e) VALUES(5, '[1,1]');"
-                                       "SELECT rowid, distance FROM w WHERE e MATCH '[1,1]' AND k = 1");
+  if (rc == SQLITE_OK)
+    rc = run(other, "CREATE VIRTUAL TABLE temp.w USING vec0(e float[2]);"
+                    "INSERT INTO w(rowid, e) VALUES(5, '[1,1]');"
+                    "SELECT rowid, distance FROM w WHERE e MATCH '[1,1]' AND k = 1");
   if (rc == SQLITE_OK) rc = sqlite3_quire_init(db, NULL, NULL); /* again: nothing happens */
   sqlite3_close(db);
   sqlite3_close(other);

@@ -12,8 +12,9 @@
  *   w_store(p, a)        to CODES_PIECE floats
  *   w_codes(p, a)        the low byte of the bits of each float, to CODES_PIECE bytes
  *
- * It defines largest_<type> and round_<type> (codes_int.h), and undefines the ENCODE_ macros. Every operation is rounded, in
- * the order written here: a level must not fuse them, because the bytes of a row are the same at every level.
+ * It defines largest_<type> and round_<type> (codes_int.h), and undefines the ENCODE_ macros. Every operation is
+ * rounded, in the order written here: a level must not fuse them, because the bytes of a row are the same at every
+ * level.
  */
 #if defined(ENCODE_TYPE)
 
@@ -33,7 +34,8 @@ CODE static float ENCODE_FN(largest)(const u8 *v, u32 dim) {
   float all[CODES_PIECE];
   W max = w_all(0);
   u32 i;
-  for (i = 0; dim - i >= CODES_PIECE; i += CODES_PIECE) max = w_max(w_abs(ENCODE_WIDE(v + (size_t)i * ENCODE_SIZE)), max);
+  for (i = 0; dim - i >= CODES_PIECE; i += CODES_PIECE)
+    max = w_max(w_abs(ENCODE_WIDE(v + (size_t)i * ENCODE_SIZE)), max);
   if (i < dim) max = w_max(w_abs(ENCODE_FN(tail)(v, dim, dim - i)), max);
   w_store(all, max);
   for (i = 1; i < CODES_PIECE; i++) all[0] = all[i] > all[0] ? all[i] : all[0];
@@ -45,7 +47,8 @@ typedef struct ENCODE_FN(Sums) {
   W residual, codes, norm;
 } ENCODE_FN(Sums);
 
-CODE ALWAYS_INLINE void ENCODE_FN(step)(int absolute, int norms, W x, W inverse, W scale, u8 *codes, ENCODE_FN(Sums) * s) {
+CODE ALWAYS_INLINE void ENCODE_FN(step)(int absolute, int norms, W x, W inverse, W scale, u8 *codes,
+                                        ENCODE_FN(Sums) * s) {
   const W rounder = w_all(CODES_ROUNDER);
   W shifted = w_add(w_mul(x, inverse), rounder), c = w_sub(shifted, rounder), e = w_sub(x, w_mul(c, scale));
   w_codes(codes, shifted);

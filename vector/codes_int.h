@@ -1,9 +1,10 @@
 /*
- * codes_int.h: what the files of code rows share: the prepared query, the header of a row, the table of kernels of a level.
+ * codes_int.h: what the files of code rows share: the prepared query, the header of a row, the table of kernels of a
+ * level.
  *
  * How one level is made: codes_<level>.c defines a dozen inline functions on vectors of CODES_PIECE floats and includes
- * codes_encode.h once per element type; then as many on vectors of four floats, beside the two sums over codes, and includes
- * codes_scan.h. The loops and the bounds are there.
+ * codes_encode.h once per element type; then as many on vectors of four floats, beside the two sums over codes, and
+ * includes codes_scan.h. The loops and the bounds are there.
  */
 #ifndef QUIRE_CODES_INT_H
 #define QUIRE_CODES_INT_H
@@ -48,9 +49,9 @@ typedef struct CodeKernels {
 } CodeKernels;
 
 /* The last members of a level whose file has included codes_encode.h for every type. */
-#define CODES_LARGEST                                                                                                      \
+#define CODES_LARGEST                                                                                                  \
   { [ELEM_F32] = largest_f32, [ELEM_F16] = largest_f16, [ELEM_BF16] = largest_bf16 }
-#define CODES_ROUND                                                                                                        \
+#define CODES_ROUND                                                                                                    \
   { [ELEM_F32] = round_f32, [ELEM_F16] = round_f16, [ELEM_BF16] = round_bf16 }
 
 extern const CodeKernels codes_plain;

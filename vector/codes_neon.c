@@ -9,7 +9,8 @@
 
 #define CODE
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------- */
+/* ---- rows -----------------------------------------------------------------------------------------------------------
+ */
 
 /* No instruction, but the compiler must not see through it and fuse a product with the sum that follows. */
 #define NOT_FUSED(v) __asm__("" : "+w"(v))
@@ -24,11 +25,11 @@ ALWAYS_INLINE W w_all(float f) {
   return w;
 }
 
-#define EACH_PART(name, function)                                                                                          \
-  ALWAYS_INLINE W name(W a, W b) {                                                                                         \
-    u32 i;                                                                                                                 \
-    for (i = 0; i < 4; i++) a.part[i] = function(a.part[i], b.part[i]);                                                    \
-    return a;                                                                                                              \
+#define EACH_PART(name, function)                                                                                      \
+  ALWAYS_INLINE W name(W a, W b) {                                                                                     \
+    u32 i;                                                                                                             \
+    for (i = 0; i < 4; i++) a.part[i] = function(a.part[i], b.part[i]);                                                \
+    return a;                                                                                                          \
   }
 
 EACH_PART(w_add, vaddq_f32)
@@ -97,7 +98,8 @@ ALWAYS_INLINE W bf16_wide(const u8 *p) {
 #define ENCODE_SIZE 2
 #include "codes_encode.h"
 
-/* ---- scans ---------------------------------------------------------------------------------------------------------- */
+/* ---- scans ----------------------------------------------------------------------------------------------------------
+ */
 
 #define V4 float32x4_t
 #define v4_all vdupq_n_f32

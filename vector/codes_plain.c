@@ -1,7 +1,8 @@
 /*
  * codes_plain.c: scans of code rows in C alone. See codes_int.h for how a level is made.
  *
- * The loops over lanes have a fixed length, so that compilers turn them into whatever vector instructions their baseline has.
+ * The loops over lanes have a fixed length, so that compilers turn them into whatever vector instructions their
+ * baseline has.
  */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
@@ -18,7 +19,8 @@
 
 #define CODE
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------- */
+/* ---- rows -----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct W {
   float lane[CODES_PIECE];
@@ -33,11 +35,11 @@ ALWAYS_INLINE W w_all(float f) {
   return w;
 }
 
-#define EACH_PAIR(name, expression)                                                                                        \
-  ALWAYS_INLINE W name(W a, W b) {                                                                                         \
-    u32 j;                                                                                                                 \
-    EACH_LANE(j) a.lane[j] = expression;                                                                                   \
-    return a;                                                                                                              \
+#define EACH_PAIR(name, expression)                                                                                    \
+  ALWAYS_INLINE W name(W a, W b) {                                                                                     \
+    u32 j;                                                                                                             \
+    EACH_LANE(j) a.lane[j] = expression;                                                                               \
+    return a;                                                                                                          \
   }
 
 EACH_PAIR(w_add, a.lane[j] + b.lane[j])
@@ -58,12 +60,12 @@ ALWAYS_INLINE void w_codes(u8 *p, W a) {
   EACH_LANE(j) p[j] = (u8)f32_bits(a.lane[j]);
 }
 
-#define WIDE(name, at)                                                                                                     \
-  ALWAYS_INLINE W name(const u8 *p) {                                                                                      \
-    W w;                                                                                                                   \
-    u32 j;                                                                                                                 \
-    EACH_LANE(j) w.lane[j] = at(p, j);                                                                                     \
-    return w;                                                                                                              \
+#define WIDE(name, at)                                                                                                 \
+  ALWAYS_INLINE W name(const u8 *p) {                                                                                  \
+    W w;                                                                                                               \
+    u32 j;                                                                                                             \
+    EACH_LANE(j) w.lane[j] = at(p, j);                                                                                 \
+    return w;                                                                                                          \
   }
 
 WIDE(f32_wide, f32_at)
@@ -82,7 +84,8 @@ WIDE(bf16_wide, bf16_at)
 #define ENCODE_SIZE 2
 #include "codes_encode.h"
 
-/* ---- scans ---------------------------------------------------------------------------------------------------------- */
+/* ---- scans ----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct V4 {
   float lane[SCAN_ROWS];

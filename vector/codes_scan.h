@@ -14,15 +14,15 @@
  *   codes_dots(q, row, ahead)       four sums of q->whole times codes, exact and then rounded to float
  *   codes_absolutes(q, row, ahead, s)  four sums of |q->exact - s*code|, each over at least eight partial sums
  *
- * Rows are taken SCAN_ROWS at a time; the last rows of a scan are padded by repeating the last one. `ahead` is how far beyond
- * each piece to prefetch. The bounds are proven in codes.c.
+ * Rows are taken SCAN_ROWS at a time; the last rows of a scan are padded by repeating the last one. `ahead` is how far
+ * beyond each piece to prefetch. The bounds are proven in codes.c.
  */
 #if defined(CODES_TABLE)
 
 #include <float.h>
 
 /* Bytes between what is worked on and what is fetched: the next rows, or further. */
-#define CODES_AHEAD(stride) MAX(SCAN_ROWS * (stride), (size_t)2048)
+#define CODES_AHEAD(stride) MAX(SCAN_ROWS *(stride), (size_t)2048)
 
 CODE ALWAYS_INLINE V4 bounds_l2(const CodeQuery *q, const u8 *const row[SCAN_ROWS], size_t ahead) {
   V4 h[3], sum, square, distance;
@@ -52,26 +52,26 @@ CODE ALWAYS_INLINE V4 bounds_l1(const CodeQuery *q, const u8 *const row[SCAN_ROW
   return v4_max(v4_sub(sum, v4_add(h[1], v4_all(q->radius))), v4_all(-INFINITY));
 }
 
-#define CODES_KERNEL(name, bounds)                                                                                         \
-  CODE static void name(const CodeQuery *query, const u8 *rows, size_t stride, u32 count, float *lower) {                  \
-    const CodeQuery q = *query;                                                                                            \
-    const size_t ahead = CODES_AHEAD(stride);                                                                              \
-    const u8 *row[SCAN_ROWS];                                                                                              \
-    float last[SCAN_ROWS];                                                                                                 \
-    for (; count >= SCAN_ROWS; count -= SCAN_ROWS, rows += SCAN_ROWS * stride, lower += SCAN_ROWS) {                       \
-      row[0] = rows;                                                                                                       \
-      row[1] = rows + stride;                                                                                              \
-      row[2] = row[1] + stride;                                                                                            \
-      row[3] = row[2] + stride;                                                                                            \
-      v4_store(lower, bounds(&q, row, ahead));                                                                       \
-    }                                                                                                                      \
-    if (count == 0) return;                                                                                                \
-    row[0] = rows;                                                                                                         \
-    row[1] = count > 1 ? rows + stride : rows;                                                                             \
-    row[2] = count > 2 ? row[1] + stride : row[1];                                                                         \
-    row[3] = row[2];                                                                                                       \
-    v4_store(last, bounds(&q, row, 0));                                                                                    \
-    memcpy(lower, last, count * sizeof *lower);                                                                            \
+#define CODES_KERNEL(name, bounds)                                                                                     \
+  CODE static void name(const CodeQuery *query, const u8 *rows, size_t stride, u32 count, float *lower) {              \
+    const CodeQuery q = *query;                                                                                        \
+    const size_t ahead = CODES_AHEAD(stride);                                                                          \
+    const u8 *row[SCAN_ROWS];                                                                                          \
+    float last[SCAN_ROWS];                                                                                             \
+    for (; count >= SCAN_ROWS; count -= SCAN_ROWS, rows += SCAN_ROWS * stride, lower += SCAN_ROWS) {                   \
+      row[0] = rows;                                                                                                   \
+      row[1] = rows + stride;                                                                                          \
+      row[2] = row[1] + stride;                                                                                        \
+      row[3] = row[2] + stride;                                                                                        \
+      v4_store(lower, bounds(&q, row, ahead));                                                                         \
+    }                                                                                                                  \
+    if (count == 0) return;                                                                                            \
+    row[0] = rows;                                                                                                     \
+    row[1] = count > 1 ? rows + stride : rows;                                                                         \
+    row[2] = count > 2 ? row[1] + stride : row[1];                                                                     \
+    row[3] = row[2];                                                                                                   \
+    v4_store(last, bounds(&q, row, 0));                                                                                \
+    memcpy(lower, last, count * sizeof *lower);                                                                        \
   }
 
 CODES_KERNEL(scan_l2, bounds_l2)

@@ -1,30 +1,31 @@
 /*
  * distance.c: metrics, exact distances, error bounds of scans, and the choice of scan kernels. See distance.h.
  *
- * Exact distances. Eight partial sums in double; element i goes to sum i%8; the sums are then added in pairs. Every operation
- * is an IEEE one in this order, so that all processors give the same bits: a compiler may turn eight lanes into vector
- * instructions, but not a product and a sum into one, which the pragmas below forbid (clang obeys them unless told
- * -ffp-contract=fast). Whole-number types are summed as integers.
+ * Exact distances. Eight partial sums in double; element i goes to sum i%8; the sums are then added in pairs. Every
+ * operation is an IEEE one in this order, so that all processors give the same bits: a compiler may turn eight lanes
+ * into vector instructions, but not a product and a sum into one, which the pragmas below forbid (clang obeys them
+ * unless told -ffp-contract=fast). Whole-number types are summed as integers.
  *
  *   E1  l2 in float32 takes differences in double: one rounding each. Nothing overflows or vanishes: squares of float32
  *       values are between 2^-298 and 2^258.
  *   E2  The distance of a vector from itself is 0 for every metric but dot: for cosine because sqrt(x*x) is x.
  *   E3  The result is rounded to float if it is finite and normal there, and never to -0.
  *
- * Error of scans. Let u = 2^-24, S the true sum, n = dim. By K1 (distance_int.h) a term passes at most D = n/8 + SUM_EXTRA
- * additions, each of which multiplies it by 1 + d with |d| <= u. Sums of floats lose nothing to underflow; products lose
- * at most 2^-150 each. Let g = 1.01 * (D + 4) * u, which is above (1+u)^(D+4) - 1 for n <= 8192 (there D*u < 2^-13).
+ * Error of scans. Let u = 2^-24, S the true sum, n = dim. By K1 (distance_int.h) a term passes at most D = n/8 +
+ * SUM_EXTRA additions, each of which multiplies it by 1 + d with |d| <= u. Sums of floats lose nothing to underflow;
+ * products lose at most 2^-150 each. Let g = 1.01 * (D + 4) * u, which is above (1+u)^(D+4) - 1 for n <= 8192 (there
+ * D*u < 2^-13).
  *
  *   l2      A term is (x-y)^2 (1+d)^2, times (1+d) where there is no fused multiply-add: |error| <= g*S + n*2^-149.
  *   l1      A term is |x-y| (1+d): |error| <= g*S.
  *   dot     A term is xy(1+d): |error| <= g * sum |xy| + n*2^-149, and by Cauchy and Schwarz sum |xy| <= |x||y|.
- *   cosine  The quotient c = S/(|x||y|) has the error of the dot product, g as a part of |x||y|; each squared norm is off by g
- *           relatively, so the root of their product by g; division and root are done in double. With the terms lost to
+ *   cosine  The quotient c = S/(|x||y|) has the error of the dot product, g as a part of |x||y|; each squared norm is
+ * off by g relatively, so the root of their product by g; division and root are done in double. With the terms lost to
  *           underflow (below 2^-36 of sums that K3 trusts) and the rounding of 1 - c <= 2 to float:
  *           |error| <= 2g + 2u + 2^-34.
- *   int8    Sums are exact below 2^31 (8192 * 255^2 < 2^30) and rounded once to float: nothing up to 2^24, else u of the
- *           value. Cosine: dot product and two norms rounded once each, and the result: below 4u.
- *   bits    Counts are exact; jaccard is rounded once: u.
+ *   int8    Sums are exact below 2^31 (8192 * 255^2 < 2^30) and rounded once to float: nothing up to 2^24, else u of
+ * the value. Cosine: dot product and two norms rounded once each, and the result: below 4u. bits    Counts are exact;
+ * jaccard is rounded once: u.
  */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
@@ -42,11 +43,12 @@
 #include <float.h>
 #include <stdlib.h>
 
-/* ---- names ----------------------------------------------------------------------------------------------------------- */
+/* ---- names
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static const char *const names[METRIC_LAST + 1] = {
-    [METRIC_L2] = "l2",           [METRIC_COSINE] = "cosine",   [METRIC_DOT] = "dot", [METRIC_L1] = "l1",
-    [METRIC_HAMMING] = "hamming", [METRIC_JACCARD] = "jaccard",
+    [METRIC_L2] = "l2", [METRIC_COSINE] = "cosine",   [METRIC_DOT] = "dot",
+    [METRIC_L1] = "l1", [METRIC_HAMMING] = "hamming", [METRIC_JACCARD] = "jaccard",
 };
 
 const char *metric_name(Metric metric) {
@@ -78,7 +80,8 @@ int metric_fits(Metric metric, Elem elem) {
   return of_bits == (elem == ELEM_BIT);
 }
 
-/* ---- exact distances --------------------------------------------------------------------------------------------------- */
+/* ---- exact distances
+ * --------------------------------------------------------------------------------------------------- */
 
 static double pairwise(const double *lane) {
   return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
@@ -87,14 +90,14 @@ static double pairwise(const double *lane) {
 /* Eight elements from i on as doubles; those beyond dim are 0. */
 typedef void (*Loader)(const u8 *v, u32 i, u32 dim, double *out);
 
-#define LOADER(name, at)                                                                                                   \
-  ALWAYS_INLINE void name(const u8 *v, u32 i, u32 dim, double *out) {                                                      \
-    u32 j;                                                                                                                 \
-    if (dim - i >= SUM_LANES) {                                                                                            \
-      for (j = 0; j < SUM_LANES; j++) out[j] = (double)at(v, (size_t)i + j);                                               \
-    } else {                                                                                                               \
-      for (j = 0; j < SUM_LANES; j++) out[j] = j < dim - i ? (double)at(v, (size_t)i + j) : 0;                             \
-    }                                                                                                                      \
+#define LOADER(name, at)                                                                                               \
+  ALWAYS_INLINE void name(const u8 *v, u32 i, u32 dim, double *out) {                                                  \
+    u32 j;                                                                                                             \
+    if (dim - i >= SUM_LANES) {                                                                                        \
+      for (j = 0; j < SUM_LANES; j++) out[j] = (double)at(v, (size_t)i + j);                                           \
+    } else {                                                                                                           \
+      for (j = 0; j < SUM_LANES; j++) out[j] = j < dim - i ? (double)at(v, (size_t)i + j) : 0;                         \
+    }                                                                                                                  \
   }
 
 LOADER(load_f32, f32_at)
@@ -102,34 +105,34 @@ LOADER(load_f16, f16_at)
 LOADER(load_bf16, bf16_at)
 
 /* Sums as ExactSums describes them; STEP adds lane j of x and y. */
-#define EACH_EIGHT(STEP)                                                                                                   \
-  for (i = 0; i < dim; i += SUM_LANES) {                                                                                   \
-    load(a, i, dim, x);                                                                                                    \
-    load(b, i, dim, y);                                                                                                    \
-    for (j = 0; j < SUM_LANES; j++) STEP                                                                                   \
+#define EACH_EIGHT(STEP)                                                                                               \
+  for (i = 0; i < dim; i += SUM_LANES) {                                                                               \
+    load(a, i, dim, x);                                                                                                \
+    load(b, i, dim, y);                                                                                                \
+    for (j = 0; j < SUM_LANES; j++) STEP                                                                               \
   }
 
 ALWAYS_INLINE void plain_sums(Loader load, Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]) {
   double sum[SUM_LANES] = {0}, a2[SUM_LANES] = {0}, b2[SUM_LANES] = {0}, x[SUM_LANES], y[SUM_LANES];
   u32 i, j;
   switch (metric) {
-  case METRIC_L2:
-    EACH_EIGHT({
-      double d = x[j] - y[j];
-      sum[j] += d * d;
-    })
-    break;
-  case METRIC_L1: EACH_EIGHT({ sum[j] += fabs(x[j] - y[j]); }) break;
-  case METRIC_DOT: EACH_EIGHT({ sum[j] += x[j] * y[j]; }) break;
-  case METRIC_COSINE:
-    EACH_EIGHT({
-      sum[j] += x[j] * y[j];
-      a2[j] += x[j] * x[j];
-      b2[j] += y[j] * y[j];
-    })
-    break;
-  case METRIC_HAMMING:
-  case METRIC_JACCARD: break;
+    case METRIC_L2:
+      EACH_EIGHT({
+        double d = x[j] - y[j];
+        sum[j] += d * d;
+      })
+      break;
+    case METRIC_L1: EACH_EIGHT({ sum[j] += fabs(x[j] - y[j]); }) break;
+    case METRIC_DOT: EACH_EIGHT({ sum[j] += x[j] * y[j]; }) break;
+    case METRIC_COSINE:
+      EACH_EIGHT({
+        sum[j] += x[j] * y[j];
+        a2[j] += x[j] * x[j];
+        b2[j] += y[j] * y[j];
+      })
+      break;
+    case METRIC_HAMMING:
+    case METRIC_JACCARD: break;
   }
   out[0] = pairwise(sum);
   out[1] = pairwise(a2);
@@ -148,7 +151,8 @@ static void plain_bf16(Metric metric, const u8 *a, const u8 *b, u32 dim, double 
   plain_sums(load_bf16, metric, a, b, dim, out);
 }
 
-static const ExactSums plain[ELEM_BF16 + 1] = {[ELEM_F32] = plain_f32, [ELEM_F16] = plain_f16, [ELEM_BF16] = plain_bf16};
+static const ExactSums plain[ELEM_BF16 + 1] = {
+    [ELEM_F32] = plain_f32, [ELEM_F16] = plain_f16, [ELEM_BF16] = plain_bf16};
 
 /* 1 - cos, within [0, 2]. Products of squared norms neither overflow nor vanish (E1). */
 static double cosine_of(double dot, double a2, double b2) {
@@ -238,18 +242,19 @@ double distance_exact(Metric metric, Elem elem, const void *a, const void *b, u3
   double d = 0, magnitude;
   if (!metric_fits(metric, elem)) return NAN;
   switch (elem) {
-  case ELEM_F32:
-  case ELEM_F16:
-  case ELEM_BF16: d = float_distance(metric, elem, a, b, dim); break;
-  case ELEM_I8: d = i8_distance(metric, a, b, dim); break;
-  case ELEM_BIT: d = bit_distance(metric, a, b, dim); break;
+    case ELEM_F32:
+    case ELEM_F16:
+    case ELEM_BF16: d = float_distance(metric, elem, a, b, dim); break;
+    case ELEM_I8: d = i8_distance(metric, a, b, dim); break;
+    case ELEM_BIT: d = bit_distance(metric, a, b, dim); break;
   }
   magnitude = fabs(d);
   if (magnitude <= FLT_MAX && magnitude >= FLT_MIN) return (double)(float)d;
   return d;
 }
 
-/* ---- error bounds ------------------------------------------------------------------------------------------------------ */
+/* ---- error bounds
+ * ------------------------------------------------------------------------------------------------------ */
 
 static double float_error(Metric metric, u32 dim, double value, double norm2) {
   const double u = 0x1p-24;
@@ -257,12 +262,12 @@ static double float_error(Metric metric, u32 dim, double value, double norm2) {
   double lost = dim * 0x1p-149;
   if (isnan(norm2)) norm2 = HUGE_VAL; /* nothing times infinity */
   switch (metric) {
-  case METRIC_L2: return g * fabs(value) + lost;
-  case METRIC_L1: return g * fabs(value);
-  case METRIC_DOT: return g * sqrt(norm2) * (1 + 0x1p-20) + lost; /* norm2 may come from rounded factors */
-  case METRIC_COSINE: return 2 * g + 2 * u + 0x1p-34;
-  case METRIC_HAMMING:
-  case METRIC_JACCARD: break;
+    case METRIC_L2: return g * fabs(value) + lost;
+    case METRIC_L1: return g * fabs(value);
+    case METRIC_DOT: return g * sqrt(norm2) * (1 + 0x1p-20) + lost; /* norm2 may come from rounded factors */
+    case METRIC_COSINE: return 2 * g + 2 * u + 0x1p-34;
+    case METRIC_HAMMING:
+    case METRIC_JACCARD: break;
   }
   return 0;
 }
@@ -281,7 +286,8 @@ double distance_error(Metric metric, Elem elem, u32 dim, double value, double no
   return float_error(metric, dim, value, norm2);
 }
 
-/* ---- the choice of kernels ----------------------------------------------------------------------------------------------- */
+/* ---- the choice of kernels
+ * ----------------------------------------------------------------------------------------------- */
 
 static const Kernels *const levels[] = {
 #if defined(HAVE_AVX512)

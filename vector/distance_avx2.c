@@ -30,12 +30,12 @@ CODE ALWAYS_INLINE __m256 bf16_load(const u8 *p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 
-#define FLOAT_TAIL(type, size)                                                                                             \
-  CODE ALWAYS_INLINE __m256 type##_tail(const u8 *v, u32 dim, u32 n) {                                                     \
-    u8 buffer[8 * (size)] = {0};                                                                                           \
-    if (dim >= 8) return _mm256_and_ps(type##_load(v + (size_t)(dim - 8) * (size)), keep_last(n));                         \
-    memcpy(buffer, v, (size_t)n * (size));                                                                                 \
-    return type##_load(buffer);                                                                                            \
+#define FLOAT_TAIL(type, size)                                                                                         \
+  CODE ALWAYS_INLINE __m256 type##_tail(const u8 *v, u32 dim, u32 n) {                                                 \
+    u8 buffer[8 * (size)] = {0};                                                                                       \
+    if (dim >= 8) return _mm256_and_ps(type##_load(v + (size_t)(dim - 8) * (size)), keep_last(n));                     \
+    memcpy(buffer, v, (size_t)n *(size));                                                                              \
+    return type##_load(buffer);                                                                                        \
   }
 
 CODE ALWAYS_INLINE __m256 float_zero(void) { return _mm256_setzero_ps(); }
@@ -57,11 +57,11 @@ CODE ALWAYS_INLINE void float_reduce(const __m256 *s, float *out) {
 }
 
 /* The sums are those of float32 for all three. */
-#define FLOAT_SUMS(type)                                                                                                   \
-  CODE ALWAYS_INLINE __m256 type##_zero(void) { return float_zero(); }                                                     \
-  CODE ALWAYS_INLINE __m256 type##_products(__m256 s, __m256 a, __m256 b) { return float_products(s, a, b); }              \
-  CODE ALWAYS_INLINE __m256 type##_squares(__m256 s, __m256 a, __m256 b) { return float_squares(s, a, b); }                \
-  CODE ALWAYS_INLINE __m256 type##_absolutes(__m256 s, __m256 a, __m256 b) { return float_absolutes(s, a, b); }            \
+#define FLOAT_SUMS(type)                                                                                               \
+  CODE ALWAYS_INLINE __m256 type##_zero(void) { return float_zero(); }                                                 \
+  CODE ALWAYS_INLINE __m256 type##_products(__m256 s, __m256 a, __m256 b) { return float_products(s, a, b); }          \
+  CODE ALWAYS_INLINE __m256 type##_squares(__m256 s, __m256 a, __m256 b) { return float_squares(s, a, b); }            \
+  CODE ALWAYS_INLINE __m256 type##_absolutes(__m256 s, __m256 a, __m256 b) { return float_absolutes(s, a, b); }        \
   CODE ALWAYS_INLINE void type##_reduce(const __m256 *s, float *out) { float_reduce(s, out); }
 
 FLOAT_TAIL(f32, 4)
@@ -94,7 +94,8 @@ FLOAT_SUMS(bf16)
 #define SCAN_SUM __m256
 #include "distance_scan.h"
 
-/* ---- exact sums: eight doubles, of which distance.c says where each element goes ----------------------------------- */
+/* ---- exact sums: eight doubles, of which distance.c says where each element goes -----------------------------------
+ */
 
 typedef struct Lanes {
   __m256d low, high;
@@ -148,30 +149,31 @@ CODE ALWAYS_INLINE void exact_step(Metric metric, Lanes s[3], __m256 x, __m256 y
 }
 
 /* The first n < 8 elements at v, then zeros. */
-#define EXACT_LAST(type, size)                                                                                             \
-  CODE ALWAYS_INLINE __m256 type##_last(const u8 *v, u32 n) {                                                              \
-    u8 buffer[8 * (size)] = {0};                                                                                           \
-    memcpy(buffer, v, (size_t)n * (size));                                                                                 \
-    return type##_load(buffer);                                                                                            \
+#define EXACT_LAST(type, size)                                                                                         \
+  CODE ALWAYS_INLINE __m256 type##_last(const u8 *v, u32 n) {                                                          \
+    u8 buffer[8 * (size)] = {0};                                                                                       \
+    memcpy(buffer, v, (size_t)n *(size));                                                                              \
+    return type##_load(buffer);                                                                                        \
   }
 
-#define EXACT_METRIC(type, size, metric)                                                                                   \
-  {                                                                                                                        \
-    for (; dim - i >= 8; i += 8, a += 8 * (size), b += 8 * (size)) exact_step(metric, s, type##_load(a), type##_load(b));  \
-    if (i < dim) exact_step(metric, s, type##_last(a, dim - i), type##_last(b, dim - i));                                  \
+#define EXACT_METRIC(type, size, metric)                                                                               \
+  {                                                                                                                    \
+    for (; dim - i >= 8; i += 8, a += 8 * (size), b += 8 * (size))                                                     \
+      exact_step(metric, s, type##_load(a), type##_load(b));                                                           \
+    if (i < dim) exact_step(metric, s, type##_last(a, dim - i), type##_last(b, dim - i));                              \
   }
 
-#define EXACT_SUMS(type, size)                                                                                             \
-  EXACT_LAST(type, size)                                                                                                   \
-  CODE void exact_avx2_##type(Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]) {                           \
-    const __m256d zero = _mm256_setzero_pd();                                                                              \
-    Lanes s[3] = {{zero, zero}, {zero, zero}, {zero, zero}};                                                               \
-    u32 i = 0;                                                                                                             \
-    if (metric == METRIC_L2) EXACT_METRIC(type, size, METRIC_L2)                                                           \
-    if (metric == METRIC_L1) EXACT_METRIC(type, size, METRIC_L1)                                                           \
-    if (metric == METRIC_DOT) EXACT_METRIC(type, size, METRIC_DOT)                                                         \
-    if (metric == METRIC_COSINE) EXACT_METRIC(type, size, METRIC_COSINE)                                                   \
-    for (i = 0; i < 3; i++) out[i] = lanes_sum(s[i]);                                                                      \
+#define EXACT_SUMS(type, size)                                                                                         \
+  EXACT_LAST(type, size)                                                                                               \
+  CODE void exact_avx2_##type(Metric metric, const u8 *a, const u8 *b, u32 dim, double out[3]) {                       \
+    const __m256d zero = _mm256_setzero_pd();                                                                          \
+    Lanes s[3] = {{zero, zero}, {zero, zero}, {zero, zero}};                                                           \
+    u32 i = 0;                                                                                                         \
+    if (metric == METRIC_L2) EXACT_METRIC(type, size, METRIC_L2)                                                       \
+    if (metric == METRIC_L1) EXACT_METRIC(type, size, METRIC_L1)                                                       \
+    if (metric == METRIC_DOT) EXACT_METRIC(type, size, METRIC_DOT)                                                     \
+    if (metric == METRIC_COSINE) EXACT_METRIC(type, size, METRIC_COSINE)                                               \
+    for (i = 0; i < 3; i++) out[i] = lanes_sum(s[i]);                                                                  \
   }
 
 EXACT_SUMS(f32, 4)
@@ -232,8 +234,8 @@ CODE ALWAYS_INLINE __m256i bits_load(const u8 *p) { return _mm256_loadu_si256((c
 CODE ALWAYS_INLINE __m256i bits_zero(void) { return _mm256_setzero_si256(); }
 
 CODE ALWAYS_INLINE __m256i bits_add(__m256i c, __m256i v) {
-  const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2,
-                                         3, 2, 3, 3, 4);
+  const __m256i table =
+      _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
   const __m256i low = _mm256_set1_epi8(15);
   __m256i counts = _mm256_add_epi8(_mm256_shuffle_epi8(table, _mm256_and_si256(v, low)),
                                    _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(v, 4), low)));

@@ -1,5 +1,6 @@
 /*
- * distance_avx512.c: scan kernels for AVX-512 with BW, DQ, VL, VNNI and VPOPCNTDQ. See distance_int.h for how a level is made.
+ * distance_avx512.c: scan kernels for AVX-512 with BW, DQ, VL, VNNI and VPOPCNTDQ. See distance_int.h for how a level
+ * is made.
  *
  * Tails are masked loads, which touch no byte that is masked off. bfloat16 is widened rather than multiplied by
  * vdpbf16ps, which flushes small numbers and rounds differently, so that distance_error() would not hold.
@@ -10,7 +11,8 @@
 
 #include <immintrin.h>
 
-#define CODE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq,avx2,fma,f16c,popcnt")))
+#define CODE                                                                                                           \
+  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq,avx2,fma,f16c,popcnt")))
 
 /* ---- float32, float16, bfloat16: sixteen floats ----------------------------------------------------------------- */
 
@@ -68,11 +70,11 @@ CODE ALWAYS_INLINE void float_reduce(const __m512 *s, float *out) {
 }
 
 /* The sums are those of float32 for all three. */
-#define FLOAT_SUMS(type)                                                                                                   \
-  CODE ALWAYS_INLINE __m512 type##_zero(void) { return float_zero(); }                                                     \
-  CODE ALWAYS_INLINE __m512 type##_products(__m512 s, __m512 a, __m512 b) { return float_products(s, a, b); }              \
-  CODE ALWAYS_INLINE __m512 type##_squares(__m512 s, __m512 a, __m512 b) { return float_squares(s, a, b); }                \
-  CODE ALWAYS_INLINE __m512 type##_absolutes(__m512 s, __m512 a, __m512 b) { return float_absolutes(s, a, b); }            \
+#define FLOAT_SUMS(type)                                                                                               \
+  CODE ALWAYS_INLINE __m512 type##_zero(void) { return float_zero(); }                                                 \
+  CODE ALWAYS_INLINE __m512 type##_products(__m512 s, __m512 a, __m512 b) { return float_products(s, a, b); }          \
+  CODE ALWAYS_INLINE __m512 type##_squares(__m512 s, __m512 a, __m512 b) { return float_squares(s, a, b); }            \
+  CODE ALWAYS_INLINE __m512 type##_absolutes(__m512 s, __m512 a, __m512 b) { return float_absolutes(s, a, b); }        \
   CODE ALWAYS_INLINE void type##_reduce(const __m512 *s, float *out) { float_reduce(s, out); }
 
 FLOAT_SUMS(f32)
@@ -144,7 +146,8 @@ CODE ALWAYS_INLINE void i8_reduce(const __m512i *s, float *out) {
 #define SCAN_SUM __m512i
 #include "distance_scan.h"
 
-/* ---- bits ---------------------------------------------------------------------------------------------------------- */
+/* ---- bits ----------------------------------------------------------------------------------------------------------
+ */
 
 CODE ALWAYS_INLINE __m512i bits_zero(void) { return _mm512_setzero_si512(); }
 

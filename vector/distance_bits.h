@@ -31,23 +31,23 @@ CODE ALWAYS_INLINE u64 bits_last(const u8 *p, u32 n, u8 mask) {
 #define BITS_AHEAD 1024u
 
 /* Count, over all pieces of q and r, with VECTOR whole vectors into v, and with WORDS u64 a and b. */
-#define BITS_LOOP(VECTOR, WORDS)                                                                                           \
-  u32 size = dim / 8 + (dim % 8 != 0), i = 0;                                                                              \
-  u32 whole = dim / 8; /* bytes without bits beyond dim */                                                                 \
-  u8 mask = (u8)(dim % 8 ? (1u << dim % 8) - 1 : 255);                                                                     \
-  u64 a, b;                                                                                                                \
-  for (; i < size; i += 64) PREFETCH((uintptr_t)r + BITS_AHEAD + i);                                                       \
-  i = 0;                                                                                                                   \
-  VECTOR                                                                                                                   \
-  for (; whole - i >= 8; i += 8) {                                                                                         \
-    a = load64_fast(q + i);                                                                                                \
-    b = load64_fast(r + i);                                                                                                \
-    WORDS                                                                                                                  \
-  }                                                                                                                        \
-  if (i < size) {                                                                                                          \
-    a = bits_last(q + i, size - i, mask);                                                                                  \
-    b = bits_last(r + i, size - i, mask);                                                                                  \
-    WORDS                                                                                                                  \
+#define BITS_LOOP(VECTOR, WORDS)                                                                                       \
+  u32 size = dim / 8 + (dim % 8 != 0), i = 0;                                                                          \
+  u32 whole = dim / 8; /* bytes without bits beyond dim */                                                             \
+  u8 mask = (u8)(dim % 8 ? (1u << dim % 8) - 1 : 255);                                                                 \
+  u64 a, b;                                                                                                            \
+  for (; i < size; i += 64) PREFETCH((uintptr_t)r + BITS_AHEAD + i);                                                   \
+  i = 0;                                                                                                               \
+  VECTOR                                                                                                               \
+  for (; whole - i >= 8; i += 8) {                                                                                     \
+    a = load64_fast(q + i);                                                                                            \
+    b = load64_fast(r + i);                                                                                            \
+    WORDS                                                                                                              \
+  }                                                                                                                    \
+  if (i < size) {                                                                                                      \
+    a = bits_last(q + i, size - i, mask);                                                                              \
+    b = bits_last(r + i, size - i, mask);                                                                              \
+    WORDS                                                                                                              \
   }
 
 ALWAYS_INLINE u64 load64_fast(const u8 *p) {
@@ -61,29 +61,29 @@ ALWAYS_INLINE u64 load64_fast(const u8 *p) {
 }
 
 #if BITS_VEC_SIZE > 0
-#define BITS_XOR_VECTOR                                                                                                    \
-  if (whole >= BITS_WORTHWHILE) {                                                                                          \
-    BITS_COUNTS c = bits_zero();                                                                                           \
-    for (; whole - i >= BITS_VEC_SIZE; i += BITS_VEC_SIZE) c = bits_xor(c, q + i, r + i);                                  \
-    count += bits_sum(c);                                                                                                  \
+#define BITS_XOR_VECTOR                                                                                                \
+  if (whole >= BITS_WORTHWHILE) {                                                                                      \
+    BITS_COUNTS c = bits_zero();                                                                                       \
+    for (; whole - i >= BITS_VEC_SIZE; i += BITS_VEC_SIZE) c = bits_xor(c, q + i, r + i);                              \
+    count += bits_sum(c);                                                                                              \
   }
-#define BITS_AND_OR_VECTOR                                                                                                 \
-  if (whole >= BITS_WORTHWHILE) {                                                                                          \
-    BITS_COUNTS c = bits_zero(), d = bits_zero();                                                                          \
-    for (; whole - i >= BITS_VEC_SIZE; i += BITS_VEC_SIZE) {                                                               \
-      c = bits_and(c, q + i, r + i);                                                                                       \
-      d = bits_or(d, q + i, r + i);                                                                                        \
-    }                                                                                                                      \
-    both += bits_sum(c);                                                                                                   \
-    any += bits_sum(d);                                                                                                    \
+#define BITS_AND_OR_VECTOR                                                                                             \
+  if (whole >= BITS_WORTHWHILE) {                                                                                      \
+    BITS_COUNTS c = bits_zero(), d = bits_zero();                                                                      \
+    for (; whole - i >= BITS_VEC_SIZE; i += BITS_VEC_SIZE) {                                                           \
+      c = bits_and(c, q + i, r + i);                                                                                   \
+      d = bits_or(d, q + i, r + i);                                                                                    \
+    }                                                                                                                  \
+    both += bits_sum(c);                                                                                               \
+    any += bits_sum(d);                                                                                                \
   }
 #else
 #define BITS_XOR_VECTOR
 #define BITS_AND_OR_VECTOR
 #endif
 
-CODE static void scan_hamming_bit(const void *query, const void *rows, size_t stride, u32 rows_left, u32 dim, float *out,
-                                  float *norm2_max) {
+CODE static void scan_hamming_bit(const void *query, const void *rows, size_t stride, u32 rows_left, u32 dim,
+                                  float *out, float *norm2_max) {
   const u8 *q = query, *r = rows;
   (void)norm2_max;
   for (; rows_left > 0; rows_left--) {
@@ -94,8 +94,8 @@ CODE static void scan_hamming_bit(const void *query, const void *rows, size_t st
   }
 }
 
-CODE static void scan_jaccard_bit(const void *query, const void *rows, size_t stride, u32 rows_left, u32 dim, float *out,
-                                  float *norm2_max) {
+CODE static void scan_jaccard_bit(const void *query, const void *rows, size_t stride, u32 rows_left, u32 dim,
+                                  float *out, float *norm2_max) {
   const u8 *q = query, *r = rows;
   (void)norm2_max;
   for (; rows_left > 0; rows_left--) {

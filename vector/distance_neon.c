@@ -2,8 +2,8 @@
  * distance_neon.c: scan kernels for AArch64, whose baseline has NEON. See distance_int.h for how a level is made.
  *
  * A vector is a pair of registers, so that there are SUM_LANES partial sums (K1). Tails: where the vector has at least
- * SCAN_LANES elements, the last SCAN_LANES are loaded and those already summed are masked off; shorter vectors go through a
- * zeroed buffer.
+ * SCAN_LANES elements, the last SCAN_LANES are loaded and those already summed are masked off; shorter vectors go
+ * through a zeroed buffer.
  */
 #include "distance_int.h"
 
@@ -13,7 +13,8 @@
 
 #define CODE
 
-/* ---- float32, float16, bfloat16: eight floats --------------------------------------------------------------------- */
+/* ---- float32, float16, bfloat16: eight floats ---------------------------------------------------------------------
+ */
 
 static const u32 keep_mask[16] = {0, 0, 0, 0, 0, 0, 0, 0, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u};
 
@@ -45,18 +46,18 @@ ALWAYS_INLINE float32x4x2_t bf16_load(const u8 *p) {
   return v;
 }
 
-#define FLOAT_TAIL(type, size)                                                                                             \
-  ALWAYS_INLINE float32x4x2_t type##_tail(const u8 *v, u32 dim, u32 n) {                                                   \
-    u8 buffer[8 * (size)] = {0};                                                                                           \
-    float32x4x2_t last;                                                                                                    \
-    if (dim < 8) {                                                                                                         \
-      memcpy(buffer, v, (size_t)n * (size));                                                                               \
-      return type##_load(buffer);                                                                                          \
-    }                                                                                                                      \
-    last = type##_load(v + (size_t)(dim - 8) * (size));                                                                    \
-    last.val[0] = mask_floats(last.val[0], keep_mask + n);                                                                 \
-    last.val[1] = mask_floats(last.val[1], keep_mask + n + 4);                                                             \
-    return last;                                                                                                           \
+#define FLOAT_TAIL(type, size)                                                                                         \
+  ALWAYS_INLINE float32x4x2_t type##_tail(const u8 *v, u32 dim, u32 n) {                                               \
+    u8 buffer[8 * (size)] = {0};                                                                                       \
+    float32x4x2_t last;                                                                                                \
+    if (dim < 8) {                                                                                                     \
+      memcpy(buffer, v, (size_t)n *(size));                                                                            \
+      return type##_load(buffer);                                                                                      \
+    }                                                                                                                  \
+    last = type##_load(v + (size_t)(dim - 8) * (size));                                                                \
+    last.val[0] = mask_floats(last.val[0], keep_mask + n);                                                             \
+    last.val[1] = mask_floats(last.val[1], keep_mask + n + 4);                                                         \
+    return last;                                                                                                       \
   }
 
 ALWAYS_INLINE float32x4x2_t float_zero(void) {
@@ -89,17 +90,17 @@ ALWAYS_INLINE void float_reduce(const float32x4x2_t *s, float *out) {
 }
 
 /* The sums are those of float32 for all three. */
-#define FLOAT_SUMS(type)                                                                                                   \
-  ALWAYS_INLINE float32x4x2_t type##_zero(void) { return float_zero(); }                                                   \
-  ALWAYS_INLINE float32x4x2_t type##_products(float32x4x2_t s, float32x4x2_t a, float32x4x2_t b) {                         \
-    return float_products(s, a, b);                                                                                        \
-  }                                                                                                                        \
-  ALWAYS_INLINE float32x4x2_t type##_squares(float32x4x2_t s, float32x4x2_t a, float32x4x2_t b) {                          \
-    return float_squares(s, a, b);                                                                                         \
-  }                                                                                                                        \
-  ALWAYS_INLINE float32x4x2_t type##_absolutes(float32x4x2_t s, float32x4x2_t a, float32x4x2_t b) {                        \
-    return float_absolutes(s, a, b);                                                                                       \
-  }                                                                                                                        \
+#define FLOAT_SUMS(type)                                                                                               \
+  ALWAYS_INLINE float32x4x2_t type##_zero(void) { return float_zero(); }                                               \
+  ALWAYS_INLINE float32x4x2_t type##_products(float32x4x2_t s, float32x4x2_t a, float32x4x2_t b) {                     \
+    return float_products(s, a, b);                                                                                    \
+  }                                                                                                                    \
+  ALWAYS_INLINE float32x4x2_t type##_squares(float32x4x2_t s, float32x4x2_t a, float32x4x2_t b) {                      \
+    return float_squares(s, a, b);                                                                                     \
+  }                                                                                                                    \
+  ALWAYS_INLINE float32x4x2_t type##_absolutes(float32x4x2_t s, float32x4x2_t a, float32x4x2_t b) {                    \
+    return float_absolutes(s, a, b);                                                                                   \
+  }                                                                                                                    \
   ALWAYS_INLINE void type##_reduce(const float32x4x2_t *s, float *out) { float_reduce(s, out); }
 
 FLOAT_TAIL(f32, 4)
@@ -132,7 +133,8 @@ FLOAT_SUMS(bf16)
 #define SCAN_SUM float32x4x2_t
 #include "distance_scan.h"
 
-/* ---- int8: eight shorts, summed to four ints ------------------------------------------------------------------------ */
+/* ---- int8: eight shorts, summed to four ints ------------------------------------------------------------------------
+ */
 
 ALWAYS_INLINE int16x8_t i8_load(const u8 *p) { return vmovl_s8(vreinterpret_s8_u8(vld1_u8(p))); }
 
@@ -170,7 +172,8 @@ ALWAYS_INLINE void i8_reduce(const int32x4_t *s, float *out) {
 #define SCAN_SUM int32x4_t
 #include "distance_scan.h"
 
-/* ---- bits ----------------------------------------------------------------------------------------------------------- */
+/* ---- bits -----------------------------------------------------------------------------------------------------------
+ */
 
 ALWAYS_INLINE uint64x2_t bits_zero(void) { return vdupq_n_u64(0); }
 

@@ -1,8 +1,9 @@
 /*
- * distance_plain.c: scan kernels in C alone, for every processor and compiler. See distance_int.h for how a level is made.
+ * distance_plain.c: scan kernels in C alone, for every processor and compiler. See distance_int.h for how a level is
+ * made.
  *
- * Vectors are eight lanes in a struct. The loops over lanes have a fixed length, so that compilers turn them into whatever
- * vector instructions their baseline has.
+ * Vectors are eight lanes in a struct. The loops over lanes have a fixed length, so that compilers turn them into
+ * whatever vector instructions their baseline has.
  */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3")
@@ -22,50 +23,51 @@ typedef struct Ints {
 
 #define EACH_LANE(j) for (j = 0; j < SUM_LANES; j++)
 
-/* ---- float32, float16, bfloat16 ----------------------------------------------------------------------------------- */
+/* ---- float32, float16, bfloat16 -----------------------------------------------------------------------------------
+ */
 
-#define PLAIN_LOADS(type, size, vec, at)                                                                                   \
-  ALWAYS_INLINE vec type##_load(const u8 *p) {                                                                             \
-    vec v;                                                                                                                 \
-    u32 j;                                                                                                                 \
-    EACH_LANE(j) v.lane[j] = at(p, j);                                                                                     \
-    return v;                                                                                                              \
-  }                                                                                                                        \
-  ALWAYS_INLINE vec type##_tail(const u8 *v, u32 dim, u32 n) {                                                             \
-    u8 buffer[SUM_LANES * (size)] = {0};                                                                                   \
-    memcpy(buffer, v + (size_t)(dim - n) * (size), (size_t)n * (size));                                                    \
-    return type##_load(buffer);                                                                                            \
+#define PLAIN_LOADS(type, size, vec, at)                                                                               \
+  ALWAYS_INLINE vec type##_load(const u8 *p) {                                                                         \
+    vec v;                                                                                                             \
+    u32 j;                                                                                                             \
+    EACH_LANE(j) v.lane[j] = at(p, j);                                                                                 \
+    return v;                                                                                                          \
+  }                                                                                                                    \
+  ALWAYS_INLINE vec type##_tail(const u8 *v, u32 dim, u32 n) {                                                         \
+    u8 buffer[SUM_LANES * (size)] = {0};                                                                               \
+    memcpy(buffer, v + (size_t)(dim - n) * (size), (size_t)n * (size));                                                \
+    return type##_load(buffer);                                                                                        \
   }
 
 /* Sums of one type of vector; `absolute` is its |x|. */
-#define PLAIN_SUMS(type, vec, absolute)                                                                                    \
-  ALWAYS_INLINE vec type##_zero(void) {                                                                                    \
-    vec s;                                                                                                                 \
-    u32 j;                                                                                                                 \
-    EACH_LANE(j) s.lane[j] = 0;                                                                                            \
-    return s;                                                                                                              \
-  }                                                                                                                        \
-  ALWAYS_INLINE vec type##_products(vec s, vec a, vec b) {                                                                 \
-    u32 j;                                                                                                                 \
-    EACH_LANE(j) s.lane[j] += a.lane[j] * b.lane[j];                                                                       \
-    return s;                                                                                                              \
-  }                                                                                                                        \
-  ALWAYS_INLINE vec type##_squares(vec s, vec a, vec b) {                                                                  \
-    u32 j;                                                                                                                 \
-    EACH_LANE(j) a.lane[j] -= b.lane[j];                                                                                   \
-    return type##_products(s, a, a);                                                                                       \
-  }                                                                                                                        \
-  ALWAYS_INLINE vec type##_absolutes(vec s, vec a, vec b) {                                                                \
-    u32 j;                                                                                                                 \
-    EACH_LANE(j) s.lane[j] += absolute(a.lane[j] - b.lane[j]);                                                             \
-    return s;                                                                                                              \
-  }                                                                                                                        \
-  ALWAYS_INLINE void type##_reduce(const vec *s, float *out) {                                                             \
-    u32 r;                                                                                                                 \
-    for (r = 0; r < SCAN_ROWS; r++, s++) {                                                                                 \
-      out[r] = (float)(((s->lane[0] + s->lane[1]) + (s->lane[2] + s->lane[3])) +                                           \
-                       ((s->lane[4] + s->lane[5]) + (s->lane[6] + s->lane[7])));                                           \
-    }                                                                                                                      \
+#define PLAIN_SUMS(type, vec, absolute)                                                                                \
+  ALWAYS_INLINE vec type##_zero(void) {                                                                                \
+    vec s;                                                                                                             \
+    u32 j;                                                                                                             \
+    EACH_LANE(j) s.lane[j] = 0;                                                                                        \
+    return s;                                                                                                          \
+  }                                                                                                                    \
+  ALWAYS_INLINE vec type##_products(vec s, vec a, vec b) {                                                             \
+    u32 j;                                                                                                             \
+    EACH_LANE(j) s.lane[j] += a.lane[j] * b.lane[j];                                                                   \
+    return s;                                                                                                          \
+  }                                                                                                                    \
+  ALWAYS_INLINE vec type##_squares(vec s, vec a, vec b) {                                                              \
+    u32 j;                                                                                                             \
+    EACH_LANE(j) a.lane[j] -= b.lane[j];                                                                               \
+    return type##_products(s, a, a);                                                                                   \
+  }                                                                                                                    \
+  ALWAYS_INLINE vec type##_absolutes(vec s, vec a, vec b) {                                                            \
+    u32 j;                                                                                                             \
+    EACH_LANE(j) s.lane[j] += absolute(a.lane[j] - b.lane[j]);                                                         \
+    return s;                                                                                                          \
+  }                                                                                                                    \
+  ALWAYS_INLINE void type##_reduce(const vec *s, float *out) {                                                         \
+    u32 r;                                                                                                             \
+    for (r = 0; r < SCAN_ROWS; r++, s++) {                                                                             \
+      out[r] = (float)(((s->lane[0] + s->lane[1]) + (s->lane[2] + s->lane[3])) +                                       \
+                       ((s->lane[4] + s->lane[5]) + (s->lane[6] + s->lane[7])));                                       \
+    }                                                                                                                  \
   }
 
 ALWAYS_INLINE i32 i8_at(const u8 *p, size_t i) { return (i8)p[i]; }
@@ -102,7 +104,8 @@ PLAIN_SUMS(bf16, Floats, fabsf)
 #define SCAN_SUM Floats
 #include "distance_scan.h"
 
-/* ---- int8 ----------------------------------------------------------------------------------------------------------- */
+/* ---- int8 -----------------------------------------------------------------------------------------------------------
+ */
 
 PLAIN_LOADS(i8, 1, Ints, i8_at)
 PLAIN_SUMS(i8, Ints, whole_absolute)
@@ -114,7 +117,8 @@ PLAIN_SUMS(i8, Ints, whole_absolute)
 #define SCAN_SUM Ints
 #include "distance_scan.h"
 
-/* ---- bits ----------------------------------------------------------------------------------------------------------- */
+/* ---- bits -----------------------------------------------------------------------------------------------------------
+ */
 
 ALWAYS_INLINE u32 bits_word(u64 w) { return count_bits(w); }
 

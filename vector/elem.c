@@ -48,8 +48,8 @@ Elem elem_of_subtype(unsigned subtype) {
 }
 
 /*
- * Finite checks: whole blocks first, without a branch inside, so that they become a few vector instructions; only a block
- * with a bad element is looked at again. The largest finite magnitude less that of a bad one is negative.
+ * Finite checks: whole blocks first, without a branch inside, so that they become a few vector instructions; only a
+ * block with a bad element is looked at again. The largest finite magnitude less that of a bad one is negative.
  */
 #define BLOCK 64
 #define F32_LARGEST 0x7f7fffff
@@ -93,11 +93,11 @@ static i64 half_first_bad(const u8 *v, u32 dim, int largest) {
 
 i64 elem_first_nonfinite(Elem elem, const void *vector, u32 dim) {
   switch (elem) {
-  case ELEM_F32: return f32_first_bad(vector, dim);
-  case ELEM_F16: return half_first_bad(vector, dim, F16_LARGEST);
-  case ELEM_BF16: return half_first_bad(vector, dim, BF16_LARGEST);
-  case ELEM_I8:
-  case ELEM_BIT: break;
+    case ELEM_F32: return f32_first_bad(vector, dim);
+    case ELEM_F16: return half_first_bad(vector, dim, F16_LARGEST);
+    case ELEM_BF16: return half_first_bad(vector, dim, BF16_LARGEST);
+    case ELEM_I8:
+    case ELEM_BIT: break;
   }
   return -1;
 }
@@ -115,8 +115,9 @@ u16 f32_to_bf16(float f) {
 }
 
 /*
- * Round a double to `fraction` bits after the point and the exponent range of a 16-bit format whose smallest normal number is
- * 2^min_exp. Scaled so that the last place is worth one, the number is rounded by nearbyint() (to nearest even).
+ * Round a double to `fraction` bits after the point and the exponent range of a 16-bit format whose smallest normal
+ * number is 2^min_exp. Scaled so that the last place is worth one, the number is rounded by nearbyint() (to nearest
+ * even).
  */
 static u16 narrow(double d, int fraction, int min_exp) {
   u32 sign = signbit(d) ? 0x8000u : 0;
@@ -131,9 +132,9 @@ static u16 narrow(double d, int fraction, int min_exp) {
   frexp(magnitude, &exp);
   exp--;
   if (exp < min_exp) exp = min_exp;
-  step = ldexp(magnitude, fraction - exp);   /* in units of the last place: below 2^(fraction+1), exact */
-  bits = (u32)nearbyint(step);               /* with the implicit bit, unless subnormal */
-  bits += (u32)(exp - min_exp) << fraction;  /* a carry moves into the exponent, which is right */
+  step = ldexp(magnitude, fraction - exp);  /* in units of the last place: below 2^(fraction+1), exact */
+  bits = (u32)nearbyint(step);              /* with the implicit bit, unless subnormal */
+  bits += (u32)(exp - min_exp) << fraction; /* a carry moves into the exponent, which is right */
   if (bits >= infinite) bits = infinite;
   return (u16)(sign | bits);
 }
@@ -145,11 +146,11 @@ u16 f64_to_bf16(double d) { return narrow(d, 7, -126); }
 double elem_get(Elem elem, const void *vector, u32 i) {
   const u8 *v = vector;
   switch (elem) {
-  case ELEM_F32: return (double)f32_at(v, i);
-  case ELEM_F16: return (double)f16_at(v, i);
-  case ELEM_BF16: return (double)bf16_at(v, i);
-  case ELEM_I8: return (double)(i8)v[i];
-  case ELEM_BIT: return v[i / 8] >> (i % 8) & 1;
+    case ELEM_F32: return (double)f32_at(v, i);
+    case ELEM_F16: return (double)f16_at(v, i);
+    case ELEM_BF16: return (double)bf16_at(v, i);
+    case ELEM_I8: return (double)(i8)v[i];
+    case ELEM_BIT: return v[i / 8] >> (i % 8) & 1;
   }
   return 0;
 }

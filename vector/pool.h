@@ -1,8 +1,8 @@
 /*
  * pool.h: the best candidates of one pass, a bounded heap.
  *
- * Candidates are ordered by (value, rowid). When the pool is full, whatever it refused or threw out is not smaller than its largest: that is what
- * makes a pass provably complete (search.c).
+ * Candidates are ordered by (value, rowid). When the pool is full, whatever it refused or threw out is not smaller than
+ * its largest: that is what makes a pass provably complete (search.c).
  */
 #ifndef QUIRE_POOL_H
 #define QUIRE_POOL_H
@@ -20,9 +20,9 @@ typedef struct Candidate {
 typedef struct Pool {
   Candidate *heap; /* the largest first; grows up to `cap` */
   u64 count, cap, allocated;
-  double worst; /* a candidate above this need not be offered */
-  double low;   /* nor one below this */
-  double limit; /* nor one above this, whether the pool is full or not */
+  double worst;  /* a candidate above this need not be offered */
+  double low;    /* nor one below this */
+  double limit;  /* nor one above this, whether the pool is full or not */
   int rc;        /* SQLITE_NOMEM sticks: what was offered since is lost */
   int nonfinite; /* a value that was not finite came in: float32 overflowed */
 } Pool;

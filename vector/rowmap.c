@@ -25,7 +25,8 @@ int rowmap_open(Rowmap *map, Pages *pages, u64 owner, u32 first_tag, u32 runs, c
     RowmapRun *run = &map->run[i];
     rc = array_open(&run->keys, pages, run_array(map, i, 0), 8, KEY_EXTENT_PAGES, refs + 2 * i * ARRAY_REF_SIZE);
     if (rc == SQLITE_OK) {
-      rc = array_open(&run->slots, pages, run_array(map, i, 1), 4, SLOT_EXTENT_PAGES, refs + (2 * i + 1) * ARRAY_REF_SIZE);
+      rc = array_open(&run->slots, pages, run_array(map, i, 1), 4, SLOT_EXTENT_PAGES,
+                      refs + (2 * i + 1) * ARRAY_REF_SIZE);
     }
     run->min = (i64)load64(bounds + 16 * i);
     run->max = (i64)load64(bounds + 16 * i + 8);
@@ -50,8 +51,10 @@ static u32 lower_bound(const u8 *keys, u32 count, i64 rowid) {
   u32 lo = 0, hi = count;
   while (lo < hi) {
     u32 mid = lo + (hi - lo) / 2;
-    if ((i64)load64(keys + 8 * (size_t)mid) < rowid) lo = mid + 1;
-    else hi = mid;
+    if ((i64)load64(keys + 8 * (size_t)mid) < rowid)
+      lo = mid + 1;
+    else
+      hi = mid;
   }
   return lo;
 }
@@ -71,8 +74,10 @@ static int find_in_run(RowmapRun *run, i64 rowid, u32 *slot) {
     if (rc) return rc;
     first = (i64)load64(keys);
     pages_release(run->keys.pages, &hold);
-    if (first <= rowid) lo = mid;
-    else hi = mid;
+    if (first <= rowid)
+      lo = mid;
+    else
+      hi = mid;
   }
   rc = array_extent(&run->keys, lo, &keys, &items, &hold);
   if (rc) return rc;
@@ -228,7 +233,8 @@ static int merge_runs(Rowmap *map, u32 from, const RowmapEntry *entries, u64 cou
   return rc;
 }
 
-int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds, u32 *runs) {
+int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds,
+                u32 *runs) {
   u32 have = keep ? map->run_count : 0, from = have, i;
   u64 size = count;
   Rowmap none;

@@ -1,12 +1,11 @@
 /*
  * rowmap.h: from rowid to slot, over sorted runs of (rowid, slot) with binary search.
  *
- *   M1  A run is two arrays of the same length: ascending distinct rowids (i64) and their slots (u32). Runs are ordered from old to new; the newest
- *       run that has a rowid decides.
- *   M2  A fold adds one run, or appends to the newest one when all its rowids are larger than those in it. Runs are merged
- *       while the older of the last two is not twice as long as the newer, so there are at most log2(rows) of them and each row is rewritten
- *       at most as often.
- *   M3  What is found is where the row was put; whether it still lives there is the caller's to check (slots.c).
+ *   M1  A run is two arrays of the same length: ascending distinct rowids (i64) and their slots (u32). Runs are ordered
+ * from old to new; the newest run that has a rowid decides. M2  A fold adds one run, or appends to the newest one when
+ * all its rowids are larger than those in it. Runs are merged while the older of the last two is not twice as long as
+ * the newer, so there are at most log2(rows) of them and each row is rewritten at most as often. M3  What is found is
+ * where the row was put; whether it still lives there is the caller's to check (slots.c).
  *
  * In the table page: per run the references of its two arrays, and its smallest and largest rowid.
  */
@@ -45,7 +44,8 @@ int rowmap_find(Rowmap *map, i64 rowid, u32 *slot);
  * The map with `count` entries (ascending, distinct) added; `keep` 0: with nothing else. Frees what it replaces.
  *   refs, bounds  as in rowmap_open, room for ROWMAP_MAX_RUNS; *runs is set
  */
-int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds, u32 *runs);
+int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds,
+                u32 *runs);
 
 /* All entries in ascending order of rowid, newest of each. */
 typedef struct RowmapCursor {

@@ -1,8 +1,8 @@
 /*
  * search.h: nearest rows of a snapshot, in order, for as long as the caller asks.
  *
- * A Search is a resumable producer. Each call of search_next gives the next hits in ascending (distance, rowid); a row is
- * given once; fewer hits than asked for means that there are no more. Distances are distance_exact()'s.
+ * A Search is a resumable producer. Each call of search_next gives the next hits in ascending (distance, rowid); a row
+ * is given once; fewer hits than asked for means that there are no more. Distances are distance_exact()'s.
  */
 #ifndef QUIRE_SEARCH_H
 #define QUIRE_SEARCH_H
@@ -18,12 +18,12 @@ typedef struct SearchHit {
 } SearchHit;
 
 typedef struct SearchRequest {
-  Snapshot *snap;    /* retained by the search */
-  u32 column;        /* which vector column */
-  const void *query; /* the column's dim and elem; copied */
-  const i64 *rowids; /* only these rows, ascending and distinct; NULL: all. Must live as long as the search. */
-  u64 rowid_count;   /* with rowids */
-  double min, max;   /* only distances in the range; -HUGE_VAL, HUGE_VAL: all */
+  Snapshot *snap;         /* retained by the search */
+  u32 column;             /* which vector column */
+  const void *query;      /* the column's dim and elem; copied */
+  const i64 *rowids;      /* only these rows, ascending and distinct; NULL: all. Must live as long as the search. */
+  u64 rowid_count;        /* with rowids */
+  double min, max;        /* only distances in the range; -HUGE_VAL, HUGE_VAL: all */
   int min_open, max_open; /* whether the end is excluded */
   int (*interrupted)(void *arg); /* polled now and then; non-zero ends the search with SQLITE_INTERRUPT. May be NULL. */
   void *interrupt_arg;

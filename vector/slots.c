@@ -106,8 +106,8 @@ static int open_table_page(Slots *s, const u8 *body) {
   if (rc == SQLITE_OK && s->rowids.count != s->slots) rc = CORRUPT(s->table.pgno);
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) rc = open_column(s, c, body + REFS_AT);
   if (rc) return rc;
-  return rowmap_open(&s->map, s->pages, s->id, map_tag(s->columns), runs, body + REFS_AT + map_tag(s->columns) * ARRAY_REF_SIZE,
-                     body + BOUNDS_AT);
+  return rowmap_open(&s->map, s->pages, s->id, map_tag(s->columns), runs,
+                     body + REFS_AT + map_tag(s->columns) * ARRAY_REF_SIZE, body + BOUNDS_AT);
 }
 
 int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void **out) {
@@ -298,8 +298,10 @@ static int put_codes(SlotsWriter *w, u32 c, const u8 *vector) {
   u64 got;
   int rc = array_writer_append(&w->codes[c], 1, &out, &got);
   if (rc) return rc;
-  if (vector) codes_encode(col->metric, col->elem, vector, col->dim, out);
-  else memset(out, 0, col->code_stride);
+  if (vector)
+    codes_encode(col->metric, col->elem, vector, col->dim, out);
+  else
+    memset(out, 0, col->code_stride);
   return SQLITE_OK;
 }
 
@@ -422,8 +424,8 @@ static int fold_append(SlotsWriter *w, const Incoming *in, u64 count, u8 *page, 
     if (rc == SQLITE_OK && i % 1024 == 1023 && page_tx_interrupted(w->tx)) rc = SQLITE_INTERRUPT;
   }
   if (rc == SQLITE_OK) {
-    rc = rowmap_fold(&s->map, 1, entries, count, w->tx, body + REFS_AT + map_tag(s->columns) * ARRAY_REF_SIZE, body + BOUNDS_AT,
-                     &runs);
+    rc = rowmap_fold(&s->map, 1, entries, count, w->tx, body + REFS_AT + map_tag(s->columns) * ARRAY_REF_SIZE,
+                     body + BOUNDS_AT, &runs);
   }
   mem_free(entries);
   return rc ? rc : put_table_page(w, page, runs, out);
@@ -478,8 +480,10 @@ static int fold_compact(SlotsWriter *w, const Incoming *in, u64 count, int none_
     rc = rowmap_writer_add(&map, row->rowid, (u32)w->slots);
     if (rc == SQLITE_OK) rc = put_row(w, row);
     if (rc) break;
-    if (!take_old) k++;
-    else rc = next_old(&m);
+    if (!take_old)
+      k++;
+    else
+      rc = next_old(&m);
     if (rc == SQLITE_OK && ++done % 1024 == 0 && page_tx_interrupted(w->tx)) rc = SQLITE_INTERRUPT;
   }
   if (rc == SQLITE_OK && w->slots) {
@@ -584,7 +588,8 @@ static int codes_fit(Slots *s, u64 slot, u8 *row, int *fit) {
     if (rc) return rc;
     codes_encode(col->metric, col->elem, vectors + (size_t)(slot % per) * col->stride, col->dim, row);
     rc = array_extent(&col->codes, (u32)(slot / code_per), &codes, &items, &code_hold);
-    if (rc == SQLITE_OK) *fit &= memcmp(codes + (size_t)(slot % code_per) * col->code_stride, row, col->code_stride) == 0;
+    if (rc == SQLITE_OK)
+      *fit &= memcmp(codes + (size_t)(slot % code_per) * col->code_stride, row, col->code_stride) == 0;
     pages_release(s->pages, &code_hold);
     pages_release(s->pages, &vector_hold);
   }
@@ -625,5 +630,6 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   return SQLITE_OK;
 }
 
-const TableMethods table_methods = {slots_valid, slots_open, slots_retain, slots_release, slots_find_view, slots_max_rowid, slots_fold,
-                                    slots_drop,  slots_check, slots_counts, slots_vector};
+const TableMethods table_methods = {slots_valid,     slots_open,      slots_retain, slots_release,
+                                    slots_find_view, slots_max_rowid, slots_fold,   slots_drop,
+                                    slots_check,     slots_counts,    slots_vector};

@@ -1,20 +1,29 @@
 /*
  * content.c: the table t_content and every statement on it. See content.h.
  *
- *   C1  A statement is reset as soon as its answer is read, save those on loan to a cursor. Idle ones are kept: one of each kind
- *       whose text is always the same in `fixed`, found without making the text; others in `idle`, newest first, at most MAX_IDLE. They
- *       are finalized in content_close: an open one would keep sqlite3_close from closing.
- *   C2  Values are bound; identifiers go through "%w".
- *   C3  Comparisons use the column's affinity and BINARY, on both sides of the module: what SQLite asks of the virtual
- *       table's column and what is asked here is the same question. One exception is left: a TEXT column compared
- *       with a column of numeric affinity is a numeric comparison there and one of texts here.
+ *   C1  A statement is reset as soon as its answer is read, save those on loan to a cursor. Idle ones are kept: one of
+ * each kind whose text is always the same in `fixed`, found without making the text; others in `idle`, newest first, at
+ * most MAX_IDLE. They are finalized in content_close: an open one would keep sqlite3_close from closing. C2  Values are
+ * bound; identifiers go through "%w". C3  Comparisons use the column's affinity and BINARY, on both sides of the
+ * module: what SQLite asks of the virtual table's column and what is asked here is the same question. One exception is
+ * left: a TEXT column compared with a column of numeric affinity is a numeric comparison there and one of texts here.
  */
 #include "content.h"
 
 #define MAX_IDLE 24
 
 /* Statements whose text is the same for the life of a table. */
-enum { KIND_ROW, KIND_ROW_VECTORS, KIND_EXISTS, KIND_FIND, KIND_POLL, KIND_INSERT, KIND_DELETE, KIND_COUNT, KIND_OTHER = KIND_COUNT };
+enum {
+  KIND_ROW,
+  KIND_ROW_VECTORS,
+  KIND_EXISTS,
+  KIND_FIND,
+  KIND_POLL,
+  KIND_INSERT,
+  KIND_DELETE,
+  KIND_COUNT,
+  KIND_OTHER = KIND_COUNT
+};
 
 struct Content {
   sqlite3 *db;
@@ -32,12 +41,12 @@ struct Content {
 
 const char *content_type(const Column *column) {
   switch (column->type) {
-  case TYPE_INTEGER: return "INTEGER";
-  case TYPE_FLOAT: return "REAL";
-  case TYPE_BOOLEAN: return "BOOLEAN";
-  case TYPE_TEXT: return "TEXT";
-  case TYPE_BLOB: return "BLOB";
-  case TYPE_NONE: break;
+    case TYPE_INTEGER: return "INTEGER";
+    case TYPE_FLOAT: return "REAL";
+    case TYPE_BOOLEAN: return "BOOLEAN";
+    case TYPE_TEXT: return "TEXT";
+    case TYPE_BLOB: return "BLOB";
+    case TYPE_NONE: break;
   }
   return column->kind == COL_VECTOR ? "BLOB" : "";
 }
@@ -72,9 +81,7 @@ const char *content_name(const Content *content) { return content->table; }
 const char *content_rowid(const Content *content) { return content->rowid; }
 const char *content_tag(const Content *content) { return content->tag; }
 
-u64 content_all_columns(const Content *content) {
-  return ((u64)1 << content->spec->column_count) - 1;
-}
+u64 content_all_columns(const Content *content) { return ((u64)1 << content->spec->column_count) - 1; }
 
 u64 content_plain_columns(const Content *content) {
   u64 columns = content_all_columns(content);
@@ -115,8 +122,8 @@ int content_create(sqlite3 *db, const char *schema, const char *name, const Tabl
   char *text = NULL, *message = NULL;
   int rc;
 
-  sqlite3_str_appendf(sql, "CREATE TABLE \"%w\".\"%w_content\"(\"%w\" INTEGER PRIMARY KEY, \"%w\" INTEGER", schema, name,
-                      rowid_name(spec), tag_name(spec));
+  sqlite3_str_appendf(sql, "CREATE TABLE \"%w\".\"%w_content\"(\"%w\" INTEGER PRIMARY KEY, \"%w\" INTEGER", schema,
+                      name, rowid_name(spec), tag_name(spec));
   for (int group = 0; group < 4; group++) append_definitions(sql, spec, group);
   sqlite3_str_appendall(sql, ")");
   rc = finish(sql, &text);
@@ -140,8 +147,10 @@ int content_open(sqlite3 *db, const char *schema, const char *name, const TableS
   content->schema = mem_strdup(&rc, schema);
   content->table = sqlite3_mprintf("%s_content", name);
   if (content->table == NULL) rc = SQLITE_NOMEM;
-  if (rc) content_close(content);
-  else *out = content;
+  if (rc)
+    content_close(content);
+  else
+    *out = content;
   return rc;
 }
 
@@ -194,8 +203,8 @@ int content_rename(Content *content, const char *name) {
   if (table == NULL) return SQLITE_NOMEM;
   drop_idle(content);
   content->generation++;
-  rc = run(content, sqlite3_mprintf("ALTER TABLE \"%w\".\"%w\" RENAME TO \"%w\"", content->schema,
-                                    content->table, table));
+  rc = run(content,
+           sqlite3_mprintf("ALTER TABLE \"%w\".\"%w\" RENAME TO \"%w\"", content->schema, content->table, table));
   if (rc == SQLITE_OK) {
     sqlite3_free(content->table);
     content->table = table;
@@ -232,8 +241,10 @@ static int prepare(Content *content, int kind, char *text, Query **out) {
   query->sql = text;
   query->generation = content->generation;
   rc = sqlite3_prepare_v3(content->db, text, -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL);
-  if (rc) query_free(query);
-  else *out = query;
+  if (rc)
+    query_free(query);
+  else
+    *out = query;
   return rc;
 }
 
@@ -265,9 +276,7 @@ static int borrow_fixed(Content *content, int kind, void (*append)(sqlite3_str *
   return rc ? rc : prepare(content, kind, text, out);
 }
 
-int content_is_current(const Content *content, const Query *query) {
-  return query->generation == content->generation;
-}
+int content_is_current(const Content *content, const Query *query) { return query->generation == content->generation; }
 
 void content_return(Content *content, Query *query) {
   if (query == NULL) return;
@@ -296,8 +305,10 @@ void content_return(Content *content, Query *query) {
 /* Step a statement that gives no rows and give it back. */
 static int finish_write(Content *content, Query *query) {
   int rc = sqlite3_step(query->stmt);
-  if (rc == SQLITE_DONE) rc = SQLITE_OK;
-  else if (rc == SQLITE_ROW) rc = SQLITE_INTERNAL;
+  if (rc == SQLITE_DONE)
+    rc = SQLITE_OK;
+  else if (rc == SQLITE_ROW)
+    rc = SQLITE_INTERNAL;
   content_return(content, query);
   return rc;
 }
@@ -314,19 +325,19 @@ static int first_row(Query *query) {
 /* SQL of an operator, with %d for the parameter's number if it has one; NULL if it is not known. */
 static const char *operator_sql(int op) {
   switch (op) {
-  case SQLITE_INDEX_CONSTRAINT_EQ: return "= ?%d";
-  case SQLITE_INDEX_CONSTRAINT_NE: return "<> ?%d";
-  case SQLITE_INDEX_CONSTRAINT_GT: return "> ?%d";
-  case SQLITE_INDEX_CONSTRAINT_GE: return ">= ?%d";
-  case SQLITE_INDEX_CONSTRAINT_LT: return "< ?%d";
-  case SQLITE_INDEX_CONSTRAINT_LE: return "<= ?%d";
-  case SQLITE_INDEX_CONSTRAINT_IS: return "IS ?%d";
-  case SQLITE_INDEX_CONSTRAINT_ISNOT: return "IS NOT ?%d";
-  case SQLITE_INDEX_CONSTRAINT_ISNULL: return "IS NULL";
-  case SQLITE_INDEX_CONSTRAINT_ISNOTNULL: return "IS NOT NULL";
-  case SQLITE_INDEX_CONSTRAINT_LIKE: return "LIKE ?%d";
-  case SQLITE_INDEX_CONSTRAINT_GLOB: return "GLOB ?%d";
-  default: return NULL;
+    case SQLITE_INDEX_CONSTRAINT_EQ: return "= ?%d";
+    case SQLITE_INDEX_CONSTRAINT_NE: return "<> ?%d";
+    case SQLITE_INDEX_CONSTRAINT_GT: return "> ?%d";
+    case SQLITE_INDEX_CONSTRAINT_GE: return ">= ?%d";
+    case SQLITE_INDEX_CONSTRAINT_LT: return "< ?%d";
+    case SQLITE_INDEX_CONSTRAINT_LE: return "<= ?%d";
+    case SQLITE_INDEX_CONSTRAINT_IS: return "IS ?%d";
+    case SQLITE_INDEX_CONSTRAINT_ISNOT: return "IS NOT ?%d";
+    case SQLITE_INDEX_CONSTRAINT_ISNULL: return "IS NULL";
+    case SQLITE_INDEX_CONSTRAINT_ISNOTNULL: return "IS NOT NULL";
+    case SQLITE_INDEX_CONSTRAINT_LIKE: return "LIKE ?%d";
+    case SQLITE_INDEX_CONSTRAINT_GLOB: return "GLOB ?%d";
+    default: return NULL;
   }
 }
 
@@ -339,15 +350,19 @@ static void append_condition(sqlite3_str *sql, const Content *content, const Con
   const char *number = strstr(op, "%d");
 
   sqlite3_str_appendf(sql, "\"%w\" ", name);
-  if (number) sqlite3_str_appendf(sql, "%.*s%d", (int)(number - op), op, parameter);
-  else sqlite3_str_appendall(sql, op);
+  if (number)
+    sqlite3_str_appendf(sql, "%.*s%d", (int)(number - op), op, parameter);
+  else
+    sqlite3_str_appendall(sql, op);
 }
 
 static void append_select(sqlite3_str *sql, const Content *content, const Selection *selection) {
   sqlite3_str_appendf(sql, "SELECT \"%w\"", content->rowid);
   for (int i = 0; i < content->spec->column_count; i++) {
-    if (selection->columns >> i & 1) sqlite3_str_appendf(sql, ",\"%w\"", content->spec->column[i].name);
-    else sqlite3_str_appendall(sql, ",NULL");
+    if (selection->columns >> i & 1)
+      sqlite3_str_appendf(sql, ",\"%w\"", content->spec->column[i].name);
+    else
+      sqlite3_str_appendall(sql, ",NULL");
   }
   sqlite3_str_appendf(sql, " FROM \"%w\".\"%w\"", content->schema, content->table);
   for (int i = 0; i < selection->condition_count; i++) {
@@ -431,8 +446,7 @@ int content_poll(Content *content) {
 /* --- writing --- */
 
 static int bind_cell(sqlite3_stmt *stmt, int parameter, const Cell *cell) {
-  if (cell->kind == CELL_BYTES)
-    return sqlite3_bind_blob64(stmt, parameter, cell->bytes, cell->size, SQLITE_STATIC);
+  if (cell->kind == CELL_BYTES) return sqlite3_bind_blob64(stmt, parameter, cell->bytes, cell->size, SQLITE_STATIC);
   if (cell->kind == CELL_VALUE && cell->value) return sqlite3_bind_value(stmt, parameter, cell->value);
   return sqlite3_bind_null(stmt, parameter);
 }

@@ -1,9 +1,9 @@
 /*
  * store_vtab.c: the module quire_store, whose one table per database is named `quire`.
  *
- *   SELECT name, "table", value FROM quire     what the store reports, one line each; "table" is NULL for the store's own
- *   INSERT INTO quire(quire) VALUES('fold')    a command for all vector tables
- *   CREATE VIRTUAL TABLE quire USING quire_store(home=...)   chooses a home; else the first vector table makes it
+ *   SELECT name, "table", value FROM quire     what the store reports, one line each; "table" is NULL for the store's
+ * own INSERT INTO quire(quire) VALUES('fold')    a command for all vector tables CREATE VIRTUAL TABLE quire USING
+ * quire_store(home=...)   chooses a home; else the first vector table makes it
  *
  * As a virtual table it makes the store's shadow tables (quire_state, quire_free, quire_wm, quire_tables) ones that a
  * defensive connection protects. It cannot be renamed, nor dropped while there are vector tables.
@@ -89,8 +89,10 @@ static int open_table(sqlite3 *db, Conn *conn, const char *schema, sqlite3_vtab 
   rc = sqlite3_declare_vtab(db, "CREATE TABLE x(name TEXT, \"table\" TEXT, value, quire HIDDEN)");
   if (rc == SQLITE_OK) rc = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
   if (rc == SQLITE_OK) rc = store_open(conn, schema, 0, &sv->store, error);
-  if (rc) mem_free(sv);
-  else *out = &sv->base;
+  if (rc)
+    mem_free(sv);
+  else
+    *out = &sv->base;
   return rc;
 }
 

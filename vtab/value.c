@@ -79,22 +79,22 @@ static int from_text(sqlite3_value *value, Elem elem, Vector *out, char **error)
 
 static const char *type_name(int type) {
   switch (type) {
-  case SQLITE_INTEGER: return "INTEGER";
-  case SQLITE_FLOAT: return "FLOAT";
-  case SQLITE_NULL: return "NULL";
-  case SQLITE_TEXT: return "TEXT";
-  default: return "BLOB";
+    case SQLITE_INTEGER: return "INTEGER";
+    case SQLITE_FLOAT: return "FLOAT";
+    case SQLITE_NULL: return "NULL";
+    case SQLITE_TEXT: return "TEXT";
+    default: return "BLOB";
   }
 }
 
 /* A value of neither type that can hold a vector. */
 static int wrong_type(sqlite3_value *value, Elem elem, char **error) {
   switch (elem) {
-  case ELEM_BIT: return fail(error, sqlite3_mprintf("Unknown type for bitvector."));
-  case ELEM_I8: return fail(error, sqlite3_mprintf("Unknown type for int8 vector."));
-  default:
-    return fail(error, sqlite3_mprintf("Input must have type BLOB (compact format) or TEXT (JSON), found %s",
-                                       type_name(sqlite3_value_type(value))));
+    case ELEM_BIT: return fail(error, sqlite3_mprintf("Unknown type for bitvector."));
+    case ELEM_I8: return fail(error, sqlite3_mprintf("Unknown type for int8 vector."));
+    default:
+      return fail(error, sqlite3_mprintf("Input must have type BLOB (compact format) or TEXT (JSON), found %s",
+                                         type_name(sqlite3_value_type(value))));
   }
 }
 
@@ -144,10 +144,10 @@ int value_vector_for(sqlite3_value *value, Elem wanted, u32 dim, Vector *out, ch
 static int converts(Elem from, Elem to) {
   if (from == to) return 0;
   switch (to) {
-  case ELEM_F32: return from == ELEM_F16 || from == ELEM_BF16;
-  case ELEM_F16:
-  case ELEM_BF16: return from == ELEM_F32 || from == ELEM_F16 || from == ELEM_BF16 || from == ELEM_I8;
-  default: return 0;
+    case ELEM_F32: return from == ELEM_F16 || from == ELEM_BF16;
+    case ELEM_F16:
+    case ELEM_BF16: return from == ELEM_F32 || from == ELEM_F16 || from == ELEM_BF16 || from == ELEM_I8;
+    default: return 0;
   }
 }
 

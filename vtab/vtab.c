@@ -6,12 +6,12 @@
  *   vtab_scan.c    xOpen to xColumn                      vtab_update.c  xUpdate and commands
  *   vtab_txn.c     transaction hooks                     store_vtab.c   the table `quire`
  *
- * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and a Table of the
- * store, which is shared by all VecTables of t and owns t_delta and the pages.
+ * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and
+ * a Table of the store, which is shared by all VecTables of t and owns t_delta and the pages.
  *
- * Risk level: SQLITE_VTAB_INNOCUOUS, as FTS5: views and triggers that keep vectors beside rows must work with trusted_schema off, and what a
- * hostile schema could reach through them are its own tables and their folds. The table `quire`, whose commands
- * concern files, is SQLITE_VTAB_DIRECTONLY.
+ * Risk level: SQLITE_VTAB_INNOCUOUS, as FTS5: views and triggers that keep vectors beside rows must work with
+ * trusted_schema off, and what a hostile schema could reach through them are its own tables and their folds. The table
+ * `quire`, whose commands concern files, is SQLITE_VTAB_DIRECTONLY.
  */
 #include "vtab_int.h"
 
@@ -62,8 +62,9 @@ int vtab_vector(VecTable *vt, int column, sqlite3_value *value, const VectorWord
   sqlite3_free(error);
   if (rc) return rc;
   if (out->elem != c->elem)
-    rc = vtab_error(vt, SQLITE_ERROR, "%s the \"%s\" column is expected to be of type %s, but a %s vector was provided.",
-                    words->type, c->name, elem_name(c->elem), elem_name(out->elem));
+    rc =
+        vtab_error(vt, SQLITE_ERROR, "%s the \"%s\" column is expected to be of type %s, but a %s vector was provided.",
+                   words->type, c->name, elem_name(c->elem), elem_name(out->elem));
   else if (out->dim != c->dim)
     rc = vtab_error(vt, SQLITE_ERROR,
                     "Dimension mismatch for %s the \"%s\" column. Expected %u dimensions but received %u.",
@@ -217,8 +218,8 @@ done:
 /* Whether the database has a table of this name in sqlite-vec's form. */
 static int is_sqlite_vec_table(const VecTable *vt) {
   sqlite3_stmt *stmt = NULL;
-  char *sql = sqlite3_mprintf("SELECT 1 FROM \"%w\".sqlite_schema WHERE name='%q_vector_chunks00'", vt->schema,
-                              vt->name);
+  char *sql =
+      sqlite3_mprintf("SELECT 1 FROM \"%w\".sqlite_schema WHERE name='%q_vector_chunks00'", vt->schema, vt->name);
   int found;
 
   if (sql == NULL) return 0;
@@ -258,8 +259,10 @@ done:
   if (rc) explain_failure(vt, store, rc, error);
   store_release(store);
   sqlite3_free(options);
-  if (rc) table_free(vt);
-  else *out = &vt->base;
+  if (rc)
+    table_free(vt);
+  else
+    *out = &vt->base;
   return rc;
 }
 
@@ -281,8 +284,10 @@ static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sq
   }
   if (rc) explain_failure(vt, store, rc, error);
   store_release(store);
-  if (rc) table_free(vt);
-  else *out = &vt->base;
+  if (rc)
+    table_free(vt);
+  else
+    *out = &vt->base;
   return rc;
 }
 
@@ -334,8 +339,10 @@ static int integrity(sqlite3_vtab *base, const char *schema, const char *table, 
   (void)flags;
   rc = table_integrity(vt->table, &problem);
   if (rc == SQLITE_NOMEM || rc == SQLITE_INTERRUPT) return rc;
-  if (rc == SQLITE_OK && problem) *error = sqlite3_mprintf("%s", problem);
-  else if (rc) *error = sqlite3_mprintf("table %s: cannot be checked: %s", table, sqlite3_errstr(rc));
+  if (rc == SQLITE_OK && problem)
+    *error = sqlite3_mprintf("%s", problem);
+  else if (rc)
+    *error = sqlite3_mprintf("table %s: cannot be checked: %s", table, sqlite3_errstr(rc));
   mem_free(problem);
   return SQLITE_OK;
 }
@@ -393,8 +400,10 @@ static int register_module(sqlite3 *db, Conn *conn, const char *name, const Dial
   if (rc) return rc;
   data->conn = conn_retain(conn);
   data->dialect = dialect;
-  if (dialect) module_init(&data->module);
-  else data->module.base = store_module;
+  if (dialect)
+    module_init(&data->module);
+  else
+    data->module.base = store_module;
   return sqlite3_create_module_v2(db, name, &data->module.base, data, free_module_data); /* frees data if it fails */
 }
 

@@ -8,9 +8,9 @@
  *   option     = word "=" value
  *   name       = word | "quoted" | [quoted] | `quoted`
  *
- * This is sqlite-vec's grammar and more: quoted names, names beyond ASCII, float16 and bfloat16, the metrics dot, hamming and jaccard,
- * BLOB metadata. Keywords and types are case-insensitive. Text of messages is sqlite-vec's where it has one; the first
- * error wins. Start at spec_parse().
+ * This is sqlite-vec's grammar and more: quoted names, names beyond ASCII, float16 and bfloat16, the metrics dot,
+ * hamming and jaccard, BLOB metadata. Keywords and types are case-insensitive. Text of messages is sqlite-vec's where
+ * it has one; the first error wins. Start at spec_parse().
  */
 #include "spec.h"
 
@@ -177,9 +177,9 @@ static ValueType take_value_type(Parser *p) {
     const char *name;
     ValueType type;
   } types[] = {
-      {"text", TYPE_TEXT},      {"int", TYPE_INTEGER},     {"integer", TYPE_INTEGER},
-      {"int64", TYPE_INTEGER},  {"float", TYPE_FLOAT},     {"double", TYPE_FLOAT},
-      {"bool", TYPE_BOOLEAN},   {"boolean", TYPE_BOOLEAN}, {"blob", TYPE_BLOB},
+      {"text", TYPE_TEXT},     {"int", TYPE_INTEGER},     {"integer", TYPE_INTEGER},
+      {"int64", TYPE_INTEGER}, {"float", TYPE_FLOAT},     {"double", TYPE_FLOAT},
+      {"bool", TYPE_BOOLEAN},  {"boolean", TYPE_BOOLEAN}, {"blob", TYPE_BLOB},
   };
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
     if (take_word(p, types[i].name)) return types[i].type;
@@ -193,10 +193,8 @@ static Elem take_vector_type(Parser *p) {
     const char *name;
     Elem elem;
   } types[] = {
-      {"float", ELEM_F32},   {"f32", ELEM_F32},      {"float32", ELEM_F32},
-      {"float16", ELEM_F16}, {"f16", ELEM_F16},      {"bfloat16", ELEM_BF16},
-      {"bf16", ELEM_BF16},   {"int8", ELEM_I8},      {"i8", ELEM_I8},
-      {"bit", ELEM_BIT},
+      {"float", ELEM_F32},     {"f32", ELEM_F32},   {"float32", ELEM_F32}, {"float16", ELEM_F16}, {"f16", ELEM_F16},
+      {"bfloat16", ELEM_BF16}, {"bf16", ELEM_BF16}, {"int8", ELEM_I8},     {"i8", ELEM_I8},       {"bit", ELEM_BIT},
   };
   const char *start = p->at;
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -297,8 +295,7 @@ static void parse_vector(Parser *p, char *name, Elem elem) {
     return;
   }
   if (dim > MAX_DIM) {
-    fail(p, "Dimension on vector column too large, provided %lld, maximum %lld", (long long)dim,
-         (long long)MAX_DIM);
+    fail(p, "Dimension on vector column too large, provided %lld, maximum %lld", (long long)dim, (long long)MAX_DIM);
     return;
   }
   if (elem == ELEM_BIT && dim % 8 != 0) {
@@ -336,13 +333,14 @@ static void parse_plain_column(Parser *p, char *name, ValueType type) {
   if (column == NULL) return;
   column->type = type;
   if (kind != COL_METADATA && type != TYPE_INTEGER && type != TYPE_TEXT)
-    fail(p, "Could not parse '%s': a %s key is INTEGER or TEXT", p->arg,
-         kind == COL_KEY ? "primary" : "partition");
+    fail(p, "Could not parse '%s': a %s key is INTEGER or TEXT", p->arg, kind == COL_KEY ? "primary" : "partition");
   if (!at_end(p) && !p->spec->dialect->ignore_trailing_words) fail(p, "Could not parse '%s'", p->arg);
   if (kind == COL_KEY) {
     if (p->spec->key >= 0)
-      fail(p, "More than one primary key definition was provided, %s only suports a single primary "
-              "key column", p->spec->dialect->module);
+      fail(p,
+           "More than one primary key definition was provided, %s only suports a single primary "
+           "key column",
+           p->spec->dialect->module);
     p->spec->key = p->spec->column_count - 1;
   }
   check_limit(p, COL_PARTITION, MAX_PARTITION_COLUMNS, "partition key");
@@ -402,9 +400,12 @@ static void parse_option(Parser *p, const char *name) {
     fail_option(p);
     return;
   }
-  if (sqlite3_stricmp(name, "chunk_size") == 0) check_chunk_size(p, number);
-  else if (sqlite3_stricmp(name, "fold_rows") == 0) set_fold_rows(p, number);
-  else fail(p, "Unknown table option: %s", name);
+  if (sqlite3_stricmp(name, "chunk_size") == 0)
+    check_chunk_size(p, number);
+  else if (sqlite3_stricmp(name, "fold_rows") == 0)
+    set_fold_rows(p, number);
+  else
+    fail(p, "Unknown table option: %s", name);
 }
 
 /* --- the whole --- */
@@ -440,8 +441,10 @@ static void parse_argument(Parser *p, const char *arg) {
   if (type == TYPE_NONE) {
     int size;
     const char *word = peek_word(p, &size);
-    if (size > 0) fail(p, "Could not parse '%s': unknown type '%.*s'", arg, size, word);
-    else fail(p, "Could not parse '%s'", arg);
+    if (size > 0)
+      fail(p, "Could not parse '%s': unknown type '%.*s'", arg, size, word);
+    else
+      fail(p, "Could not parse '%s'", arg);
     mem_free(name);
     return;
   }
@@ -458,8 +461,8 @@ static void check_whole(Parser *p) {
   }
 }
 
-int spec_parse(const Dialect *dialect, const char *table, int argc, const char *const *argv,
-               TableSpec **out, char **error) {
+int spec_parse(const Dialect *dialect, const char *table, int argc, const char *const *argv, TableSpec **out,
+               char **error) {
   Parser p = {.error = error};
 
   (void)table;
@@ -469,8 +472,10 @@ int spec_parse(const Dialect *dialect, const char *table, int argc, const char *
   p.spec->key = -1;
   for (int i = 0; i < argc && !p.rc; i++) parse_argument(&p, argv[i]);
   if (!p.rc) check_whole(&p);
-  if (p.rc) spec_free(p.spec);
-  else *out = p.spec;
+  if (p.rc)
+    spec_free(p.spec);
+  else
+    *out = p.spec;
   return p.rc;
 }
 

@@ -3,8 +3,8 @@
  *
  * Rows that are named (rowid = ?, rowid IN, key IN) make sets, which are intersected. Other predicates become
  * one SELECT over the content table, answered by SQLite itself, or, when rows are named too, one look at each of those.
- * IN on other columns is not part of the SELECT, since lists are longer than there may be parameters: its column is selected, and looked
- * up in the sorted set of its values.
+ * IN on other columns is not part of the SELECT, since lists are longer than there may be parameters: its column is
+ * selected, and looked up in the sorted set of its values.
  */
 #include "vtab_int.h"
 
@@ -55,16 +55,13 @@ static int rowid_of(sqlite3_value *value, i64 *rowid) {
   double real;
 
   switch (sqlite3_value_numeric_type(value)) {
-  case SQLITE_INTEGER:
-    *rowid = sqlite3_value_int64(value);
-    return SQLITE_OK;
-  case SQLITE_FLOAT:
-    real = sqlite3_value_double(value);
-    if (!(real >= -9223372036854775808.0 && real < 9223372036854775808.0)) return SQLITE_NOTFOUND;
-    *rowid = (i64)real;
-    return (double)*rowid == real ? SQLITE_OK : SQLITE_NOTFOUND;
-  default:
-    return SQLITE_NOTFOUND;
+    case SQLITE_INTEGER: *rowid = sqlite3_value_int64(value); return SQLITE_OK;
+    case SQLITE_FLOAT:
+      real = sqlite3_value_double(value);
+      if (!(real >= -9223372036854775808.0 && real < 9223372036854775808.0)) return SQLITE_NOTFOUND;
+      *rowid = (i64)real;
+      return (double)*rowid == real ? SQLITE_OK : SQLITE_NOTFOUND;
+    default: return SQLITE_NOTFOUND;
   }
 }
 
@@ -206,8 +203,10 @@ static int values_find(const ValueSet *set, sqlite3_value *value) {
     u64 middle = low + (high - low) / 2;
     int order = compare_values(value, set->value[middle]);
     if (order == 0) return 1;
-    if (order < 0) high = middle;
-    else low = middle + 1;
+    if (order < 0)
+      high = middle;
+    else
+      low = middle + 1;
   }
   return 0;
 }

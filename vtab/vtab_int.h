@@ -13,8 +13,8 @@
 #define MAX_DECLARED 64
 
 /*
- * The columns as declared to SQLite: the key or `rowid`, then the others in the order of declaration, then the hidden ones.
- * A hidden column is absent (-1) when a column of the user's has its name.
+ * The columns as declared to SQLite: the key or `rowid`, then the others in the order of declaration, then the hidden
+ * ones. A hidden column is absent (-1) when a column of the user's has its name.
  */
 typedef struct Layout {
   int count;
@@ -81,10 +81,10 @@ typedef struct PlanTerm {
 
 typedef struct Plan {
   PlanKind kind;
-  int column;           /* KNN: the vector column */
-  ContentOrder order;   /* of rowids (scan) */
-  int by_distance;      /* KNN: SQLite relies on the order of (distance, rowid) */
-  int vectors;          /* scan, point: vector columns are wanted */
+  int column;               /* KNN: the vector column */
+  ContentOrder order;       /* of rowids (scan) */
+  int by_distance;          /* KNN: SQLite relies on the order of (distance, rowid) */
+  int vectors;              /* scan, point: vector columns are wanted */
   PlanTerm term[MAX_TERMS]; /* term i has argument i of xFilter */
   int term_count;
 } Plan;
@@ -130,8 +130,8 @@ int vtab_rollback_to(sqlite3_vtab *base, int n);
 /* --- modules --- */
 
 /*
- * sqlite3_module as SQLite 3.44 knows it. Compiled against older headers, the member is appended here; SQLite looks at it
- * only when iVersion says 4, which it says only to a SQLite that knows.
+ * sqlite3_module as SQLite 3.44 knows it. Compiled against older headers, the member is appended here; SQLite looks at
+ * it only when iVersion says 4, which it says only to a SQLite that knows.
  */
 typedef struct Module {
   sqlite3_module base;

@@ -15,13 +15,13 @@
  *
  * What is handed over, and what is not:
  *   - MATCH always; if SQLite could not use it, the plan is refused (SQLITE_CONSTRAINT).
- *   - k = ? is a cap, applied after all conditions handed over and before all others. LIMIT is only a hint (SQLite is wrong about it
- *     in some versions), never a cut; OFFSET is SQLite's.
+ *   - k = ? is a cap, applied after all conditions handed over and before all others. LIMIT is only a hint (SQLite is
+ * wrong about it in some versions), never a cut; OFFSET is SQLite's.
  *   - rowid = ? with MATCH is the exact distance of that row. With k it is left to SQLite: else, in a join, what k
  *     means would depend on which table comes first.
  *   - Comparisons with a collation other than BINARY are SQLite's (C3 in content.c). LIKE and GLOB are functions and
- *     have none. Conditions on numeric columns are `omit`ted, as the answer is certainly the same; SQLite looks at those on other
- *     columns again, as the affinity of the other side is unknown here.
+ *     have none. Conditions on numeric columns are `omit`ted, as the answer is certainly the same; SQLite looks at
+ * those on other columns again, as the affinity of the other side is unknown here.
  *
  * Costs are such that a join runs the search once and outermost unless few rows come from the other side (measured
  * with (1000, 100): SQLITE-HOOKS, section 7).
@@ -55,7 +55,8 @@ static int has_term(const Plan *plan, TermKind kind) {
   return 0;
 }
 
-/* Column of the spec that a constraint or an ORDER BY names: CONTENT_ROWID for rowid and integer key, -2 for hidden ones. */
+/* Column of the spec that a constraint or an ORDER BY names: CONTENT_ROWID for rowid and integer key, -2 for hidden
+ * ones. */
 #define HIDDEN_COLUMN (-2)
 static int column_of(const VecTable *vt, int declared) {
   const TableSpec *spec = vt->spec;
@@ -81,13 +82,12 @@ static int is_compare(int op) {
          op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE;
 }
 
-static int is_function(int op) {
-  return op == SQLITE_INDEX_CONSTRAINT_LIKE || op == SQLITE_INDEX_CONSTRAINT_GLOB;
-}
+static int is_function(int op) { return op == SQLITE_INDEX_CONSTRAINT_LIKE || op == SQLITE_INDEX_CONSTRAINT_GLOB; }
 
 /* --- KNN --- */
 
-/* Find MATCH on a vector column: its constraint, -1 for none. SQLITE_CONSTRAINT if it cannot be used, SQLITE_ERROR for two. */
+/* Find MATCH on a vector column: its constraint, -1 for none. SQLITE_CONSTRAINT if it cannot be used, SQLITE_ERROR for
+ * two. */
 static int find_match(Planner *p, int *match) {
   *match = -1;
   for (int i = 0; i < p->info->nConstraint; i++) {
@@ -120,8 +120,10 @@ static int plan_size(Planner *p) {
   }
   if (k >= 0 && limit >= 0 && p->vt->spec->dialect->refuse_k_and_limit)
     return vtab_error(p->vt, SQLITE_ERROR, "Only LIMIT or 'k =?' can be provided, not both");
-  if (k >= 0) add_term(p, k, TERM_K, 0, SQLITE_INDEX_CONSTRAINT_EQ, 1);
-  else if (limit >= 0) add_term(p, limit, TERM_LIMIT, 0, 0, 0);
+  if (k >= 0)
+    add_term(p, k, TERM_K, 0, SQLITE_INDEX_CONSTRAINT_EQ, 1);
+  else if (limit >= 0)
+    add_term(p, limit, TERM_LIMIT, 0, 0, 0);
   return SQLITE_OK;
 }
 
@@ -288,8 +290,8 @@ static const struct {
   const char *text;
 } term_words[] = {
     /* the longer of two that begin alike comes first */
-    {TERM_KEY, " key="},       {TERM_KEY_IN, " key-in"}, {TERM_K, " k"}, {TERM_LIMIT, " limit"},
-    {TERM_ROWID, " rowid="}, {TERM_ROWID_IN, " rowid-in"},
+    {TERM_KEY, " key="},    {TERM_KEY_IN, " key-in"}, {TERM_K, " k"},
+    {TERM_LIMIT, " limit"}, {TERM_ROWID, " rowid="},  {TERM_ROWID_IN, " rowid-in"},
 };
 #define TERM_WORD_COUNT (sizeof term_words / sizeof *term_words)
 
@@ -320,8 +322,10 @@ static int is_filter(const PlanTerm *term) { return term->kind == TERM_FILTER ||
 static void write_term(sqlite3_str *out, const VecTable *vt, const PlanTerm *term) {
   if (is_filter(term)) {
     write_name(out, column_name(vt, term->column));
-    if (term->kind == TERM_FILTER) write_operator(out, term->op);
-    else sqlite3_str_appendall(out, IN_WORD);
+    if (term->kind == TERM_FILTER)
+      write_operator(out, term->op);
+    else
+      sqlite3_str_appendall(out, IN_WORD);
     return;
   }
   if (term->kind == TERM_DISTANCE) {
@@ -451,8 +455,10 @@ int plan_decode(const VecTable *vt, const char *text, Plan *plan) {
     return SQLITE_INTERNAL;
   }
   if (!take_terms(vt, &at, plan)) return SQLITE_INTERNAL;
-  if (take(&at, " order-desc")) plan->order = ORDER_ROWID_DESC;
-  else if (take(&at, " order")) plan->order = ORDER_ROWID;
+  if (take(&at, " order-desc"))
+    plan->order = ORDER_ROWID_DESC;
+  else if (take(&at, " order"))
+    plan->order = ORDER_ROWID;
   plan->by_distance = plan->kind == PLAN_KNN && plan->order == ORDER_ROWID;
   plan->vectors = take(&at, " vectors");
   return *at == 0 ? SQLITE_OK : SQLITE_INTERNAL;
@@ -466,8 +472,10 @@ int vtab_best_index(sqlite3_vtab *base, sqlite3_index_info *info) {
   int rc = find_match(&p, &match);
 
   if (rc) return rc;
-  if (match >= 0) rc = plan_knn(&p, match);
-  else plan_rows(&p);
+  if (match >= 0)
+    rc = plan_knn(&p, match);
+  else
+    plan_rows(&p);
   if (rc) return rc;
   for (int i = 0; i < p.plan.term_count; i++) {
     info->aConstraintUsage[p.constraint[i]].argvIndex = i + 1;

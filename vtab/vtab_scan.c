@@ -2,15 +2,14 @@
  * vtab_scan.c: cursors: xOpen to xColumn.
  *
  *   knn     hits come from a Search, batch by batch, for as long as SQLite asks; k ends it early. The rest of the
- *           row is looked up in the content table when its first column is asked for, so that SELECT rowid, distance reads none.
- *   point   one row of the content table by its key
- *   scan    a statement over the content table in rowid order, stepped row by row
+ *           row is looked up in the content table when its first column is asked for, so that SELECT rowid, distance
+ * reads none. point   one row of the content table by its key scan    a statement over the content table in rowid
+ * order, stepped row by row
  *
- *   V1  A search works on the snapshot taken in xFilter; a row of it that has vanished from the content table since (own
- *       writes while the cursor is open) reads as NULL.
- *   V2  Statements on loan go back in xClose and xFilter. A pending read does not hinder COMMIT, and SQLite closes
- *       cursors before it ends the statement they serve, so that none outlives its read transaction.
- *   V3  Values that an UPDATE leaves alone are not read (sqlite3_vtab_nochange).
+ *   V1  A search works on the snapshot taken in xFilter; a row of it that has vanished from the content table since
+ * (own writes while the cursor is open) reads as NULL. V2  Statements on loan go back in xClose and xFilter. A pending
+ * read does not hinder COMMIT, and SQLite closes cursors before it ends the statement they serve, so that none outlives
+ * its read transaction. V3  Values that an UPDATE leaves alone are not read (sqlite3_vtab_nochange).
  */
 #include "vtab_int.h"
 
@@ -191,8 +190,10 @@ static int read_terms(Cursor *cur, sqlite3_value **argv, SearchRequest *request,
   *possible = 1;
   for (int i = 0; i < plan->term_count && rc == SQLITE_OK; i++) {
     const PlanTerm *term = &plan->term[i];
-    if (term->kind == TERM_K || term->kind == TERM_LIMIT) rc = read_size(cur, term, argv[i]);
-    else if (term->kind == TERM_DISTANCE && !narrow(request, term->op, argv[i])) *possible = 0;
+    if (term->kind == TERM_K || term->kind == TERM_LIMIT)
+      rc = read_size(cur, term, argv[i]);
+    else if (term->kind == TERM_DISTANCE && !narrow(request, term->op, argv[i]))
+      *possible = 0;
   }
   if (cur->left == 0) *possible = 0;
   return rc;

@@ -1,18 +1,17 @@
 /*
  * vtab_update.c: xUpdate: INSERT, UPDATE, DELETE, and commands.
  *
- *   U1  All errors of the user's are found before the first write that succeeds: a single-row statement has no savepoint that
- *       would undo half of it. That a key is taken is what the INSERT into the content table says.
- *   U2  After the first write only codes are returned at which SQLite rolls back the transaction: SQLITE_IOERR, NOMEM and FULL
+ *   U1  All errors of the user's are found before the first write that succeeds: a single-row statement has no
+ * savepoint that would undo half of it. That a key is taken is what the INSERT into the content table says. U2  After
+ * the first write only codes are returned at which SQLite rolls back the transaction: SQLITE_IOERR, NOMEM and FULL
  *       (S11), and INTERRUPT, which it treats alike; settle() sees to it, and keeps the words.
  *   U3  The order is table_write_begin, content row, table_remove, table_add.
- *   U4  Vectors that do not change are not written, neither the cell nor the delta. When one of several changes, or the rowid, the
- *       delta needs them all: the others are read from the content row.
- *   U5  last_insert_rowid() is the user's: after an INSERT SQLite sets it from *rowid, after all else it is put back, as our own
- *       INSERTs moved it.
+ *   U4  Vectors that do not change are not written, neither the cell nor the delta. When one of several changes, or the
+ * rowid, the delta needs them all: the others are read from the content row. U5  last_insert_rowid() is the user's:
+ * after an INSERT SQLite sets it from *rowid, after all else it is put back, as our own INSERTs moved it.
  *
- * Conflicts: the key alone is unique. OR REPLACE is done here; for all else SQLITE_CONSTRAINT is returned before anything
- * is written, and SQLite does what the statement says.
+ * Conflicts: the key alone is unique. OR REPLACE is done here; for all else SQLITE_CONSTRAINT is returned before
+ * anything is written, and SQLite does what the statement says.
  */
 #include "vtab_int.h"
 
@@ -20,10 +19,10 @@
 typedef struct Change {
   VecTable *vt;
   Cell cell[MAX_DECLARED];
-  Vector vector[MAX_VECTOR_COLUMNS];     /* decoded; empty: none, or unchanged */
+  Vector vector[MAX_VECTOR_COLUMNS];       /* decoded; empty: none, or unchanged */
   sqlite3_value *kept[MAX_VECTOR_COLUMNS]; /* unchanged vectors, read from the content row */
-  const void *bytes[MAX_VECTOR_COLUMNS]; /* of all vectors, for the delta */
-  int has_rowid;                         /* else SQLite chooses one */
+  const void *bytes[MAX_VECTOR_COLUMNS];   /* of all vectors, for the delta */
+  int has_rowid;                           /* else SQLite chooses one */
   i64 rowid;
   int has_rival; /* a row that OR REPLACE removes */
   i64 rival;
@@ -33,8 +32,8 @@ typedef struct Change {
 /* --- errors --- */
 
 /*
- * Find words for `rc` and turn it into what may be returned. Words: those already found, SQLite's if a nested statement failed
- * with this code, the store's.
+ * Find words for `rc` and turn it into what may be returned. Words: those already found, SQLite's if a nested statement
+ * failed with this code, the store's.
  */
 static int settle(VecTable *vt, int wrote, int rc) {
   int code = rc & 0xff;
@@ -51,21 +50,21 @@ static int settle(VecTable *vt, int wrote, int rc) {
 
 static const char *sql_type_name(int type) {
   switch (type) {
-  case SQLITE_INTEGER: return "INTEGER";
-  case SQLITE_FLOAT: return "FLOAT";
-  case SQLITE_TEXT: return "TEXT";
-  case SQLITE_BLOB: return "BLOB";
-  default: return "NULL";
+    case SQLITE_INTEGER: return "INTEGER";
+    case SQLITE_FLOAT: return "FLOAT";
+    case SQLITE_TEXT: return "TEXT";
+    case SQLITE_BLOB: return "BLOB";
+    default: return "NULL";
   }
 }
 
 static const char *type_name(ValueType type) {
   switch (type) {
-  case TYPE_INTEGER: return "INTEGER";
-  case TYPE_FLOAT: return "FLOAT";
-  case TYPE_BOOLEAN: return "BOOLEAN";
-  case TYPE_TEXT: return "TEXT";
-  default: return "BLOB";
+    case TYPE_INTEGER: return "INTEGER";
+    case TYPE_FLOAT: return "FLOAT";
+    case TYPE_BOOLEAN: return "BOOLEAN";
+    case TYPE_TEXT: return "TEXT";
+    default: return "BLOB";
   }
 }
 
@@ -75,12 +74,12 @@ static int type_fits(const VecTable *vt, ValueType type, sqlite3_value *value) {
   int is = sqlite3_value_type(value);
 
   switch (type) {
-  case TYPE_INTEGER: return is == SQLITE_INTEGER;
-  case TYPE_FLOAT: return is == SQLITE_FLOAT || (is == SQLITE_INTEGER && vt->spec->dialect->integer_as_float);
-  case TYPE_BOOLEAN: return is == SQLITE_INTEGER && (sqlite3_value_int64(value) & ~(i64)1) == 0;
-  case TYPE_TEXT: return is == SQLITE_TEXT;
-  case TYPE_BLOB: return is == SQLITE_BLOB;
-  case TYPE_NONE: break;
+    case TYPE_INTEGER: return is == SQLITE_INTEGER;
+    case TYPE_FLOAT: return is == SQLITE_FLOAT || (is == SQLITE_INTEGER && vt->spec->dialect->integer_as_float);
+    case TYPE_BOOLEAN: return is == SQLITE_INTEGER && (sqlite3_value_int64(value) & ~(i64)1) == 0;
+    case TYPE_TEXT: return is == SQLITE_TEXT;
+    case TYPE_BLOB: return is == SQLITE_BLOB;
+    case TYPE_NONE: break;
   }
   return 1;
 }
@@ -346,8 +345,10 @@ static int gather_vectors(Change *ch, i64 from) {
   rc = rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? CORRUPT(0) : rc;
   for (u32 i = 0; i < vt->vector_count && rc == SQLITE_OK; i++) {
     int column = vt->vector_column[i];
-    if (ch->cell[column].kind == CELL_KEEP) rc = keep_vector(ch, i, sqlite3_column_value(query->stmt, 1 + column));
-    else ch->bytes[i] = ch->vector[i].data;
+    if (ch->cell[column].kind == CELL_KEEP)
+      rc = keep_vector(ch, i, sqlite3_column_value(query->stmt, 1 + column));
+    else
+      ch->bytes[i] = ch->vector[i].data;
   }
   content_return(vt->content, query);
   return rc;
@@ -382,8 +383,10 @@ static int delete_row(Change *ch, sqlite3_value *key) {
   i64 rowid = 0;
   int rc = SQLITE_OK;
 
-  if (vt->text_key) rc = content_find(vt->content, key, &rowid);
-  else rowid = sqlite3_value_int64(key);
+  if (vt->text_key)
+    rc = content_find(vt->content, key, &rowid);
+  else
+    rowid = sqlite3_value_int64(key);
   if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
   rc = table_write_begin(vt->table);
   return rc ? rc : remove_row(ch, rowid);

@@ -7,9 +7,7 @@
 #include "base.h"
 
 static inline u16 load16(const u8 *p) { return (u16)(p[0] | (u16)p[1] << 8); }
-static inline u32 load32(const u8 *p) {
-  return (u32)p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24;
-}
+static inline u32 load32(const u8 *p) { return (u32)p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24; }
 static inline u64 load64(const u8 *p) { return (u64)load32(p) | (u64)load32(p + 4) << 32; }
 static inline void store16(u8 *p, u16 v) {
   p[0] = (u8)v;

@@ -1,8 +1,8 @@
 /*
  * check.c: integrity-check of a store, and its report.
  *
- * Checked: every checksum; that no page has two owners (root and catalog, tables, free list); the inside of each table (TableMethods.check);
- * and that pages and delta together have exactly the vectors of the content rows.
+ * Checked: every checksum; that no page has two owners (root and catalog, tables, free list); the inside of each table
+ * (TableMethods.check); and that pages and delta together have exactly the vectors of the content rows.
  */
 #include <string.h>
 
@@ -86,7 +86,8 @@ static int compare_row(void *arg, i64 rowid, const void *const *vectors) {
       rc = table_methods.vector(t->view, slot, i, c->buffer, &present);
       have = c->buffer;
     }
-    if (rc == SQLITE_OK && (present != (vectors[i] != NULL) || (present && memcmp(have, vectors[i], t->shape.vector[i].size)))) {
+    if (rc == SQLITE_OK &&
+        (present != (vectors[i] != NULL) || (present && memcmp(have, vectors[i], t->shape.vector[i].size)))) {
       say(c, rowid, "its vector differs from the content row's");
     }
   }
@@ -98,8 +99,10 @@ static u64 visible_rows(Table *t) {
   u64 slots = 0, live = 0, rows = 0;
   u32 i;
   table_methods.counts(t->view, &slots, &live);
-  if (t->overlay->all_dead_at != 0xffffffff) live = 0;
-  else live -= MIN(live, t->overlay->kill_count);
+  if (t->overlay->all_dead_at != 0xffffffff)
+    live = 0;
+  else
+    live -= MIN(live, t->overlay->kill_count);
   for (i = 0; i < t->overlay->rows; i++) rows += (u64)overlay_visible(overlay_row(t->overlay, i), t->overlay->length);
   return live + rows;
 }
@@ -145,7 +148,8 @@ static int check_table(Table *t, void *arg) {
   if (rc == SQLITE_OK && c->problem == NULL) rc = compare_content(t, &c->problem);
   if (rc == SQLITE_CORRUPT_VTAB) {
     store_mark_damaged(t->store, t->store->state.gen);
-    c->problem = sqlite3_mprintf("table %s: a damaged page; answers come from the content rows until the command 'rebuild'", t->name);
+    c->problem = sqlite3_mprintf(
+        "table %s: a damaged page; answers come from the content rows until the command 'rebuild'", t->name);
     rc = c->problem ? SQLITE_OK : SQLITE_NOMEM;
   }
   return rc;
@@ -159,7 +163,8 @@ static int judge_owners(Store *s, Check *c, int all) {
   } else if (o->outside) {
     c->problem = sqlite3_mprintf("page %u is beyond the page count %u", o->outside, o->pages);
   } else if (all && s->state.root.pgno && o->count + 1 != o->pages) {
-    c->problem = sqlite3_mprintf("%lld of %u pages belong to nobody", (long long)o->pages - 1 - (long long)o->count, o->pages);
+    c->problem =
+        sqlite3_mprintf("%lld of %u pages belong to nobody", (long long)o->pages - 1 - (long long)o->count, o->pages);
   } else {
     return SQLITE_OK;
   }
@@ -176,7 +181,8 @@ static int check(Store *s, Table *only, char **problem) {
   if (rc) return rc;
   c.owners.pages = s->state.pages;
   c.owners.taken = mem_zeroed(&rc, (u64)s->state.pages / 8 + 1, 1);
-  if (rc == SQLITE_OK && store_usable(s) && s->state.root.pgno) rc = catalog_walk(s->pages, &s->state, take_pages, &c.owners);
+  if (rc == SQLITE_OK && store_usable(s) && s->state.root.pgno)
+    rc = catalog_walk(s->pages, &s->state, take_pages, &c.owners);
   if (rc == SQLITE_OK && store_usable(s)) rc = take_free_list(s, &c.owners);
   if (rc == SQLITE_OK) rc = only ? check_table(only, &c) : store_each_table(s, check_table, &c);
   /* with dropped tables waiting for the next fold, some pages have no owner that can be asked */

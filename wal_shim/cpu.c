@@ -21,11 +21,11 @@ static u32 saved_state(void) {
 }
 
 u32 cpu_features(void) {
-  const u32 ymm = BIT(1) | BIT(2);                     /* XCR0: SSE, AVX */
-  const u32 zmm = ymm | BIT(5) | BIT(6) | BIT(7);      /* and opmask, two parts of ZMM */
-  const u32 avx2_1c = BIT(12) | BIT(28) | BIT(29) | BIT(23);      /* leaf 1 ecx: FMA, AVX, F16C, POPCNT */
-  const u32 avx512_7b = BIT(16) | BIT(17) | BIT(30) | BIT(31);    /* leaf 7 ebx: F, DQ, BW, VL */
-  const u32 avx512_7c = BIT(11) | BIT(14);                        /* leaf 7 ecx: VNNI, VPOPCNTDQ */
+  const u32 ymm = BIT(1) | BIT(2);                             /* XCR0: SSE, AVX */
+  const u32 zmm = ymm | BIT(5) | BIT(6) | BIT(7);              /* and opmask, two parts of ZMM */
+  const u32 avx2_1c = BIT(12) | BIT(28) | BIT(29) | BIT(23);   /* leaf 1 ecx: FMA, AVX, F16C, POPCNT */
+  const u32 avx512_7b = BIT(16) | BIT(17) | BIT(30) | BIT(31); /* leaf 7 ebx: F, DQ, BW, VL */
+  const u32 avx512_7c = BIT(11) | BIT(14);                     /* leaf 7 ecx: VNNI, VPOPCNTDQ */
   u32 a, b, c, d, b7 = 0, c7 = 0, state, found = 0;
 
   if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;

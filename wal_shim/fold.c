@@ -1,18 +1,18 @@
 /*
  * fold.c: moving deltas into new pages, inside a SQLite transaction.
  *
- *   W1  Pages first, then fsync, then a second look at the state row, only then SQL; SQLite's commit of the state row is the commit point
- *       (S12). Until the SQL nothing that matters has changed, so a fold that fails before it is given up and the rows stay.
- *   W2  n = base + 1 for every fold of one transaction (R3). If the transaction's beginning was not seen, n may already be of this
- *       transaction: then n jumps by two, everything freed at or after the old n counts as freed now, and nothing is reused.
- *   W3  The first fold of a transaction may write pages that the horizon allows, later ones only append: a root that was ever put into the
- *       state row can come back by ROLLBACK TO (S2).
- *   W4  While other statements of the connection run, only append: their cursors may hold any root (S6, S16).
- *   W5  A bulk fold (in the middle of a transaction) leaves the fsync to xSync or xDestroy, which come before the commit (S3).
- *   W6  'rebuild' of a store whose page file is missing or damaged starts a new tree under a new uuid at the end of the same
- *       file, for all tables; the file is never truncated or replaced (S8).
- *   W7  A nested statement that fails with IOERR has rolled back the whole transaction, even a SELECT: then the error is returned, whatever
- *       the reason of the fold. Only what the page file refuses is given up.
+ *   W1  Pages first, then fsync, then a second look at the state row, only then SQL; SQLite's commit of the state row
+ * is the commit point (S12). Until the SQL nothing that matters has changed, so a fold that fails before it is given up
+ * and the rows stay. W2  n = base + 1 for every fold of one transaction (R3). If the transaction's beginning was not
+ * seen, n may already be of this transaction: then n jumps by two, everything freed at or after the old n counts as
+ * freed now, and nothing is reused. W3  The first fold of a transaction may write pages that the horizon allows, later
+ * ones only append: a root that was ever put into the state row can come back by ROLLBACK TO (S2). W4  While other
+ * statements of the connection run, only append: their cursors may hold any root (S6, S16). W5  A bulk fold (in the
+ * middle of a transaction) leaves the fsync to xSync or xDestroy, which come before the commit (S3). W6  'rebuild' of a
+ * store whose page file is missing or damaged starts a new tree under a new uuid at the end of the same file, for all
+ * tables; the file is never truncated or replaced (S8). W7  A nested statement that fails with IOERR has rolled back
+ * the whole transaction, even a SELECT: then the error is returned, whatever the reason of the fold. Only what the page
+ * file refuses is given up.
  *
  * Start at store_fold(). Not here: what a table's pages hold (vector/slots.c).
  */
@@ -145,7 +145,10 @@ static int fold_tables(Fold *f) {
     ids[count] = (u64)sqlite3_column_int64(stmt, 0);
     dropped[count++] = (u8)sqlite3_column_int(stmt, 1);
   }
-  if (rc == SQLITE_OK) rc = sqlite3_finalize(stmt); else sqlite3_finalize(stmt);
+  if (rc == SQLITE_OK)
+    rc = sqlite3_finalize(stmt);
+  else
+    sqlite3_finalize(stmt);
   for (i = 0; i < count && rc == SQLITE_OK; i++) {
     Table *t = store_find_table(s, ids[i]);
     PageRef ref = f->fresh ? (PageRef){0, 0} : store_catalog_ref(s, ids[i]);
@@ -211,7 +214,10 @@ static int load_free(Fold *f, PageRange **ranges, u64 *count) {
     }
     end = first + n;
   }
-  if (rc == SQLITE_OK) rc = sqlite3_finalize(stmt); else sqlite3_finalize(stmt);
+  if (rc == SQLITE_OK)
+    rc = sqlite3_finalize(stmt);
+  else
+    sqlite3_finalize(stmt);
   if (!sound) {
     CORRUPT(0);
     *count = 0;
@@ -244,10 +250,11 @@ static int update_state_row(Fold *f) {
   Store *s = f->store;
   sqlite3_stmt **stmt = &s->stmt[STMT_STATE_UPDATE];
   const State *st = &f->next;
-  int rc = store_prepare(s, stmt,
-                         "UPDATE %s.quire_state SET uuid = ?1, n = ?2, gen = ?3, root = ?4, crc = ?5, pages = ?6, owner = ?7 "
-                         "WHERE id = 1",
-                         s->quoted);
+  int rc = store_prepare(
+      s, stmt,
+      "UPDATE %s.quire_state SET uuid = ?1, n = ?2, gen = ?3, root = ?4, crc = ?5, pages = ?6, owner = ?7 "
+      "WHERE id = 1",
+      s->quoted);
   if (rc) return rc;
   sqlite3_bind_blob(*stmt, 1, st->uuid, UUID_SIZE, SQLITE_STATIC);
   sqlite3_bind_int64(*stmt, 2, st->n);
@@ -281,9 +288,10 @@ static int update_free_rows(Fold *f) {
 static int update_watermarks(Fold *f) {
   Store *s = f->store;
   if (!f->horizon.in_wal || f->unknown) return SQLITE_OK;
-  return store_exec(s, "INSERT OR REPLACE INTO %s.quire_wm VALUES(%lld, %lld, %lld); DELETE FROM %s.quire_wm WHERE n < %lld",
-                    s->quoted, (long long)s->state.n, (long long)f->horizon.salt, (long long)f->horizon.frame, s->quoted,
-                    (long long)f->horizon.at);
+  return store_exec(
+      s, "INSERT OR REPLACE INTO %s.quire_wm VALUES(%lld, %lld, %lld); DELETE FROM %s.quire_wm WHERE n < %lld",
+      s->quoted, (long long)s->state.n, (long long)f->horizon.salt, (long long)f->horizon.frame, s->quoted,
+      (long long)f->horizon.at);
 }
 
 static int write_rows_of_fold(Fold *f) {
@@ -323,8 +331,10 @@ static int prepare_fold(Fold *f) {
   if (f->fresh) sqlite3_randomness(UUID_SIZE, f->next.uuid);
 
   f->horizon.at = -1;
-  if (!s->folded && !f->unknown) rc = horizon_read(s, &f->horizon); /* the watermark is worth having even if nothing is reused */
-  else rc = SQLITE_OK;
+  if (!s->folded && !f->unknown)
+    rc = horizon_read(s, &f->horizon); /* the watermark is worth having even if nothing is reused */
+  else
+    rc = SQLITE_OK;
   if (rc == SQLITE_OK && !f->append_only) rc = load_free(f, &ranges, &count);
   if (rc == SQLITE_OK) rc = pages_prepare(s->pages, s->state.root.pgno == 0 || f->fresh);
   if (rc) {
@@ -352,9 +362,9 @@ static int no_work(Table *table, void *arg) {
 }
 
 /*
- * Whether a fold that failed can be given up and the commit go on. Not after NOMEM, which SQLite notes on the connection, so that it would report a commit
- * that happened as failed. And not when the error was a nested statement's that made SQLite roll everything back (IOERR does):
- * then there is nothing left to commit.
+ * Whether a fold that failed can be given up and the commit go on. Not after NOMEM, which SQLite notes on the
+ * connection, so that it would report a commit that happened as failed. And not when the error was a nested statement's
+ * that made SQLite roll everything back (IOERR does): then there is nothing left to commit.
  */
 static int may_go_on(Store *s, int rc) {
   return (rc & 0xff) != SQLITE_NOMEM && sqlite3_txn_state(s->db, s->schema) == SQLITE_TXN_WRITE;
@@ -390,7 +400,8 @@ static int fold_once(Store *s, FoldReason reason, Table *target) {
   rc = write_rows_of_fold(&f);
   if (rc) {
     store_set_error(s, "%s", sqlite3_errmsg(s->db));
-    if ((rc & 0xff) != SQLITE_NOMEM && (rc & 0xff) != SQLITE_FULL) rc = SQLITE_IOERR; /* S11: half the rows are changed */
+    if ((rc & 0xff) != SQLITE_NOMEM && (rc & 0xff) != SQLITE_FULL)
+      rc = SQLITE_IOERR; /* S11: half the rows are changed */
     goto done;
   }
   s->folded = 1;
@@ -413,7 +424,8 @@ done:
 int store_fold(Store *s, FoldReason reason, Table *target) {
   int rc = fold_once(s, reason, target);
   /* 'rebuild' met damage that nobody had noticed, maybe of another table: now all of them are made anew (W6). */
-  if (rc == SQLITE_CORRUPT_VTAB && reason == FOLD_REBUILD && s->pages && !store_usable(s)) rc = fold_once(s, reason, target);
+  if (rc == SQLITE_CORRUPT_VTAB && reason == FOLD_REBUILD && s->pages && !store_usable(s))
+    rc = fold_once(s, reason, target);
   return rc;
 }
 

@@ -4,8 +4,7 @@
 #include "base.h"
 
 int corrupt_at(const char *file, int line, u64 pgno) {
-  sqlite3_log(SQLITE_CORRUPT_VTAB, "quire: corruption at %s:%d, page %llu", file, line,
-              (unsigned long long)pgno);
+  sqlite3_log(SQLITE_CORRUPT_VTAB, "quire: corruption at %s:%d, page %llu", file, line, (unsigned long long)pgno);
   return SQLITE_CORRUPT_VTAB;
 }
 

@@ -189,7 +189,7 @@ int overlay_remove(Overlay *o, i64 rowid, u32 slot) {
     o->kill[o->kill_count].slot = slot;
     o->kill[o->kill_count].at = o->length;
     o->kill_count++;
-    }
+  }
   row = overlay_find(o, o->length, rowid);
   if (row != NO_ROW) overlay_row(o, row)->until = o->length;
   o->length++;

@@ -1,15 +1,16 @@
 /*
  * store.c: connections, the state row, and the root behind it.
  *
- * The root page (PAGE_ROOT) and the catalog pages that follow it (PAGE_CATALOG) say which version of each table belongs to a fold:
+ * The root page (PAGE_ROOT) and the catalog pages that follow it (PAGE_CATALOG) say which version of each table belongs
+ * to a fold:
  *
  *     root     16 bytes uuid, u64 gen, u64 n, u32 page count, u32 entries in all, PageRef next, then entries
  *     catalog  u32 entries here, u32 zero, PageRef next, then entries
  *     entry    u64 table id, PageRef of its table page
  *
  * The state row names the root, its checksum, uuid, n and gen; a root that says otherwise belongs to another file or
- * another moment, and is treated as a missing one: reads answer from the content rows, writes go to rows, nothing is folded
- * until 'rebuild'.
+ * another moment, and is treated as a missing one: reads answer from the content rows, writes go to rows, nothing is
+ * folded until 'rebuild'.
  *
  * Start at store_open() and store_refresh().
  */
@@ -23,7 +24,8 @@
 #include "schema_sql.h"
 
 #define BULK_BYTES (8u << 20)
-#define FCNTL_KNOWN_VFS 0x51756972 /* "Quir": a test VFS answers it to be treated as one we know (DESIGN, section 10) */
+#define FCNTL_KNOWN_VFS 0x51756972 /* "Quir": a test VFS answers it to be treated as one we know (DESIGN, section 10)  \
+                                    */
 
 /* --- connections --- */
 
@@ -138,8 +140,7 @@ int store_other_statements_busy(Store *store) {
 /* --- the root --- */
 
 int store_usable(const Store *store) {
-  return store->pages && store->root_status != ROOT_BAD &&
-         !(store->damaged && store->damaged_gen == store->state.gen);
+  return store->pages && store->root_status != ROOT_BAD && !(store->damaged && store->damaged_gen == store->state.gen);
 }
 
 void store_mark_damaged(Store *store, i64 gen) {
@@ -167,7 +168,8 @@ static int bad_root(Store *store, const char *problem) {
   return SQLITE_OK;
 }
 
-/* Compare page 0 and the root with what the state row says. SQLITE_OK with a status; NOMEM and read errors are errors. */
+/* Compare page 0 and the root with what the state row says. SQLITE_OK with a status; NOMEM and read errors are errors.
+ */
 static int verify_root(Store *store) {
   const State *st = &store->state;
   int rc;
@@ -211,7 +213,8 @@ int store_install(Store *store, const State *state) {
 int store_refresh(Store *store) {
   sqlite3_stmt **stmt = &store->stmt[STMT_STATE];
   State state;
-  int rc = store_prepare(store, stmt, "SELECT format, uuid, n, gen, root, crc, pages, owner FROM %s.quire_state WHERE id = 1",
+  int rc = store_prepare(store, stmt,
+                         "SELECT format, uuid, n, gen, root, crc, pages, owner FROM %s.quire_state WHERE id = 1",
                          store->quoted);
   if (rc) return rc;
   rc = sqlite3_step(*stmt);
@@ -252,8 +255,8 @@ static int known_vfs(Store *store, int *plain) {
 static const char database_magic[16] = "SQLite format 3";
 
 /*
- * Whether the log has a first page that begins as SQLite's does: a checkpoint that power cut short may have torn the one in the database, which
- * SQLite repairs from the log.
+ * Whether the log has a first page that begins as SQLite's does: a checkpoint that power cut short may have torn the
+ * one in the database, which SQLite repairs from the log.
  */
 static int wal_has_plain_page(Store *store, sqlite3_vfs *vfs) {
   const char *name = sqlite3_filename_wal(sqlite3_db_filename(store->db, store->schema));
@@ -278,7 +281,8 @@ static int wal_has_plain_page(Store *store, sqlite3_vfs *vfs) {
 }
 
 /*
- * S20: a database whose first bytes are not SQLite's is encrypted; vectors beside it would lie in plain text. Zeros are a first page not written yet.
+ * S20: a database whose first bytes are not SQLite's is encrypted; vectors beside it would lie in plain text. Zeros are
+ * a first page not written yet.
  */
 static int looks_encrypted(Store *store, sqlite3_vfs *vfs) {
   sqlite3_file *file = store->file;
@@ -414,7 +418,8 @@ static int need_quire(Conn *conn, const char *schema, char **error) {
   if (rc) return rc;
   if (found == 2) {
     *error = sqlite3_mprintf("the schema %s has a table named quire of its own; Quire needs that name for its store: "
-                             "rename the table", schema);
+                             "rename the table",
+                             schema);
     return SQLITE_ERROR;
   }
   if (found == 1) return SQLITE_OK;
@@ -447,7 +452,9 @@ int store_open(Conn *conn, const char *schema, int create, Store **out, char **e
   return SQLITE_OK;
 }
 
-void store_set_bulk_bytes(Store *store, sqlite3_int64 bytes) { store->bulk_bytes = bytes > 0 ? (u64)bytes : BULK_BYTES; }
+void store_set_bulk_bytes(Store *store, sqlite3_int64 bytes) {
+  store->bulk_bytes = bytes > 0 ? (u64)bytes : BULK_BYTES;
+}
 
 /* --- shadow tables --- */
 
@@ -458,15 +465,17 @@ int store_create_shadow(Conn *conn, const char *schema, const char *home, char *
   int rc = SQLITE_NOMEM;
   if (home && sqlite3_stricmp(home, "auto") != 0) {
     *error = sqlite3_mprintf("quire_store: unknown home '%s': the homes file and memory are chosen by the kind of "
-                             "database (home=auto)", home);
+                             "database (home=auto)",
+                             home);
     return SQLITE_ERROR;
   }
   sqlite3_randomness(sizeof uuid, uuid);
   quoted = sqlite3_mprintf("\"%w\"", schema);
   if (quoted) ddl = sqlite3_mprintf(SCHEMA_SQL, quoted, quoted, quoted, quoted);
   if (ddl) {
-    sql = sqlite3_mprintf("%s INSERT INTO %s.quire_state VALUES(1, %d, x'%08x%08x%08x%08x', 0, %lld, 0, 0, 0, 0);", ddl, quoted,
-                          (int)PAGE_FORMAT, load32(uuid), load32(uuid + 4), load32(uuid + 8), load32(uuid + 12), (long long)gen);
+    sql = sqlite3_mprintf("%s INSERT INTO %s.quire_state VALUES(1, %d, x'%08x%08x%08x%08x', 0, %lld, 0, 0, 0, 0);", ddl,
+                          quoted, (int)PAGE_FORMAT, load32(uuid), load32(uuid + 4), load32(uuid + 8), load32(uuid + 12),
+                          (long long)gen);
   }
   if (sql) rc = sqlite3_exec(conn->db, sql, NULL, NULL, error);
   sqlite3_free(quoted);
@@ -490,11 +499,14 @@ int store_drop_shadow(Store *store) {
   int rc = count_tables(store, &tables);
   if (rc) return rc;
   if (tables) {
-    store_set_error(store, "table quire cannot be dropped: %lld vector table(s) of schema %s keep their pages in it; drop them first",
-                    (long long)tables, store->schema);
+    store_set_error(
+        store,
+        "table quire cannot be dropped: %lld vector table(s) of schema %s keep their pages in it; drop them first",
+        (long long)tables, store->schema);
     return SQLITE_CONSTRAINT;
   }
   finalize_statements(store);
-  return store_exec(store, "DROP TABLE %s.quire_state; DROP TABLE %s.quire_free; DROP TABLE %s.quire_wm; DROP TABLE %s.quire_tables;",
-                    store->quoted, store->quoted, store->quoted, store->quoted);
+  return store_exec(
+      store, "DROP TABLE %s.quire_state; DROP TABLE %s.quire_free; DROP TABLE %s.quire_wm; DROP TABLE %s.quire_tables;",
+      store->quoted, store->quoted, store->quoted, store->quoted);
 }

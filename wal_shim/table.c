@@ -1,17 +1,17 @@
 /*
  * table.c: one vector table: registry, delta rows, the overlay that mirrors them, snapshots, transaction hooks.
  *
- *   D1  A change is a delta row first, then an operation of the overlay. If the second fails, the overlay is thrown away and loaded again
- *       from the rows.
- *   D2  The overlay is current for a snapshot if gen is the same, and the last delta row and the last content row are, each by its random tag;
- *       it may be extended if the two rows that it ended with still have their tags; anything else is loaded anew (S4).
- *   D3  A content row that is missing or has a vector of a wrong shape counts as having none (S17).
- *   D4  Inside xUpdate only IOERR, NOMEM, FULL and INTERRUPT, which undo the statement or the transaction, leave this file once a row was
- *       written (S11).
+ *   D1  A change is a delta row first, then an operation of the overlay. If the second fails, the overlay is thrown
+ * away and loaded again from the rows. D2  The overlay is current for a snapshot if gen is the same, and the last delta
+ * row and the last content row are, each by its random tag; it may be extended if the two rows that it ended with still
+ * have their tags; anything else is loaded anew (S4). D3  A content row that is missing or has a vector of a wrong
+ * shape counts as having none (S17). D4  Inside xUpdate only IOERR, NOMEM, FULL and INTERRUPT, which undo the statement
+ * or the transaction, leave this file once a row was written (S11).
  *
- *   D5  A row with a rowid larger than any that pages and delta have had is fresh: its content row is its delta row, none is written to
- *       t_delta, so that an appending commit writes one page less. Of rows above the largest rowid of the pages the content alone says which
- *       there are; what t_delta has of them (changes, deletions) is for overlays that have them already.
+ *   D5  A row with a rowid larger than any that pages and delta have had is fresh: its content row is its delta row,
+ * none is written to t_delta, so that an appending commit writes one page less. Of rows above the largest rowid of the
+ * pages the content alone says which there are; what t_delta has of them (changes, deletions) is for overlays that have
+ * them already.
  *
  * Start at table_refresh().
  */
@@ -97,7 +97,8 @@ static int set_name(Table *t, const char *name) {
   return SQLITE_OK;
 }
 
-/* What an error of a statement on the registry means: SQLITE_NOTFOUND if there is no registry (its creation was rolled back). */
+/* What an error of a statement on the registry means: SQLITE_NOTFOUND if there is no registry (its creation was rolled
+ * back). */
 static int registry_error(Store *s, int rc) {
   sqlite3_stmt *stmt = NULL;
   int found;
@@ -296,13 +297,17 @@ int store_each_table(Store *store, int (*fn)(Table *table, void *arg), void *arg
   sqlite3_stmt *stmt = NULL;
   char **names = NULL;
   u64 count = 0, cap = 0, i;
-  int rc = store_prepare(store, &stmt, "SELECT name FROM %s.quire_tables WHERE name IS NOT NULL ORDER BY name", store->quoted);
+  int rc = store_prepare(store, &stmt, "SELECT name FROM %s.quire_tables WHERE name IS NOT NULL ORDER BY name",
+                         store->quoted);
   while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
     rc = mem_reserve(&names, &cap, count + 1, sizeof *names);
     if (rc == SQLITE_OK) names[count] = mem_strdup(&rc, (const char *)sqlite3_column_text(stmt, 0));
     if (rc == SQLITE_OK) count++;
   }
-  if (rc == SQLITE_OK) rc = sqlite3_finalize(stmt); else sqlite3_finalize(stmt);
+  if (rc == SQLITE_OK)
+    rc = sqlite3_finalize(stmt);
+  else
+    sqlite3_finalize(stmt);
   for (i = 0; i < count && rc == SQLITE_OK; i++) {
     /* compiling a statement on the table makes SQLite connect it, if it was not */
     sqlite3_stmt *touch = NULL;
@@ -341,7 +346,8 @@ static char *vector_columns(const Table *t, const char *alias) {
   return sqlite3_str_finish(s);
 }
 
-/* The vectors in columns first.. of a content row; *count of them are there and sound. Pointers live until the next step. */
+/* The vectors in columns first.. of a content row; *count of them are there and sound. Pointers live until the next
+ * step. */
 static int row_vectors(Table *t, sqlite3_stmt *stmt, int first, const void **vectors, u32 *count) {
   u32 i;
   *count = 0;
@@ -411,7 +417,8 @@ static int load_delta(Table *t, int is_new) {
     char *columns = vector_columns(t, "c.");
     if (columns == NULL) return SQLITE_NOMEM;
     rc = store_prepare(s, stmt,
-                       "SELECT d.seq, d.rid, d.op, d.tag%s FROM %s.\"%w_delta\" d LEFT JOIN %s.\"%w\" c ON c.\"%w\" = d.rid AND d.op = 1 "
+                       "SELECT d.seq, d.rid, d.op, d.tag%s FROM %s.\"%w_delta\" d LEFT JOIN %s.\"%w\" c ON c.\"%w\" = "
+                       "d.rid AND d.op = 1 "
                        "WHERE d.seq > ?1 ORDER BY d.seq",
                        columns, s->quoted, t->name, s->quoted, t->shape.content, t->shape.rowid);
     sqlite3_free(columns);
@@ -509,8 +516,10 @@ static int prefix_intact(Table *t, int *intact) {
   Store *s = t->store;
   const Overlay *o = t->overlay;
   sqlite3_stmt **stmt = &t->stmt[TABLE_TAGS];
-  int rc = store_prepare(s, stmt, "SELECT (SELECT tag FROM %s.\"%w_delta\" WHERE seq = ?1), (SELECT \"%w\" FROM %s.\"%w\" WHERE \"%w\" = ?2)",
-                         s->quoted, t->name, t->shape.tag, s->quoted, t->shape.content, t->shape.rowid);
+  int rc = store_prepare(
+      s, stmt,
+      "SELECT (SELECT tag FROM %s.\"%w_delta\" WHERE seq = ?1), (SELECT \"%w\" FROM %s.\"%w\" WHERE \"%w\" = ?2)",
+      s->quoted, t->name, t->shape.tag, s->quoted, t->shape.content, t->shape.rowid);
   *intact = 0;
   if (rc) return rc;
   sqlite3_bind_int64(*stmt, 1, o->last_seq);
@@ -533,7 +542,7 @@ static int refresh_view(Table *t) {
   if (t->view && ref.pgno == t->view_ref.pgno && ref.crc == t->view_ref.crc) return SQLITE_OK;
   table_methods.release(t->view);
   t->view = NULL;
-  t->overlay_gen = (i64)~(u64)t->store->state.gen; /* its slots are those of another version */
+  t->overlay_gen = (i64) ~(u64)t->store->state.gen; /* its slots are those of another version */
   rc = table_methods.open(t->store->pages, t->id, &t->shape, ref, &t->view);
   if (rc == SQLITE_OK) t->view_ref = ref;
   return rc;
@@ -553,13 +562,14 @@ static int read_tail(Table *t, Tail *tail) {
     rc = table_confirm_name(t);
     if (rc) return rc;
   }
-  rc = store_prepare(s, stmt,
-                     "SELECT s.format, s.uuid, s.n, s.gen, s.root, s.crc, s.pages, s.owner, d.seq, d.tag, c.\"%w\", c.\"%w\" "
-                     "FROM %s.quire_state s "
-                     "LEFT JOIN %s.\"%w_delta\" d ON d.seq = (SELECT max(seq) FROM %s.\"%w_delta\") "
-                     "LEFT JOIN %s.\"%w\" c ON c.\"%w\" = (SELECT max(\"%w\") FROM %s.\"%w\") WHERE s.id = 1",
-                     t->shape.rowid, t->shape.tag, s->quoted, s->quoted, t->name, s->quoted, t->name, s->quoted, t->shape.content,
-                     t->shape.rowid, t->shape.rowid, s->quoted, t->shape.content);
+  rc = store_prepare(
+      s, stmt,
+      "SELECT s.format, s.uuid, s.n, s.gen, s.root, s.crc, s.pages, s.owner, d.seq, d.tag, c.\"%w\", c.\"%w\" "
+      "FROM %s.quire_state s "
+      "LEFT JOIN %s.\"%w_delta\" d ON d.seq = (SELECT max(seq) FROM %s.\"%w_delta\") "
+      "LEFT JOIN %s.\"%w\" c ON c.\"%w\" = (SELECT max(\"%w\") FROM %s.\"%w\") WHERE s.id = 1",
+      t->shape.rowid, t->shape.tag, s->quoted, s->quoted, t->name, s->quoted, t->name, s->quoted, t->shape.content,
+      t->shape.rowid, t->shape.rowid, s->quoted, t->shape.content);
   if (rc) return rc;
   rc = sqlite3_step(*stmt);
   if (rc == SQLITE_ROW) {
@@ -639,8 +649,7 @@ static int write_code(Table *t, int rc) {
     case SQLITE_NOMEM:
     case SQLITE_FULL:
     case SQLITE_IOERR:
-    case SQLITE_INTERRUPT:
-      return rc;
+    case SQLITE_INTERRUPT: return rc;
   }
   if (t->store->error == NULL) store_set_error(t->store, "%s", sqlite3_errmsg(t->store->db));
   return SQLITE_IOERR;
@@ -692,7 +701,8 @@ static int add_delta(Table *t, i64 rowid, int op) {
 /* `rc` is what the overlay said of the change. */
 static int finish_change(Table *t, int rc) {
   Store *s = t->store;
-  if (rc == SQLITE_CORRUPT_VTAB) { /* the pages could not say where the row lies: from now on answers come from content */
+  if (rc ==
+      SQLITE_CORRUPT_VTAB) { /* the pages could not say where the row lies: from now on answers come from content */
     store_mark_damaged(s, s->state.gen);
     drop_overlay(t);
     return SQLITE_OK;
@@ -803,7 +813,8 @@ void store_txn_end(Store *s, int committed) {
     if (t->overlay && t->overlay->length == 0 && overlay_memory(t->overlay) > KEEP_BETWEEN_BYTES) drop_overlay(t);
     if (committed) t->name_suspect = 0;
   }
-  /* A commit that failed after the pages were written may yet be found in the log by a recovery: leave its pages alone until one succeeds. */
+  /* A commit that failed after the pages were written may yet be found in the log by a recovery: leave its pages alone
+   * until one succeeds. */
   if (committed) {
     s->avoid_reuse = 0;
   } else if (s->folded) {
@@ -812,7 +823,8 @@ void store_txn_end(Store *s, int committed) {
   s->base_known = s->folded = s->unsynced = s->lost = s->txn_unknown = 0;
 }
 
-/* Whether any changed table has reached its threshold. Tables that are gone from the registry are passed over (zombies). */
+/* Whether any changed table has reached its threshold. Tables that are gone from the registry are passed over
+ * (zombies). */
 static int fold_due(Store *s, int *due) {
   Table *t;
   *due = 0;
