@@ -3,9 +3,8 @@
  *
  *   kernels [megabytes]     the buffer that rows are scanned from, default 1024: more than any cache
  *
- * For each level, type, metric and dimension: ns a row when rows stream from memory, the same as GB/s and as a part of
- * what a plain sum over the buffer reads; ns a row from cache; and ns of distance_exact. Each figure is the best of
- * several runs.
+ * For each level, type, metric and dimension: ns a row when rows stream from memory, the same as GB/s and as a part of what
+ * a plain sum over the buffer reads; ns a row from cache; and ns of distance_exact. Each figure is the best of several runs.
  *
  * The lines "codes" are the same for scans of code rows; their last figure is ns of codes_encode.
  */

@@ -1,8 +1,8 @@
 /*
  * codes_test.c: code rows, without a database.
  *
- *   bounds   at every level, for every metric, type and many dimensions: at most the true distance (in long double) and
- * at most distance_exact(), for data of every scale and for data made so that the bound has nothing to spare; nothing
+ *   bounds   at every level, for every metric, type and many dimensions: at most the true distance (in long double) and at
+ *            most distance_exact(), for data of every scale and for data made so that the bound has nothing to spare; nothing
  *            read or written outside the row (pages without access on both sides)
  *   tight    on Gaussian data the bound is within 2 % of the norm
  *   special  zeros, NaN, infinities, queries beyond the range
@@ -71,8 +71,7 @@ static const Elem elems[] = {ELEM_F32, ELEM_F16, ELEM_BF16};
 #define DIM_STEP 1
 #endif
 
-/* ---- random numbers and guarded memory ------------------------------------------------------------------------------
- */
+/* ---- random numbers and guarded memory ------------------------------------------------------------------------------ */
 
 static u64 seed = 1;
 
@@ -108,8 +107,7 @@ static u8 *guarded(size_t size, u8 **end) {
   return p + page;
 }
 
-/* ---- vectors --------------------------------------------------------------------------------------------------------
- */
+/* ---- vectors -------------------------------------------------------------------------------------------------------- */
 
 typedef enum {
   UNIFORM,   /* in [-1, 1) */
@@ -179,9 +177,8 @@ static float header(const u8 *row, u32 i) {
 }
 
 /*
- * Put the query where x, its decoded codes v and the query lie on one line, so that the triangle inequality is an
- * equation; and for float32 where the query is nearly t*k, so that nothing but rounding is left between bound and
- * truth.
+ * Put the query where x, its decoded codes v and the query lie on one line, so that the triangle inequality is an equation; and
+ * for float32 where the query is nearly t*k, so that nothing but rounding is left between bound and truth.
  */
 static void align(Elem elem, Kind kind, u32 dim, const u8 *x, u8 *query) {
   static u8 row[16 + MAX_DIM];
@@ -198,8 +195,7 @@ static void align(Elem elem, Kind kind, u32 dim, const u8 *x, u8 *query) {
   for (i = 0; i < dim; i++) put(elem, query, i, elem == ELEM_F32 ? t * nearbyint(target[i] / t) : target[i]);
 }
 
-/* ---- truth ----------------------------------------------------------------------------------------------------------
- */
+/* ---- truth ---------------------------------------------------------------------------------------------------------- */
 
 /* Order-preserving, and the norms of both. */
 typedef struct Truth {
@@ -232,8 +228,7 @@ static double exact_of(Metric metric, Elem elem, const u8 *a, const u8 *b, u32 d
   return metric == METRIC_L2 ? d * d : d;
 }
 
-/* ---- bounds ---------------------------------------------------------------------------------------------------------
- */
+/* ---- bounds --------------------------------------------------------------------------------------------------------- */
 
 static u8 *rows_start, *rows_end;
 
@@ -301,8 +296,7 @@ static void test_bounds(void) {
   }
 }
 
-/* ---- tight ----------------------------------------------------------------------------------------------------------
- */
+/* ---- tight ---------------------------------------------------------------------------------------------------------- */
 
 /* How far the bound is below the truth, as a part of what the metric measures. */
 static double slack_of(Metric metric, double lower, const Truth *t) {
@@ -344,8 +338,7 @@ static void test_tight(const char *level) {
   }
 }
 
-/* ---- special --------------------------------------------------------------------------------------------------------
- */
+/* ---- special -------------------------------------------------------------------------------------------------------- */
 
 static float bound_of(Metric metric, const float *query, const float *vector, u32 dim) {
   static u8 row[16 + 64];
@@ -387,8 +380,7 @@ static void test_special(const char *level) {
   CHECK(codes_stride(METRIC_L2, ELEM_F32, 31) == 0 && codes_stride((Metric)9, ELEM_F32, 128) == 0, "strides");
 }
 
-/* ---- bytes ----------------------------------------------------------------------------------------------------------
- */
+/* ---- bytes ---------------------------------------------------------------------------------------------------------- */
 
 static void test_bytes(const char *level) {
   static u8 data[4 * 1000 + 1], row[16 + 1008];

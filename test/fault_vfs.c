@@ -2,8 +2,7 @@
  * fault_vfs.c: the VFS "powercut": files in memory, locks and shared memory within the process, faults on demand.
  *
  * A loadable extension. Every change of a named file goes to the log of powercut.c. Temporary files (no name, or
- * deleted on close) are private and are not logged. Shared memory is memory: a power cut loses it, and so it is not
- * logged.
+ * deleted on close) are private and are not logged. Shared memory is memory: a power cut loses it, and so it is not logged.
  *
  * Like the unix VFS: the first sync of a file opened as journal or WAL with SQLITE_OPEN_CREATE syncs the directory too;
  * xAccess says that an empty file does not exist; a failed write may have written a part.

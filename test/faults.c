@@ -11,19 +11,19 @@
  *   -n   one injection only: this call
  *   -j   journal mode (default wal)
  *
- * A script has parts, headed by lines `--: setup`, `--: test`, `--: check` and `--: sound`. Setup runs once. Then for
- * each n the files are put back, and test runs with the n-th call failing, once or from then on. What must hold:
+ * A script has parts, headed by lines `--: setup`, `--: test`, `--: check` and `--: sound`. Setup runs once. Then for each n the files are put
+ * back, and test runs with the n-th call failing, once or from then on. What must hold:
  *
- *   F1  A statement that fails fails with a code that fits the kind; one that succeeds gives what it gives without
- * faults. F2  After a failure the statement has changed nothing (check sees what it saw before the statement), or, if
- * it ended the transaction, the whole transaction has not. An I/O error in a statement that commits may leave it
- * committed. F3  The transaction, if still open, can be committed or rolled back (by turns), and check sees just that,
- * also after closing and opening again, where PRAGMA integrity_check and the part sound find nothing wrong. (Before
- * that the connection may have given up the page file: it read a part of it, or could not open it.) F4  After close,
- * sqlite3_memory_used() is what it was before.
+ *   F1  A statement that fails fails with a code that fits the kind; one that succeeds gives what it gives without faults.
+ *   F2  After a failure the statement has changed nothing (check sees what it saw before the statement), or, if it ended
+ *       the transaction, the whole transaction has not. An I/O error in a statement that commits may leave it committed.
+ *   F3  The transaction, if still open, can be committed or rolled back (by turns), and check sees just that, also
+ *       after closing and opening again, where PRAGMA integrity_check and the part sound find nothing wrong. (Before that the
+ *       connection may have given up the page file: it read a part of it, or could not open it.)
+ *   F4  After close, sqlite3_memory_used() is what it was before.
  *
- * The head `--: open` instead of `--: test` lets opening and loading fail as well. Last line: `N injections, N raised,
- * N failures`. Files are in memory (VFS "powercut"). Start at run_script().
+ * The head `--: open` instead of `--: test` lets opening and loading fail as well. Last line: `N injections, N raised, N failures`.
+ * Files are in memory (VFS "powercut"). Start at run_script().
  */
 #define _POSIX_C_SOURCE 200809L
 #include <dlfcn.h>

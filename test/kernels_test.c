@@ -6,8 +6,8 @@
  *   finite   a bad element at every place
  *   json     what is read and refused, correct rounding at ties, round trips, no byte read beyond the text
  *   exact    special values; one checksum over many distances that must come out on every processor and compiler
- *   scans    every kernel of every level this machine has: error within distance_error() of a long double reference,
- * nothing read outside query and rows (pages without access on both sides), any alignment and stride
+ *   scans    every kernel of every level this machine has: error within distance_error() of a long double reference, nothing
+ *            read outside query and rows (pages without access on both sides), any alignment and stride
  *
  * Prints a line per failure and at the end "N passed, N failed". With KERNELS_TEST_SHIM it brings the few functions of
  * SQLite that it needs, for cross builds.
@@ -65,8 +65,7 @@ static const char *const levels[] = {"plain", "avx2", "avx512", "neon"};
     }                                                                                                                  \
   } while (0)
 
-/* ---- random numbers and guarded memory ------------------------------------------------------------------------------
- */
+/* ---- random numbers and guarded memory ------------------------------------------------------------------------------ */
 
 static u64 seed = 1;
 
@@ -113,8 +112,7 @@ static Guarded guarded_new(size_t size) {
   return g;
 }
 
-/* ---- crc ------------------------------------------------------------------------------------------------------------
- */
+/* ---- crc ------------------------------------------------------------------------------------------------------------ */
 
 static u32 crc_by_bits(u32 crc, const u8 *p, size_t n) {
   u32 i;
@@ -157,8 +155,7 @@ static void test_crc(void) {
   }
 }
 
-/* ---- halves ---------------------------------------------------------------------------------------------------------
- */
+/* ---- halves --------------------------------------------------------------------------------------------------------- */
 
 typedef struct Half {
   Elem elem;
@@ -214,8 +211,7 @@ static void test_half(const Half *half) {
   }
 }
 
-/* ---- elements -------------------------------------------------------------------------------------------------------
- */
+/* ---- elements ------------------------------------------------------------------------------------------------------- */
 
 static void test_elements(void) {
   u32 elem, dim, i;
@@ -256,8 +252,7 @@ static void test_elements(void) {
         "elem_get");
 }
 
-/* ---- json
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- json ------------------------------------------------------------------------------------------------------------ */
 
 static Guarded json_memory;
 
@@ -433,8 +428,7 @@ static void test_json(void) {
   setlocale(LC_NUMERIC, "C");
 }
 
-/* ---- vectors for distances
- * ------------------------------------------------------------------------------------------- */
+/* ---- vectors for distances ------------------------------------------------------------------------------------------- */
 
 typedef enum { UNIFORM, WIDE, CLOSE, EXTREME, KINDS } Kind;
 
@@ -499,8 +493,7 @@ static Truth reference(Metric metric, Elem elem, const u8 *a, const u8 *b, u32 d
   return truth;
 }
 
-/* ---- exact
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- exact ------------------------------------------------------------------------------------------------------------ */
 
 #define F32(...)                                                                                                       \
   (const float[]) { __VA_ARGS__ }
@@ -547,8 +540,8 @@ static void test_exact_values(void) {
 }
 
 /*
- * What rounding to float would hide: sums beyond the range of float, which stay double, and cosines so near 0 that the
- * last bits of a sum show.
+ * What rounding to float would hide: sums beyond the range of float, which stay double, and cosines so near 0 that the last
+ * bits of a sum show.
  */
 static void fill_telling(Elem elem, int huge, u32 dim, u8 *a, u8 *b) {
   u32 i;
@@ -607,8 +600,7 @@ static void test_exact_bits(const char *level) {
   CHECK(crc == 0xb63d43d8u, "%s: checksum of exact distances is %08x", level, crc);
 }
 
-/* ---- scans
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- scans -------------------------------------------------------------------------------------------------------------- */
 
 #define ROWS 9
 

@@ -7,14 +7,13 @@
  *
  *   D1  A write or truncate is durable once its file was synced after it, a create or delete once the directory was.
  *   D2  What is issued and not durable is pending; any subset of it may have reached the disk, in part too.
- *   D3  A failed sync makes nothing durable, and what was pending for the file is lost for ever, or an arbitrary part
- * of it is kept (chosen by the operation's number); no later sync brings it back. D4  Writes tear at multiples of the
- * sector size in the file; a torn write damages only its own bytes. D5  A truncate is not ahead of an earlier create or
- * delete: file systems keep their own changes in order. (SQLite needs that: VACUUM without EXTRA truncates after it
- * deleted the journal, and a journal that comes back wants the tail.)
+ *   D3  A failed sync makes nothing durable, and what was pending for the file is lost for ever, or an arbitrary part of it is
+ *       kept (chosen by the operation's number); no later sync brings it back.
+ *   D4  Writes tear at multiples of the sector size in the file; a torn write damages only its own bytes.
+ *   D5  A truncate is not ahead of an earlier create or delete: file systems keep their own changes in order. (SQLite needs that:
+ *       VACUUM without EXTRA truncates after it deleted the journal, and a journal that comes back wants the tail.)
  *
- * Logs are a stack: pc_push() starts one whose base is the present file system, to record a recovery and to cut that
- * again.
+ * Logs are a stack: pc_push() starts one whose base is the present file system, to record a recovery and to cut that again.
  *
  *   pc_reset()                    forget all files and logs, record anew; closes nothing: connections must be closed
  *   pc_push(), pc_pop()           see above
@@ -24,13 +23,13 @@
  *   pc_op(i)                      operation i in words
  *   pc_pending(k)                 number of pending operations at a cut at k
  *   pc_last(kind, k)              the n of the last such mark before k; -1 if there is none
- *   pc_low(kind, k, rule [,glob]) the n of the last such mark that must survive; rule: none; last; sync: a file like
- * glob was synced after it; dirsync: the directory was pc_unsynced(glob)             bytes written to files like glob
- * and not synced, at the end of the log pc_restore(k, mode, arg)      make the file system of a cut at k, and say in
- * words which. Pending operations are dropped but: none; all; mask: those whose bit is set in arg; but: all save number
- * arg; only: number arg; torn: those before number arg, and a part of number arg; random: arg is the seed
- *   pc_check_writes(from, to, glob, pgno, size)  1 if an operation in [from, to) wrote page pgno (of that size) of such
- * a file
+ *   pc_low(kind, k, rule [,glob]) the n of the last such mark that must survive; rule: none; last; sync: a file like glob was
+ *                                 synced after it; dirsync: the directory was
+ *   pc_unsynced(glob)             bytes written to files like glob and not synced, at the end of the log
+ *   pc_restore(k, mode, arg)      make the file system of a cut at k, and say in words which. Pending operations are dropped but:
+ *                                 none; all; mask: those whose bit is set in arg; but: all save number arg; only: number arg;
+ *                                 torn: those before number arg, and a part of number arg; random: arg is the seed
+ *   pc_check_writes(from, to, glob, pgno, size)  1 if an operation in [from, to) wrote page pgno (of that size) of such a file
  *
  * Start at restore().
  */

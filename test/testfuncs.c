@@ -2,8 +2,8 @@
  * testfuncs.c: SQL functions for tests, a loadable extension of its own.
  *
  *   test_vector(seed, dim)   float32 blob, elements uniform in [-1, 1), the same on every machine
- *   test_gauss(seed, dim)    float32 blob, each element a sum of four such numbers, for data that is dense in the
- * middle test_crc(blob_or_text)   64-bit hash (FNV-1a) of the bytes, for digests of contents
+ *   test_gauss(seed, dim)    float32 blob, each element a sum of four such numbers, for data that is dense in the middle
+ *   test_crc(blob_or_text)   64-bit hash (FNV-1a) of the bytes, for digests of contents
  */
 #include <sqlite3ext.h>
 #include <stdint.h>

@@ -1,52 +1,48 @@
 /*
  * codes.c: code rows: writing them, preparing a query, and the proof of the bounds. See codes.h for the format.
  *
- * Terms. u = 2^-24, n = dim, |.| the euclidean norm of vectors. A stored vector x is v + e, where v = s*c has the
- * integer codes c in -127..127. A query q is w + f, where w = t*k has integers k of 16 bits and sum |k| <= SUM_LIMIT.
- * So the kernels compute I = sum k*c in 32-bit integers: 127 * SUM_LIMIT < 2^31 bounds every partial sum, whatever the
- * order. I is exact, and no rounding below grows with the dimension. Let R >= |e| and F >= |f|.
+ * Terms. u = 2^-24, n = dim, |.| the euclidean norm of vectors. A stored vector x is v + e, where v = s*c has the integer codes c
+ * in -127..127. A query q is w + f, where w = t*k has integers k of 16 bits and sum |k| <= SUM_LIMIT. So the kernels compute
+ * I = sum k*c in 32-bit integers: 127 * SUM_LIMIT < 2^31 bounds every partial sum, whatever the order. I is exact, and no
+ * rounding below grows with the dimension. Let R >= |e| and F >= |f|.
  *
- *   C1  Vectors and queries whose largest |element| is 0 or below SMALLEST have codes (k) 0, and R (F) is a bound of
- * their norm. Those with one above LARGEST, or not finite, have R (F) infinite: every bound is then -infinity or <= 0.
- *   C2  All others: s and t are normal numbers from 2^-55 to 2^50, squares of norms from 2^-81 to 2^113. So nothing
- * overflows, and of the products below nothing vanishes save where a subtraction of FLT_MIN makes up for it. C3  A
- * float result of one operation is off by at most u of itself; fused multiply-adds only leave roundings out.
+ *   C1  Vectors and queries whose largest |element| is 0 or below SMALLEST have codes (k) 0, and R (F) is a bound of their
+ *       norm. Those with one above LARGEST, or not finite, have R (F) infinite: every bound is then -infinity or <= 0.
+ *   C2  All others: s and t are normal numbers from 2^-55 to 2^50, squares of norms from 2^-81 to 2^113. So nothing overflows,
+ *       and of the products below nothing vanishes save where a subtraction of FLT_MIN makes up for it.
+ *   C3  A float result of one operation is off by at most u of itself; fused multiply-adds only leave roundings out.
  *
- * l2. |x-q| >= |v-w| - R - F by the triangle inequality, and |v-w|^2 = V + W - 2ts*I with V = |v|^2, W = |w|^2. Let C =
- * V + W. The kernel has V, W and their sum each off by u: 2u*C; the product 2ts*I, of two multiplications and the
- * rounded I, off by 3.1u * 2|v||w| <= 3.1u*C; their difference, which is below 2C, off by 2u*C. It then takes away
- * 32u*C, with another rounding: z is below |v-w|^2 by at least 20u*C. C >= |v-w|^2 / 2, so the root of z is below |v-w|
- * by a part of 5u at least: more than its own rounding. The stored R and F are too large by 2^-20 of themselves, more
- * than the rounding of their sum; a difference d rounds by u. So d <= max(0, |x-q|) (1+u), and d*d (1 - 8u) is below
- * |x-q|^2 by a part of 4u, less 2^-149 where it vanishes: FLT_MIN is taken away. The 4u leave room for
- * distance_exact(), rounded to float before it is squared.
+ * l2. |x-q| >= |v-w| - R - F by the triangle inequality, and |v-w|^2 = V + W - 2ts*I with V = |v|^2, W = |w|^2. Let C = V + W. The
+ *   kernel has V, W and their sum each off by u: 2u*C; the product 2ts*I, of two multiplications and the rounded I, off by
+ *   3.1u * 2|v||w| <= 3.1u*C; their difference, which is below 2C, off by 2u*C. It then takes away 32u*C, with another rounding: z
+ *   is below |v-w|^2 by at least 20u*C. C >= |v-w|^2 / 2, so the root of z is below |v-w| by a part of 5u at least: more than its
+ *   own rounding. The stored R and F are too large by 2^-20 of themselves, more than the rounding of their sum; a difference d
+ *   rounds by u. So d <= max(0, |x-q|) (1+u), and d*d (1 - 8u) is below |x-q|^2 by a part of 4u, less 2^-149 where it vanishes:
+ *   FLT_MIN is taken away. The 4u leave room for distance_exact(), rounded to float before it is squared.
  *
- * dot. q*x = w*v + f*v + q*e <= ts*I + F|v| + |q|R by Cauchy and Schwarz. ts*I as computed is off by 3.1u |w||v|, n =
- * |v| as stored by u. F' = (1 + 16u)F + 32u|w|, Q = (1 + 16u)|q|, and the stored R is (1 + 16u) times the true one. So
- * F'|v| + QR holds 28u |w||v|
+ * dot. q*x = w*v + f*v + q*e <= ts*I + F|v| + |q|R by Cauchy and Schwarz. ts*I as computed is off by 3.1u |w||v|, n = |v| as stored
+ *   by u. F' = (1 + 16u)F + 32u|w|, Q = (1 + 16u)|q|, and the stored R is (1 + 16u) times the true one. So F'|v| + QR holds 28u |w||v|
  *   + 13u (F|v| + |q|R) in excess, beside its own roundings; the two subtractions need u each of |w||v| + F|v| + |q|R;
- *   the rest leaves room for distance_exact(). What vanishes in products is below the FLT_MIN that `base` takes away
- * (where that is lost in rounding, the excess is larger).
+ *   the rest leaves room for distance_exact(). What vanishes in products is below the FLT_MIN that `base` takes away (where
+ *   that is lost in rounding, the excess is larger).
  *
- * cosine. The same on q/|q| and x/|x|, and 1 less all of it. t/|q| and s/|x| are rounded: 2u more. |q| is known to
- * 2^-40, but |x| to a part of g = gamma(n), because it is summed in float. Dividing by the computed N instead of |x|
- * changes a quotient by 1.1g (|w||v| + F|v| + |q|R) / (|q|N) <= 4g (|v| + R) / N, which is added to the stored radius:
- * F <= |q| by C1 or, since |f| <= t/2 * sqrt(n) and some |k| is above 2000, by far. The last subtractions round values
- * below 2: 4u, where the excess is above 25u, since |w| and |v| are 0 or above 0.9 of |q| and |x|; where one is 0, the
- * product is exactly 0, and the excess is 13u of a slack that is 1 or the value exactly 1. A zero vector has slack
- * FLT_MIN and no product: the bound is 1, as distance_exact() has it.
+ * cosine. The same on q/|q| and x/|x|, and 1 less all of it. t/|q| and s/|x| are rounded: 2u more. |q| is known to 2^-40, but |x|
+ *   to a part of g = gamma(n), because it is summed in float. Dividing by the computed N instead of |x| changes a quotient by
+ *   1.1g (|w||v| + F|v| + |q|R) / (|q|N) <= 4g (|v| + R) / N, which is added to the stored radius: F <= |q| by C1 or, since
+ *   |f| <= t/2 * sqrt(n) and some |k| is above 2000, by far. The last subtractions round values below 2: 4u, where the excess
+ *   is above 25u, since |w| and |v| are 0 or above 0.9 of |q| and |x|; where one is 0, the product is exactly 0, and the
+ *   excess is 13u of a slack that is 1 or the value exactly 1.
+ *   A zero vector has slack FLT_MIN and no product: the bound is 1, as distance_exact() has it.
  *
- * l1. sum |q-x| >= sum |q-v| - R, R >= sum |e|. A term is off by u of itself and, where the product is rounded, u|v_i|;
- * it passes D = n/8 + SUM_EXTRA additions. Times 1 - g, which is below 1/(1+u)^(D+4), the sum is below the true one by
- * 3u of it, but for 1.1u sum |v|; 2u sum |v| are part of the stored R. The last subtraction rounds by u of a number
- * that is smaller.
+ * l1. sum |q-x| >= sum |q-v| - R, R >= sum |e|. A term is off by u of itself and, where the product is rounded, u|v_i|; it passes
+ *   D = n/8 + SUM_EXTRA additions. Times 1 - g, which is below 1/(1+u)^(D+4), the sum is below the true one by 3u of it,
+ *   but for 1.1u sum |v|; 2u sum |v| are part of the stored R. The last subtraction rounds by u of a number that is smaller.
  *
- * Residuals are computed in float too, in CODES_PIECE sums. A computed e_i is off by u|v_i| + u|e_i|, a sum of squares
- * by g, the terms lost to underflow are 2^-137 in all: |e| <= (1+g) * root of sum + 2u|v| + 2^-68; sum |e| <= (1+g) *
- * sum + 2u sum |v|. Sums of c*c and |c| are integers below 2^24 in each part, so exact.
+ * Residuals are computed in float too, in CODES_PIECE sums. A computed e_i is off by u|v_i| + u|e_i|, a sum of squares by g, the terms
+ * lost to underflow are 2^-137 in all: |e| <= (1+g) * root of sum + 2u|v| + 2^-68; sum |e| <= (1+g) * sum + 2u sum |v|.
+ * Sums of c*c and |c| are integers below 2^24 in each part, so exact.
  *
- * The bytes are the same everywhere because every operation is an IEEE one in a fixed order; the pragmas forbid to fuse
- * them here.
+ * The bytes are the same everywhere because every operation is an IEEE one in a fixed order; the pragmas forbid to fuse them here.
  */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
@@ -84,8 +80,7 @@ u32 codes_stride(Metric metric, Elem elem, u32 dim) {
   return stride * 8 <= elem_size(elem, dim) * 5 ? (u32)stride : 0;
 }
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------------------------------------------- */
 
 static const CodeKernels *kernels(void);
 
@@ -147,8 +142,7 @@ void codes_encode(Metric metric, Elem elem, const void *vector, u32 dim, u8 *row
   store_header(row, (double)scale / whole, residual / whole, metric == METRIC_L2 ? norm * norm : norm / whole);
 }
 
-/* ---- queries
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- queries ------------------------------------------------------------------------------------------------------------- */
 
 /* Of w and f, see above. */
 typedef struct QuerySums {
@@ -246,8 +240,7 @@ void codes_query_free(CodeQuery *query) {
   mem_free(query);
 }
 
-/* ---- the choice of kernels
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the choice of kernels ------------------------------------------------------------------------------------------------- */
 
 static const CodeKernels *const levels[] = {
 #if defined(HAVE_AVX512)

@@ -10,8 +10,7 @@
 #define CODE                                                                                                           \
   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq,avx2,fma,f16c,popcnt")))
 
-/* ---- rows -----------------------------------------------------------------------------------------------------------
- */
+/* ---- rows ----------------------------------------------------------------------------------------------------------- */
 
 /* No instruction, but the compiler must not see through it and fuse a product with the sum that follows. */
 #define NOT_FUSED(v) __asm__("" : "+v"(v))
@@ -57,8 +56,7 @@ CODE ALWAYS_INLINE W bf16_wide(const u8 *p) {
 #define ENCODE_SIZE 2
 #include "codes_encode.h"
 
-/* ---- scans ----------------------------------------------------------------------------------------------------------
- */
+/* ---- scans ---------------------------------------------------------------------------------------------------------- */
 
 #include "codes_x86.h"
 

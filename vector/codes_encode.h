@@ -12,9 +12,8 @@
  *   w_store(p, a)        to CODES_PIECE floats
  *   w_codes(p, a)        the low byte of the bits of each float, to CODES_PIECE bytes
  *
- * It defines largest_<type> and round_<type> (codes_int.h), and undefines the ENCODE_ macros. Every operation is
- * rounded, in the order written here: a level must not fuse them, because the bytes of a row are the same at every
- * level.
+ * It defines largest_<type> and round_<type> (codes_int.h), and undefines the ENCODE_ macros. Every operation is rounded, in
+ * the order written here: a level must not fuse them, because the bytes of a row are the same at every level.
  */
 #if defined(ENCODE_TYPE)
 

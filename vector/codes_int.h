@@ -1,10 +1,9 @@
 /*
- * codes_int.h: what the files of code rows share: the prepared query, the header of a row, the table of kernels of a
- * level.
+ * codes_int.h: what the files of code rows share: the prepared query, the header of a row, the table of kernels of a level.
  *
  * How one level is made: codes_<level>.c defines a dozen inline functions on vectors of CODES_PIECE floats and includes
- * codes_encode.h once per element type; then as many on vectors of four floats, beside the two sums over codes, and
- * includes codes_scan.h. The loops and the bounds are there.
+ * codes_encode.h once per element type; then as many on vectors of four floats, beside the two sums over codes, and includes
+ * codes_scan.h. The loops and the bounds are there.
  */
 #ifndef QUIRE_CODES_INT_H
 #define QUIRE_CODES_INT_H

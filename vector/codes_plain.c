@@ -1,8 +1,7 @@
 /*
  * codes_plain.c: scans of code rows in C alone. See codes_int.h for how a level is made.
  *
- * The loops over lanes have a fixed length, so that compilers turn them into whatever vector instructions their
- * baseline has.
+ * The loops over lanes have a fixed length, so that compilers turn them into whatever vector instructions their baseline has.
  */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
@@ -19,8 +18,7 @@
 
 #define CODE
 
-/* ---- rows -----------------------------------------------------------------------------------------------------------
- */
+/* ---- rows ----------------------------------------------------------------------------------------------------------- */
 
 typedef struct W {
   float lane[CODES_PIECE];
@@ -84,8 +82,7 @@ WIDE(bf16_wide, bf16_at)
 #define ENCODE_SIZE 2
 #include "codes_encode.h"
 
-/* ---- scans ----------------------------------------------------------------------------------------------------------
- */
+/* ---- scans ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct V4 {
   float lane[SCAN_ROWS];

@@ -14,8 +14,8 @@
  *   codes_dots(q, row, ahead)       four sums of q->whole times codes, exact and then rounded to float
  *   codes_absolutes(q, row, ahead, s)  four sums of |q->exact - s*code|, each over at least eight partial sums
  *
- * Rows are taken SCAN_ROWS at a time; the last rows of a scan are padded by repeating the last one. `ahead` is how far
- * beyond each piece to prefetch. The bounds are proven in codes.c.
+ * Rows are taken SCAN_ROWS at a time; the last rows of a scan are padded by repeating the last one. `ahead` is how far beyond
+ * each piece to prefetch. The bounds are proven in codes.c.
  */
 #if defined(CODES_TABLE)
 

@@ -1,6 +1,5 @@
 /*
- * codes_x86.h: what the levels of x86 share: four floats of SSE, and the headers of four rows. Included after CODE is
- * defined.
+ * codes_x86.h: what the levels of x86 share: four floats of SSE, and the headers of four rows. Included after CODE is defined.
  */
 #if defined(CODE)
 

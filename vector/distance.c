@@ -1,31 +1,30 @@
 /*
  * distance.c: metrics, exact distances, error bounds of scans, and the choice of scan kernels. See distance.h.
  *
- * Exact distances. Eight partial sums in double; element i goes to sum i%8; the sums are then added in pairs. Every
- * operation is an IEEE one in this order, so that all processors give the same bits: a compiler may turn eight lanes
- * into vector instructions, but not a product and a sum into one, which the pragmas below forbid (clang obeys them
- * unless told -ffp-contract=fast). Whole-number types are summed as integers.
+ * Exact distances. Eight partial sums in double; element i goes to sum i%8; the sums are then added in pairs. Every operation
+ * is an IEEE one in this order, so that all processors give the same bits: a compiler may turn eight lanes into vector
+ * instructions, but not a product and a sum into one, which the pragmas below forbid (clang obeys them unless told
+ * -ffp-contract=fast). Whole-number types are summed as integers.
  *
  *   E1  l2 in float32 takes differences in double: one rounding each. Nothing overflows or vanishes: squares of float32
  *       values are between 2^-298 and 2^258.
  *   E2  The distance of a vector from itself is 0 for every metric but dot: for cosine because sqrt(x*x) is x.
  *   E3  The result is rounded to float if it is finite and normal there, and never to -0.
  *
- * Error of scans. Let u = 2^-24, S the true sum, n = dim. By K1 (distance_int.h) a term passes at most D = n/8 +
- * SUM_EXTRA additions, each of which multiplies it by 1 + d with |d| <= u. Sums of floats lose nothing to underflow;
- * products lose at most 2^-150 each. Let g = 1.01 * (D + 4) * u, which is above (1+u)^(D+4) - 1 for n <= 8192 (there
- * D*u < 2^-13).
+ * Error of scans. Let u = 2^-24, S the true sum, n = dim. By K1 (distance_int.h) a term passes at most D = n/8 + SUM_EXTRA
+ * additions, each of which multiplies it by 1 + d with |d| <= u. Sums of floats lose nothing to underflow; products lose
+ * at most 2^-150 each. Let g = 1.01 * (D + 4) * u, which is above (1+u)^(D+4) - 1 for n <= 8192 (there D*u < 2^-13).
  *
  *   l2      A term is (x-y)^2 (1+d)^2, times (1+d) where there is no fused multiply-add: |error| <= g*S + n*2^-149.
  *   l1      A term is |x-y| (1+d): |error| <= g*S.
  *   dot     A term is xy(1+d): |error| <= g * sum |xy| + n*2^-149, and by Cauchy and Schwarz sum |xy| <= |x||y|.
- *   cosine  The quotient c = S/(|x||y|) has the error of the dot product, g as a part of |x||y|; each squared norm is
- * off by g relatively, so the root of their product by g; division and root are done in double. With the terms lost to
+ *   cosine  The quotient c = S/(|x||y|) has the error of the dot product, g as a part of |x||y|; each squared norm is off by g
+ *           relatively, so the root of their product by g; division and root are done in double. With the terms lost to
  *           underflow (below 2^-36 of sums that K3 trusts) and the rounding of 1 - c <= 2 to float:
  *           |error| <= 2g + 2u + 2^-34.
- *   int8    Sums are exact below 2^31 (8192 * 255^2 < 2^30) and rounded once to float: nothing up to 2^24, else u of
- * the value. Cosine: dot product and two norms rounded once each, and the result: below 4u. bits    Counts are exact;
- * jaccard is rounded once: u.
+ *   int8    Sums are exact below 2^31 (8192 * 255^2 < 2^30) and rounded once to float: nothing up to 2^24, else u of the
+ *           value. Cosine: dot product and two norms rounded once each, and the result: below 4u.
+ *   bits    Counts are exact; jaccard is rounded once: u.
  */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
@@ -43,8 +42,7 @@
 #include <float.h>
 #include <stdlib.h>
 
-/* ---- names
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------------------------------- */
 
 static const char *const names[METRIC_LAST + 1] = {
     [METRIC_L2] = "l2", [METRIC_COSINE] = "cosine",   [METRIC_DOT] = "dot",
@@ -80,8 +78,7 @@ int metric_fits(Metric metric, Elem elem) {
   return of_bits == (elem == ELEM_BIT);
 }
 
-/* ---- exact distances
- * --------------------------------------------------------------------------------------------------- */
+/* ---- exact distances --------------------------------------------------------------------------------------------------- */
 
 static double pairwise(const double *lane) {
   return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
@@ -253,8 +250,7 @@ double distance_exact(Metric metric, Elem elem, const void *a, const void *b, u3
   return d;
 }
 
-/* ---- error bounds
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- error bounds ------------------------------------------------------------------------------------------------------ */
 
 static double float_error(Metric metric, u32 dim, double value, double norm2) {
   const double u = 0x1p-24;
@@ -286,8 +282,7 @@ double distance_error(Metric metric, Elem elem, u32 dim, double value, double no
   return float_error(metric, dim, value, norm2);
 }
 
-/* ---- the choice of kernels
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the choice of kernels ----------------------------------------------------------------------------------------------- */
 
 static const Kernels *const levels[] = {
 #if defined(HAVE_AVX512)

@@ -9,8 +9,8 @@
  *          its error is bounded by distance_error(), so that a caller can prove its candidates complete.
  *
  * Units: l2 is the square root of the sum of squares in exact_distance(), and squared in scans; cosine is 1 - cos (1 if
- * either vector is all zero: sqlite-vec gives NaN there, which cannot be ordered); dot is the negative inner product;
- * hamming counts differing bits; jaccard is 1 - |and|/|or| (0 if both are empty); l1 the sum of absolute differences.
+ * either vector is all zero: sqlite-vec gives NaN there, which cannot be ordered); dot is the negative inner product; hamming counts
+ * differing bits; jaccard is 1 - |and|/|or| (0 if both are empty); l1 the sum of absolute differences.
  * The numbers of the enums are stored in databases: never renumber.
  */
 #ifndef QUIRE_DISTANCE_H
@@ -36,21 +36,21 @@ Metric metric_parse(const char *name, size_t size);
 int metric_fits(Metric metric, Elem elem);
 
 /*
- * The distance of two vectors of `dim` elements, as the user sees it (l2: not squared), rounded to float where a float
- * can hold it. Any alignment. Bits: dim need not be divisible by 8; bits beyond dim in the last byte are ignored.
+ * The distance of two vectors of `dim` elements, as the user sees it (l2: not squared), rounded to float where a float can hold it.
+ * Any alignment. Bits: dim need not be divisible by 8; bits beyond dim in the last byte are ignored.
  */
 double distance_exact(Metric metric, Elem elem, const void *a, const void *b, u32 dim);
 
 /*
- * Distances of `count` rows, `stride` bytes apart, to the query: out[i] is order-preserving (l2: squared; others as the
- * user sees them).
+ * Distances of `count` rows, `stride` bytes apart, to the query: out[i] is order-preserving (l2: squared; others as the user
+ * sees them).
  *
- *   norm2_max  for dot on f32, f16, bf16 and int8: raised to an upper bound of the largest squared norm among the rows
- * (within 2^-11 of it); else untouched. Not NULL for dot.
+ *   norm2_max  for dot on f32, f16, bf16 and int8: raised to an upper bound of the largest squared norm among the rows (within
+ *              2^-11 of it); else untouched. Not NULL for dot.
  *
- * out[i] may be infinite or NaN when float32 overflows, and is NaN for cosine on f32 and bf16 where a squared norm is
- * below 2^-100 (so for a zero vector); the caller then asks distance_exact. Reads nothing beyond elem_size(elem, dim)
- * bytes of each row. Any alignment of query and rows.
+ * out[i] may be infinite or NaN when float32 overflows, and is NaN for cosine on f32 and bf16 where a squared norm is below
+ * 2^-100 (so for a zero vector); the caller then asks distance_exact. Reads nothing beyond
+ * elem_size(elem, dim) bytes of each row. Any alignment of query and rows.
  */
 typedef void (*DistanceScan)(const void *query, const void *rows, size_t stride, u32 count, u32 dim, float *out,
                              float *norm2_max);
@@ -59,10 +59,9 @@ typedef void (*DistanceScan)(const void *query, const void *rows, size_t stride,
 DistanceScan distance_scan(Metric metric, Elem elem);
 
 /*
- * A bound e (see distance.c for its proof) such that |scan value - true value| <= e for every row whose scan value is
- * finite and whose true (order-preserving) value is at most `value`; 0 for metrics exact in scans (hamming, integer l2
- * that cannot overflow 2^24, ...). norm2  upper bound of squared norm of query times squared norm of any row (dot
- * only); NaN counts as infinite
+ * A bound e (see distance.c for its proof) such that |scan value - true value| <= e for every row whose scan value is finite and whose true (order-preserving)
+ * value is at most `value`; 0 for metrics exact in scans (hamming, integer l2 that cannot overflow 2^24, ...).
+ *   norm2  upper bound of squared norm of query times squared norm of any row (dot only); NaN counts as infinite
  */
 double distance_error(Metric metric, Elem elem, u32 dim, double value, double norm2);
 

@@ -94,8 +94,7 @@ FLOAT_SUMS(bf16)
 #define SCAN_SUM __m256
 #include "distance_scan.h"
 
-/* ---- exact sums: eight doubles, of which distance.c says where each element goes -----------------------------------
- */
+/* ---- exact sums: eight doubles, of which distance.c says where each element goes ----------------------------------- */
 
 typedef struct Lanes {
   __m256d low, high;

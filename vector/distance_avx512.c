@@ -1,6 +1,5 @@
 /*
- * distance_avx512.c: scan kernels for AVX-512 with BW, DQ, VL, VNNI and VPOPCNTDQ. See distance_int.h for how a level
- * is made.
+ * distance_avx512.c: scan kernels for AVX-512 with BW, DQ, VL, VNNI and VPOPCNTDQ. See distance_int.h for how a level is made.
  *
  * Tails are masked loads, which touch no byte that is masked off. bfloat16 is widened rather than multiplied by
  * vdpbf16ps, which flushes small numbers and rounds differently, so that distance_error() would not hold.
@@ -146,8 +145,7 @@ CODE ALWAYS_INLINE void i8_reduce(const __m512i *s, float *out) {
 #define SCAN_SUM __m512i
 #include "distance_scan.h"
 
-/* ---- bits ----------------------------------------------------------------------------------------------------------
- */
+/* ---- bits ---------------------------------------------------------------------------------------------------------- */
 
 CODE ALWAYS_INLINE __m512i bits_zero(void) { return _mm512_setzero_si512(); }
 

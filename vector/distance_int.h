@@ -1,15 +1,15 @@
 /*
  * distance_int.h: what the kernel files share: the table each of them fills, and how sums become distances.
  *
- * How one level is made: distance_<level>.c defines a vector type and a dozen inline functions on it for each element
- * type, then includes distance_scan.h once per element type and distance_bits.h once. The loops over rows, the tails
- * and the rounding rules exist only there.
+ * How one level is made: distance_<level>.c defines a vector type and a dozen inline functions on it for each element type,
+ * then includes distance_scan.h once per element type and distance_bits.h once. The loops over rows, the tails and the
+ * rounding rules exist only there.
  *
  *   K1  A kernel keeps at least SUM_LANES partial sums of equal length, so that no term passes more than
  *       dim/SUM_LANES + SUM_EXTRA additions. distance_error() rests on this.
  *   K2  A kernel reads no byte beyond elem_size(elem, dim) of query or row; it may prefetch them.
- *   K3  A scan value that is finite is within distance_error(): where sums of squares overflow, or are so small that
- * their terms may have vanished, the value is NaN.
+ *   K3  A scan value that is finite is within distance_error(): where sums of squares overflow, or are so small that their
+ *       terms may have vanished, the value is NaN.
  */
 #ifndef QUIRE_DISTANCE_INT_H
 #define QUIRE_DISTANCE_INT_H
@@ -89,8 +89,8 @@ ALWAYS_INLINE u32 count_bits(u64 w) {
 #define NORM2_TRUSTED 0x1p-100f
 
 /*
- * 1 - cos from sums; NaN where sums of squares cannot be trusted. With `no_underflow` (squares of the smallest elements
- * are normal numbers) a sum is 0 only for the zero vector, whose cosine distance is 1.
+ * 1 - cos from sums; NaN where sums of squares cannot be trusted. With `no_underflow` (squares of the smallest elements are
+ * normal numbers) a sum is 0 only for the zero vector, whose cosine distance is 1.
  */
 ALWAYS_INLINE float finish_cosine(float dot, float query2, float row2, int no_underflow) {
   const float largest = 0x1.fffffep127f;
@@ -104,8 +104,8 @@ ALWAYS_INLINE float finish_cosine(float dot, float query2, float row2, int no_un
 }
 
 /*
- * Raise *max to an upper bound of a squared norm whose float sum is `row2`: 2^-12 covers the rounding of 8192 additions
- * (K1), 2^-136 the terms that vanished.
+ * Raise *max to an upper bound of a squared norm whose float sum is `row2`: 2^-12 covers the rounding of 8192 additions (K1),
+ * 2^-136 the terms that vanished.
  */
 ALWAYS_INLINE void raise_norm2(float row2, float *max) {
   float bound = row2 + row2 * 0x1p-12f + 0x1p-136f;

@@ -2,8 +2,8 @@
  * distance_neon.c: scan kernels for AArch64, whose baseline has NEON. See distance_int.h for how a level is made.
  *
  * A vector is a pair of registers, so that there are SUM_LANES partial sums (K1). Tails: where the vector has at least
- * SCAN_LANES elements, the last SCAN_LANES are loaded and those already summed are masked off; shorter vectors go
- * through a zeroed buffer.
+ * SCAN_LANES elements, the last SCAN_LANES are loaded and those already summed are masked off; shorter vectors go through a
+ * zeroed buffer.
  */
 #include "distance_int.h"
 
@@ -13,8 +13,7 @@
 
 #define CODE
 
-/* ---- float32, float16, bfloat16: eight floats ---------------------------------------------------------------------
- */
+/* ---- float32, float16, bfloat16: eight floats --------------------------------------------------------------------- */
 
 static const u32 keep_mask[16] = {0, 0, 0, 0, 0, 0, 0, 0, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u};
 
@@ -133,8 +132,7 @@ FLOAT_SUMS(bf16)
 #define SCAN_SUM float32x4x2_t
 #include "distance_scan.h"
 
-/* ---- int8: eight shorts, summed to four ints ------------------------------------------------------------------------
- */
+/* ---- int8: eight shorts, summed to four ints ------------------------------------------------------------------------ */
 
 ALWAYS_INLINE int16x8_t i8_load(const u8 *p) { return vmovl_s8(vreinterpret_s8_u8(vld1_u8(p))); }
 
@@ -172,8 +170,7 @@ ALWAYS_INLINE void i8_reduce(const int32x4_t *s, float *out) {
 #define SCAN_SUM int32x4_t
 #include "distance_scan.h"
 
-/* ---- bits -----------------------------------------------------------------------------------------------------------
- */
+/* ---- bits ----------------------------------------------------------------------------------------------------------- */
 
 ALWAYS_INLINE uint64x2_t bits_zero(void) { return vdupq_n_u64(0); }
 

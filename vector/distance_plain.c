@@ -1,9 +1,8 @@
 /*
- * distance_plain.c: scan kernels in C alone, for every processor and compiler. See distance_int.h for how a level is
- * made.
+ * distance_plain.c: scan kernels in C alone, for every processor and compiler. See distance_int.h for how a level is made.
  *
- * Vectors are eight lanes in a struct. The loops over lanes have a fixed length, so that compilers turn them into
- * whatever vector instructions their baseline has.
+ * Vectors are eight lanes in a struct. The loops over lanes have a fixed length, so that compilers turn them into whatever
+ * vector instructions their baseline has.
  */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3")
@@ -23,8 +22,7 @@ typedef struct Ints {
 
 #define EACH_LANE(j) for (j = 0; j < SUM_LANES; j++)
 
-/* ---- float32, float16, bfloat16 -----------------------------------------------------------------------------------
- */
+/* ---- float32, float16, bfloat16 ----------------------------------------------------------------------------------- */
 
 #define PLAIN_LOADS(type, size, vec, at)                                                                               \
   ALWAYS_INLINE vec type##_load(const u8 *p) {                                                                         \
@@ -104,8 +102,7 @@ PLAIN_SUMS(bf16, Floats, fabsf)
 #define SCAN_SUM Floats
 #include "distance_scan.h"
 
-/* ---- int8 -----------------------------------------------------------------------------------------------------------
- */
+/* ---- int8 ----------------------------------------------------------------------------------------------------------- */
 
 PLAIN_LOADS(i8, 1, Ints, i8_at)
 PLAIN_SUMS(i8, Ints, whole_absolute)
@@ -117,8 +114,7 @@ PLAIN_SUMS(i8, Ints, whole_absolute)
 #define SCAN_SUM Ints
 #include "distance_scan.h"
 
-/* ---- bits -----------------------------------------------------------------------------------------------------------
- */
+/* ---- bits ----------------------------------------------------------------------------------------------------------- */
 
 ALWAYS_INLINE u32 bits_word(u64 w) { return count_bits(w); }
 

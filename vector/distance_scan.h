@@ -19,8 +19,8 @@
  *
  * It defines scan_l2_<type>, scan_l1_<type>, scan_dot_<type>, scan_cosine_<type>, and undefines the SCAN_ macros.
  *
- * Rows are taken SCAN_ROWS at a time: each loaded piece of the query serves all of them, and their sums make
- * independent chains. The last rows of a scan are padded by repeating the last one.
+ * Rows are taken SCAN_ROWS at a time: each loaded piece of the query serves all of them, and their sums make independent
+ * chains. The last rows of a scan are padded by repeating the last one.
  */
 #if defined(SCAN_TYPE)
 
@@ -30,8 +30,8 @@
 #define SCAN_KERNEL(name) SCAN_CAT2(name, SCAN_TYPE) /* a kernel */
 
 /*
- * out[0..3] = the sums of STEP over the elements of query and four rows; ALSO is a second statement per row and piece,
- * for which `also` holds sums.
+ * out[0..3] = the sums of STEP over the elements of query and four rows; ALSO is a second statement per row and piece, for
+ * which `also` holds sums.
  */
 #define SCAN_PIECE(LOAD, STEP, ALSO)                                                                                   \
   {                                                                                                                    \

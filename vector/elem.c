@@ -48,8 +48,8 @@ Elem elem_of_subtype(unsigned subtype) {
 }
 
 /*
- * Finite checks: whole blocks first, without a branch inside, so that they become a few vector instructions; only a
- * block with a bad element is looked at again. The largest finite magnitude less that of a bad one is negative.
+ * Finite checks: whole blocks first, without a branch inside, so that they become a few vector instructions; only a block
+ * with a bad element is looked at again. The largest finite magnitude less that of a bad one is negative.
  */
 #define BLOCK 64
 #define F32_LARGEST 0x7f7fffff
@@ -115,9 +115,8 @@ u16 f32_to_bf16(float f) {
 }
 
 /*
- * Round a double to `fraction` bits after the point and the exponent range of a 16-bit format whose smallest normal
- * number is 2^min_exp. Scaled so that the last place is worth one, the number is rounded by nearbyint() (to nearest
- * even).
+ * Round a double to `fraction` bits after the point and the exponent range of a 16-bit format whose smallest normal number is
+ * 2^min_exp. Scaled so that the last place is worth one, the number is rounded by nearbyint() (to nearest even).
  */
 static u16 narrow(double d, int fraction, int min_exp) {
   u32 sign = signbit(d) ? 0x8000u : 0;

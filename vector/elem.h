@@ -2,8 +2,8 @@
  * elem.h: element types of vectors: sizes, names, checks, text forms.
  *
  * A vector is `dim` elements, little-endian, dense: float32, float16 (IEEE binary16), bfloat16, int8, or bits packed
- * eight to a byte with element i in bit i%8 of byte i/8 (as sqlite-vec packs them). The numbers of the enums are stored
- * in databases: never renumber.
+ * eight to a byte with element i in bit i%8 of byte i/8 (as sqlite-vec packs them). The numbers of the enums are stored in
+ * databases: never renumber.
  */
 #ifndef QUIRE_ELEM_H
 #define QUIRE_ELEM_H

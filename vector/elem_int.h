@@ -1,6 +1,6 @@
 /*
- * elem_int.h: loads of single elements, for loops that a compiler may vectorize. Everything is inline and free of
- * branches that depend on values. Not for callers of elem.h.
+ * elem_int.h: loads of single elements, for loops that a compiler may vectorize. Everything is inline and free of branches
+ * that depend on values. Not for callers of elem.h.
  */
 #ifndef QUIRE_ELEM_INT_H
 #define QUIRE_ELEM_INT_H

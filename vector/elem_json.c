@@ -1,15 +1,15 @@
 /*
  * elem_json.c: vectors as JSON text, and back.
  *
- * Reading. The grammar is JSON's, with what sqlite-vec accepts besides where the meaning is plain: white space instead
- * of a comma ("[1 2]", as numpy prints), a comma before the bracket, a leading plus or zeros, "1." and ".5". Refused,
- * though sqlite-vec takes them: text without the closing bracket or with more behind it, two commas in a row,
- * hexadecimal numbers, NaN, infinity, and numbers too large for the type.
+ * Reading. The grammar is JSON's, with what sqlite-vec accepts besides where the meaning is plain: white space instead of
+ * a comma ("[1 2]", as numpy prints), a comma before the bracket, a leading plus or zeros, "1." and ".5". Refused,
+ * though sqlite-vec takes them: text without the closing bracket or with more behind it, two commas in a row, hexadecimal
+ * numbers, NaN, infinity, and numbers too large for the type.
  *
- * Rounding is correct in one step from decimal to the element type. The first 19 digits times a power of ten give a
- * double that is off by less than 2^-40 of its value; where both ends of that interval round to the same element, that
- * is the answer. Else the interval holds the midpoint of two neighbours, and whole numbers decide on which side the
- * text lies. The C library's strtod is not used: it obeys the locale, and would round twice.
+ * Rounding is correct in one step from decimal to the element type. The first 19 digits times a power of ten give a double
+ * that is off by less than 2^-40 of its value; where both ends of that interval round to the same element, that is the answer.
+ * Else the interval holds the midpoint of two neighbours, and whole numbers decide on which side the text lies. The C
+ * library's strtod is not used: it obeys the locale, and would round twice.
  *
  * Writing. sqlite-vec's format: six decimals. Where they would not read back as the same value, more digits follow, and
  * where twelve decimals do not suffice (tiny numbers), nine digits and an exponent.
@@ -107,8 +107,8 @@ static int round_interval(Elem elem, u64 mantissa, int exp10, double *low, doubl
 /* ---- whole numbers, for the rare case ---------------------------------------------------------------------------- */
 
 /*
- * BIG_DIGITS decimals are more than any midpoint between two elements has (113), so that digits beyond them matter only
- * as "and a little more". Largest number: 160 digits, or a midpoint times 10^219, times 2^150: under 1100 bits.
+ * BIG_DIGITS decimals are more than any midpoint between two elements has (113), so that digits beyond them matter only as
+ * "and a little more". Largest number: 160 digits, or a midpoint times 10^219, times 2^150: under 1100 bits.
  */
 #define BIG_DIGITS 160
 #define BIG_WORDS 48
@@ -174,8 +174,7 @@ static int decimal_compare(const Decimal *d, double mid) {
   return order == 0 && more ? 1 : order;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------------------------------- */
 
 static void store_element(Elem elem, double v, u8 *out) {
   if (elem == ELEM_F32) {
@@ -306,8 +305,7 @@ done:
   return rc;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------
- */
+/* ---- writing -------------------------------------------------------------------------------------------------------- */
 
 #define ELEMENT_TEXT 64 /* bytes that one element and its comma may need */
 #define MIN_DECIMALS 6

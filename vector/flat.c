@@ -1,12 +1,11 @@
 /*
  * flat.c: the exact scan: every live slot of a column, at memory speed.
  *
- * Where the column has code rows the scan reads those, a quarter of the bytes, and computes a proven lower bound of
- * each row's value; the vector itself is read only where that bound does not rule the row out. Elsewhere every vector
- * goes through the scan kernel.
+ * Where the column has code rows the scan reads those, a quarter of the bytes, and computes a proven lower bound of each row's value; the
+ * vector itself is read only where that bound does not rule the row out. Elsewhere every vector goes through the scan kernel.
  *
- * The kernel sees whole blocks, dead slots included; whether a slot lives, is allowed, and what row it is, is asked
- * only for the few that the pool wants. The plan for selective filters and the oracle of every recall test.
+ * The kernel sees whole blocks, dead slots included; whether a slot lives, is allowed, and what row it is, is asked only for the few
+ * that the pool wants. The plan for selective filters and the oracle of every recall test.
  */
 #include "index.h"
 

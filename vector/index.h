@@ -30,20 +30,18 @@ typedef struct IndexPass {
 typedef struct IndexMethods {
   const char *name;
   /*
-   * Offer to the pool live slots, among them every one whose value the pool wants (an exact index), or the ones the
-   * index finds nearest. A slot is offered at most once.
+   * Offer to the pool live slots, among them every one whose value the pool wants (an exact index), or the ones the index finds
+   * nearest. A slot is offered at most once.
    */
   int (*search)(IndexPass *pass, Pool *pool);
 } IndexMethods;
 
 /*
- * The value of a row for a pool: what the scan kernel gave, or, where float32 overflowed or could not tell (not
- * finite), the true one.
+ * The value of a row for a pool: what the scan kernel gave, or, where float32 overflowed or could not tell (not finite), the true one.
  */
 double scan_value(Metric metric, Elem elem, u32 dim, const void *query, const void *row, float value);
 
-/* Whether a row is worth a closer look for what the scan kernel gave; what is not finite says nothing, not even "far
- * away". */
+/* Whether a row is worth a closer look for what the scan kernel gave; what is not finite says nothing, not even "far away". */
 static inline int scan_wants(const Pool *pool, float value) {
   return pool_wants(pool, (double)value) || !(value >= -FLT_MAX && value <= FLT_MAX);
 }

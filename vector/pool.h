@@ -1,8 +1,8 @@
 /*
  * pool.h: the best candidates of one pass, a bounded heap.
  *
- * Candidates are ordered by (value, rowid). When the pool is full, whatever it refused or threw out is not smaller than
- * its largest: that is what makes a pass provably complete (search.c).
+ * Candidates are ordered by (value, rowid). When the pool is full, whatever it refused or threw out is not smaller than its largest: that is what
+ * makes a pass provably complete (search.c).
  */
 #ifndef QUIRE_POOL_H
 #define QUIRE_POOL_H

@@ -1,11 +1,12 @@
 /*
  * rowmap.h: from rowid to slot, over sorted runs of (rowid, slot) with binary search.
  *
- *   M1  A run is two arrays of the same length: ascending distinct rowids (i64) and their slots (u32). Runs are ordered
- * from old to new; the newest run that has a rowid decides. M2  A fold adds one run, or appends to the newest one when
- * all its rowids are larger than those in it. Runs are merged while the older of the last two is not twice as long as
- * the newer, so there are at most log2(rows) of them and each row is rewritten at most as often. M3  What is found is
- * where the row was put; whether it still lives there is the caller's to check (slots.c).
+ *   M1  A run is two arrays of the same length: ascending distinct rowids (i64) and their slots (u32). Runs are ordered from old to new; the newest
+ *       run that has a rowid decides.
+ *   M2  A fold adds one run, or appends to the newest one when all its rowids are larger than those in it. Runs are merged
+ *       while the older of the last two is not twice as long as the newer, so there are at most log2(rows) of them and each row is rewritten
+ *       at most as often.
+ *   M3  What is found is where the row was put; whether it still lives there is the caller's to check (slots.c).
  *
  * In the table page: per run the references of its two arrays, and its smallest and largest rowid.
  */

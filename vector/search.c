@@ -1,16 +1,14 @@
 /*
- * search.c: nearest rows of a snapshot: pages by the column's index, the overlay exactly, or content rows when there is
- * no page file.
+ * search.c: nearest rows of a snapshot: pages by the column's index, the overlay exactly, or content rows when there is no page file.
  *
- * A pass fills a pool with candidates by the scan kernels' values; their distances are then computed exactly. What the
- * caller gets is exact:
+ * A pass fills a pool with candidates by the scan kernels' values; their distances are then computed exactly. What the caller gets
+ * is exact:
  *
- *   Q1  When the pool is full with largest value w, a row that is not in it has a value >= w, so its true distance is
- * at least w - e with e = distance_error(w). Candidates below that are complete; if they are too few the pass is
- * repeated with a larger pool. Q2  A pass after the first leaves out rows that were given: those at or before the last
- * hit's (distance, rowid). Q3  Where float32 overflowed or could not tell, the value is the true one (scan_value), so
- * every value in a pool is finite. Q4  A damaged page before the first hit: the search starts anew over the content
- * rows; after it: SQLITE_CORRUPT_VTAB (S15).
+ *   Q1  When the pool is full with largest value w, a row that is not in it has a value >= w, so its true distance is at least w - e with
+ *       e = distance_error(w). Candidates below that are complete; if they are too few the pass is repeated with a larger pool.
+ *   Q2  A pass after the first leaves out rows that were given: those at or before the last hit's (distance, rowid).
+ *   Q3  Where float32 overflowed or could not tell, the value is the true one (scan_value), so every value in a pool is finite.
+ *   Q4  A damaged page before the first hit: the search starts anew over the content rows; after it: SQLITE_CORRUPT_VTAB (S15).
  */
 #include "search.h"
 

@@ -1,8 +1,8 @@
 /*
  * search.h: nearest rows of a snapshot, in order, for as long as the caller asks.
  *
- * A Search is a resumable producer. Each call of search_next gives the next hits in ascending (distance, rowid); a row
- * is given once; fewer hits than asked for means that there are no more. Distances are distance_exact()'s.
+ * A Search is a resumable producer. Each call of search_next gives the next hits in ascending (distance, rowid); a row is
+ * given once; fewer hits than asked for means that there are no more. Distances are distance_exact()'s.
  */
 #ifndef QUIRE_SEARCH_H
 #define QUIRE_SEARCH_H

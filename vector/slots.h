@@ -1,19 +1,20 @@
 /*
  * slots.h: the inside of a vector table's pages: vectors, row ids and which of them live, by slot.
  *
- * A slot is a dense number of a stored vector row, from 0, given in the order of folding and within a fold in the order
- * of rowids. One structure page (PAGE_TABLE) holds
+ * A slot is a dense number of a stored vector row, from 0, given in the order of folding and within a fold in the order of rowids.
+ * One structure page (PAGE_TABLE) holds
  *
  *      0  u32 array references in use   4  u32 vector columns   8  u32 runs of the rowid map  12  u32 zero
  *     16  u64 slots                    24  u64 live slots
- *     64  array references (array.h): 0 rowids (i64 by slot); 1+3c vectors of column c; 2+3c its presence bits (u64
- * words, bit slot%64 of word slot/64); 3+3c its code rows (codes.h), empty if its type has none; from 1+3*columns on
- * two per run of the rowid map 3232  per run of the map: i64 smallest and largest rowid
+ *     64  array references (array.h): 0 rowids (i64 by slot); 1+3c vectors of column c; 2+3c its presence bits (u64 words, bit
+ *         slot%64 of word slot/64); 3+3c its code rows (codes.h), empty if its type has none; from 1+3*columns on two per run of the
+ *         rowid map
+ *   3168  per run of the map: i64 smallest and largest rowid
  *
- *   L1  A slot lives if any column's presence bit is set. A dead slot stays dead in this version; a row that comes back
- * gets a new one. L2  When more slots are dead than live the fold drops them all and numbers anew, in the order of
- * rowids (at most one more row is moved per row deleted). L3  Vectors on pages are finite; one that is not is
- * corruption.
+ *   L1  A slot lives if any column's presence bit is set. A dead slot stays dead in this version; a row that comes back gets a new one.
+ *   L2  When more slots are dead than live the fold drops them all and numbers anew, in the order of rowids (at most one more row is
+ *       moved per row deleted).
+ *   L3  Vectors on pages are finite; one that is not is corruption.
  */
 #ifndef QUIRE_SLOTS_H
 #define QUIRE_SLOTS_H

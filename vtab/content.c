@@ -1,12 +1,13 @@
 /*
  * content.c: the table t_content and every statement on it. See content.h.
  *
- *   C1  A statement is reset as soon as its answer is read, save those on loan to a cursor. Idle ones are kept: one of
- * each kind whose text is always the same in `fixed`, found without making the text; others in `idle`, newest first, at
- * most MAX_IDLE. They are finalized in content_close: an open one would keep sqlite3_close from closing. C2  Values are
- * bound; identifiers go through "%w". C3  Comparisons use the column's affinity and BINARY, on both sides of the
- * module: what SQLite asks of the virtual table's column and what is asked here is the same question. One exception is
- * left: a TEXT column compared with a column of numeric affinity is a numeric comparison there and one of texts here.
+ *   C1  A statement is reset as soon as its answer is read, save those on loan to a cursor. Idle ones are kept: one of each kind
+ *       whose text is always the same in `fixed`, found without making the text; others in `idle`, newest first, at most MAX_IDLE. They
+ *       are finalized in content_close: an open one would keep sqlite3_close from closing.
+ *   C2  Values are bound; identifiers go through "%w".
+ *   C3  Comparisons use the column's affinity and BINARY, on both sides of the module: what SQLite asks of the virtual
+ *       table's column and what is asked here is the same question. One exception is left: a TEXT column compared
+ *       with a column of numeric affinity is a numeric comparison there and one of texts here.
  */
 #include "content.h"
 

@@ -4,10 +4,10 @@
  * Every row is one row here, vectors included, under the user's own column names:
  *
  *   rowid INTEGER PRIMARY KEY    or the user's integer key; beside a text key a column of ours
- *   quire_tag INTEGER            random, anew with each change of rowid or vectors: by it the store knows the row again
- * (table.c, D2) key TEXT NOT NULL UNIQUE     the user's text key partition, metadata          with the affinity of
- * their types, which is also that of the virtual table's columns auxiliary, vectors           vectors last, so that
- * reading the rest reads no overflow page
+ *   quire_tag INTEGER            random, anew with each change of rowid or vectors: by it the store knows the row again (table.c, D2)
+ *   key TEXT NOT NULL UNIQUE     the user's text key
+ *   partition, metadata          with the affinity of their types, which is also that of the virtual table's columns
+ *   auxiliary, vectors           vectors last, so that reading the rest reads no overflow page
  *
  * All SQL on the table is made here; nobody else knows that it is SQL that answers. Statements are kept
  * between uses. Columns are numbered as in TableSpec; CONTENT_ROWID is the integer key, whoever's it is.
@@ -94,8 +94,8 @@ typedef struct Cell {
 } Cell;
 
 /*
- * Insert a row; cell[i] is column i's (CELL_KEEP: NULL; the integer key's is not looked at). *rowid is given if
- * has_rowid, else set. SQLITE_CONSTRAINT if there is a row with this key; then nothing has changed.
+ * Insert a row; cell[i] is column i's (CELL_KEEP: NULL; the integer key's is not looked at). *rowid is given if has_rowid,
+ * else set. SQLITE_CONSTRAINT if there is a row with this key; then nothing has changed.
  */
 int content_insert(Content *content, const Cell *cell, i64 tag, int has_rowid, i64 *rowid);
 /* Change a row's cells, and its rowid if `to` differs from `from`. *tag: the new tag, or NULL for none. */

@@ -1,9 +1,9 @@
 /*
  * store_vtab.c: the module quire_store, whose one table per database is named `quire`.
  *
- *   SELECT name, "table", value FROM quire     what the store reports, one line each; "table" is NULL for the store's
- * own INSERT INTO quire(quire) VALUES('fold')    a command for all vector tables CREATE VIRTUAL TABLE quire USING
- * quire_store(home=...)   chooses a home; else the first vector table makes it
+ *   SELECT name, "table", value FROM quire     what the store reports, one line each; "table" is NULL for the store's own
+ *   INSERT INTO quire(quire) VALUES('fold')    a command for all vector tables
+ *   CREATE VIRTUAL TABLE quire USING quire_store(home=...)   chooses a home; else the first vector table makes it
  *
  * As a virtual table it makes the store's shadow tables (quire_state, quire_free, quire_wm, quire_tables) ones that a
  * defensive connection protects. It cannot be renamed, nor dropped while there are vector tables.

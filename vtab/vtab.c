@@ -6,12 +6,12 @@
  *   vtab_scan.c    xOpen to xColumn                      vtab_update.c  xUpdate and commands
  *   vtab_txn.c     transaction hooks                     store_vtab.c   the table `quire`
  *
- * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and
- * a Table of the store, which is shared by all VecTables of t and owns t_delta and the pages.
+ * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and a Table of the
+ * store, which is shared by all VecTables of t and owns t_delta and the pages.
  *
- * Risk level: SQLITE_VTAB_INNOCUOUS, as FTS5: views and triggers that keep vectors beside rows must work with
- * trusted_schema off, and what a hostile schema could reach through them are its own tables and their folds. The table
- * `quire`, whose commands concern files, is SQLITE_VTAB_DIRECTONLY.
+ * Risk level: SQLITE_VTAB_INNOCUOUS, as FTS5: views and triggers that keep vectors beside rows must work with trusted_schema off, and what a
+ * hostile schema could reach through them are its own tables and their folds. The table `quire`, whose commands
+ * concern files, is SQLITE_VTAB_DIRECTONLY.
  */
 #include "vtab_int.h"
 

@@ -7,8 +7,7 @@
 #include "../wal_shim/store.h"
 
 /*
- * Register the modules `quire`, `quire_store` and, with `with_vec0`, `vec0` on a connection. Each keeps its own count
- * on `conn`.
+ * Register the modules `quire`, `quire_store` and, with `with_vec0`, `vec0` on a connection. Each keeps its own count on `conn`.
  *
  *   *error  words for a failure, freed by sqlite3_free; may stay NULL
  */

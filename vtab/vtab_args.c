@@ -8,9 +8,9 @@
  *   option     = word "=" value
  *   name       = word | "quoted" | [quoted] | `quoted`
  *
- * This is sqlite-vec's grammar and more: quoted names, names beyond ASCII, float16 and bfloat16, the metrics dot,
- * hamming and jaccard, BLOB metadata. Keywords and types are case-insensitive. Text of messages is sqlite-vec's where
- * it has one; the first error wins. Start at spec_parse().
+ * This is sqlite-vec's grammar and more: quoted names, names beyond ASCII, float16 and bfloat16, the metrics dot, hamming and jaccard,
+ * BLOB metadata. Keywords and types are case-insensitive. Text of messages is sqlite-vec's where it has one; the first
+ * error wins. Start at spec_parse().
  */
 #include "spec.h"
 

@@ -3,8 +3,8 @@
  *
  * Rows that are named (rowid = ?, rowid IN, key IN) make sets, which are intersected. Other predicates become
  * one SELECT over the content table, answered by SQLite itself, or, when rows are named too, one look at each of those.
- * IN on other columns is not part of the SELECT, since lists are longer than there may be parameters: its column is
- * selected, and looked up in the sorted set of its values.
+ * IN on other columns is not part of the SELECT, since lists are longer than there may be parameters: its column is selected, and looked
+ * up in the sorted set of its values.
  */
 #include "vtab_int.h"
 

@@ -13,8 +13,8 @@
 #define MAX_DECLARED 64
 
 /*
- * The columns as declared to SQLite: the key or `rowid`, then the others in the order of declaration, then the hidden
- * ones. A hidden column is absent (-1) when a column of the user's has its name.
+ * The columns as declared to SQLite: the key or `rowid`, then the others in the order of declaration, then the hidden ones.
+ * A hidden column is absent (-1) when a column of the user's has its name.
  */
 typedef struct Layout {
   int count;
@@ -130,8 +130,8 @@ int vtab_rollback_to(sqlite3_vtab *base, int n);
 /* --- modules --- */
 
 /*
- * sqlite3_module as SQLite 3.44 knows it. Compiled against older headers, the member is appended here; SQLite looks at
- * it only when iVersion says 4, which it says only to a SQLite that knows.
+ * sqlite3_module as SQLite 3.44 knows it. Compiled against older headers, the member is appended here; SQLite looks at it
+ * only when iVersion says 4, which it says only to a SQLite that knows.
  */
 typedef struct Module {
   sqlite3_module base;

@@ -15,13 +15,13 @@
  *
  * What is handed over, and what is not:
  *   - MATCH always; if SQLite could not use it, the plan is refused (SQLITE_CONSTRAINT).
- *   - k = ? is a cap, applied after all conditions handed over and before all others. LIMIT is only a hint (SQLite is
- * wrong about it in some versions), never a cut; OFFSET is SQLite's.
+ *   - k = ? is a cap, applied after all conditions handed over and before all others. LIMIT is only a hint (SQLite is wrong about it
+ *     in some versions), never a cut; OFFSET is SQLite's.
  *   - rowid = ? with MATCH is the exact distance of that row. With k it is left to SQLite: else, in a join, what k
  *     means would depend on which table comes first.
  *   - Comparisons with a collation other than BINARY are SQLite's (C3 in content.c). LIKE and GLOB are functions and
- *     have none. Conditions on numeric columns are `omit`ted, as the answer is certainly the same; SQLite looks at
- * those on other columns again, as the affinity of the other side is unknown here.
+ *     have none. Conditions on numeric columns are `omit`ted, as the answer is certainly the same; SQLite looks at those on other
+ *     columns again, as the affinity of the other side is unknown here.
  *
  * Costs are such that a join runs the search once and outermost unless few rows come from the other side (measured
  * with (1000, 100): SQLITE-HOOKS, section 7).
@@ -55,8 +55,7 @@ static int has_term(const Plan *plan, TermKind kind) {
   return 0;
 }
 
-/* Column of the spec that a constraint or an ORDER BY names: CONTENT_ROWID for rowid and integer key, -2 for hidden
- * ones. */
+/* Column of the spec that a constraint or an ORDER BY names: CONTENT_ROWID for rowid and integer key, -2 for hidden ones. */
 #define HIDDEN_COLUMN (-2)
 static int column_of(const VecTable *vt, int declared) {
   const TableSpec *spec = vt->spec;
@@ -86,8 +85,7 @@ static int is_function(int op) { return op == SQLITE_INDEX_CONSTRAINT_LIKE || op
 
 /* --- KNN --- */
 
-/* Find MATCH on a vector column: its constraint, -1 for none. SQLITE_CONSTRAINT if it cannot be used, SQLITE_ERROR for
- * two. */
+/* Find MATCH on a vector column: its constraint, -1 for none. SQLITE_CONSTRAINT if it cannot be used, SQLITE_ERROR for two. */
 static int find_match(Planner *p, int *match) {
   *match = -1;
   for (int i = 0; i < p->info->nConstraint; i++) {

@@ -2,14 +2,15 @@
  * vtab_scan.c: cursors: xOpen to xColumn.
  *
  *   knn     hits come from a Search, batch by batch, for as long as SQLite asks; k ends it early. The rest of the
- *           row is looked up in the content table when its first column is asked for, so that SELECT rowid, distance
- * reads none. point   one row of the content table by its key scan    a statement over the content table in rowid
- * order, stepped row by row
+ *           row is looked up in the content table when its first column is asked for, so that SELECT rowid, distance reads none.
+ *   point   one row of the content table by its key
+ *   scan    a statement over the content table in rowid order, stepped row by row
  *
- *   V1  A search works on the snapshot taken in xFilter; a row of it that has vanished from the content table since
- * (own writes while the cursor is open) reads as NULL. V2  Statements on loan go back in xClose and xFilter. A pending
- * read does not hinder COMMIT, and SQLite closes cursors before it ends the statement they serve, so that none outlives
- * its read transaction. V3  Values that an UPDATE leaves alone are not read (sqlite3_vtab_nochange).
+ *   V1  A search works on the snapshot taken in xFilter; a row of it that has vanished from the content table since (own
+ *       writes while the cursor is open) reads as NULL.
+ *   V2  Statements on loan go back in xClose and xFilter. A pending read does not hinder COMMIT, and SQLite closes
+ *       cursors before it ends the statement they serve, so that none outlives its read transaction.
+ *   V3  Values that an UPDATE leaves alone are not read (sqlite3_vtab_nochange).
  */
 #include "vtab_int.h"
 

@@ -2,8 +2,8 @@
  * vtab_txn.c: SQLite's transaction hooks, handed on to the store.
  *
  * The only caller of the store's transaction functions. Nothing is decided here: which object of a table gets which
- * call is SQLite's whim (an object may be a zombie whose table was rolled back, and one table may have several), so the
- * store keeps its state by connection and database and looks at rows, not at who called.
+ * call is SQLite's whim (an object may be a zombie whose table was rolled back, and one table may have several), so the store keeps
+ * its state by connection and database and looks at rows, not at who called.
  */
 #include "vtab_int.h"
 

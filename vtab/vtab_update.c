@@ -1,17 +1,18 @@
 /*
  * vtab_update.c: xUpdate: INSERT, UPDATE, DELETE, and commands.
  *
- *   U1  All errors of the user's are found before the first write that succeeds: a single-row statement has no
- * savepoint that would undo half of it. That a key is taken is what the INSERT into the content table says. U2  After
- * the first write only codes are returned at which SQLite rolls back the transaction: SQLITE_IOERR, NOMEM and FULL
+ *   U1  All errors of the user's are found before the first write that succeeds: a single-row statement has no savepoint that
+ *       would undo half of it. That a key is taken is what the INSERT into the content table says.
+ *   U2  After the first write only codes are returned at which SQLite rolls back the transaction: SQLITE_IOERR, NOMEM and FULL
  *       (S11), and INTERRUPT, which it treats alike; settle() sees to it, and keeps the words.
  *   U3  The order is table_write_begin, content row, table_remove, table_add.
- *   U4  Vectors that do not change are not written, neither the cell nor the delta. When one of several changes, or the
- * rowid, the delta needs them all: the others are read from the content row. U5  last_insert_rowid() is the user's:
- * after an INSERT SQLite sets it from *rowid, after all else it is put back, as our own INSERTs moved it.
+ *   U4  Vectors that do not change are not written, neither the cell nor the delta. When one of several changes, or the rowid, the
+ *       delta needs them all: the others are read from the content row.
+ *   U5  last_insert_rowid() is the user's: after an INSERT SQLite sets it from *rowid, after all else it is put back, as our own
+ *       INSERTs moved it.
  *
- * Conflicts: the key alone is unique. OR REPLACE is done here; for all else SQLITE_CONSTRAINT is returned before
- * anything is written, and SQLite does what the statement says.
+ * Conflicts: the key alone is unique. OR REPLACE is done here; for all else SQLITE_CONSTRAINT is returned before anything
+ * is written, and SQLite does what the statement says.
  */
 #include "vtab_int.h"
 
@@ -32,8 +33,8 @@ typedef struct Change {
 /* --- errors --- */
 
 /*
- * Find words for `rc` and turn it into what may be returned. Words: those already found, SQLite's if a nested statement
- * failed with this code, the store's.
+ * Find words for `rc` and turn it into what may be returned. Words: those already found, SQLite's if a nested statement failed
+ * with this code, the store's.
  */
 static int settle(VecTable *vt, int wrote, int rc) {
   int code = rc & 0xff;

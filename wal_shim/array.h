@@ -1,20 +1,19 @@
 /*
  * array.h: copy-on-write arrays of fixed-size items in extents: vectors, row ids, bits, keys.
  *
- * An array is `count` items of `stride` bytes. Items lie in extents of `extent_pages` pages (<= 64), items_per_extent
- * each, dense from the extent's start, never across extents; the last extent has only the pages it needs. A directory
- * of structure pages (PAGE_ARRAY) describes the extents: level 0 has one entry per extent,
+ * An array is `count` items of `stride` bytes. Items lie in extents of `extent_pages` pages (<= 64), items_per_extent each, dense from the
+ * extent's start, never across extents; the last extent has only the pages it needs. A directory of structure pages (PAGE_ARRAY) describes
+ * the extents: level 0 has one entry per extent,
  *
  *     u32 first page, u32 pages, u32 checksum of each of its pages (extent_pages of them; unused ones 0)
  *
- * higher levels have PageRefs (u32 page, u32 checksum) of the pages below. The reference to an array, ARRAY_REF_SIZE
- * bytes in its table page, is
+ * higher levels have PageRefs (u32 page, u32 checksum) of the pages below. The reference to an array, ARRAY_REF_SIZE bytes in its
+ * table page, is
  *
  *     u32 root page, u32 its checksum, u8 levels (0: empty), u8 extent_pages, u16 zero, u32 stride, u64 count, u64 tag
  *
  *   A1  An extent that a root reaches is never written; changing an item copies its extent (S1).
- *   A2  Everything read from a directory is checked against the root's page count and the array's own numbers before
- * use.
+ *   A2  Everything read from a directory is checked against the root's page count and the array's own numbers before use.
  *
  * stride is a divisor of PAGE_SIZE or a multiple of 64, so that items are as aligned as they can be.
  */
@@ -60,8 +59,8 @@ void array_put_ref(const Array *array, u8 *ref);
 int array_load(Array *array);
 void array_free(Array *array);
 /*
- * The items of extent `index`: *items of them from *out, which stays valid until pages_release. Loads the directory
- * when needed.
+ * The items of extent `index`: *items of them from *out, which stays valid until pages_release. Loads the directory when
+ * needed.
  */
 int array_extent(Array *array, u32 index, const u8 **out, u32 *items, PageHold *hold);
 /* One item, copied. */
@@ -90,8 +89,7 @@ typedef struct ArrayWriter {
 int array_writer_begin(ArrayWriter *w, PageTx *tx, Array *base, int keep);
 /* Make item `index` (< count) changeable: *out points into the buffer until the next call. Ascending order is cheap. */
 int array_writer_edit(ArrayWriter *w, u64 index, u8 **out);
-/* Append up to `want` items: *out has room for *got of them, which are counted as appended (the caller fills them in).
- */
+/* Append up to `want` items: *out has room for *got of them, which are counted as appended (the caller fills them in). */
 int array_writer_append(ArrayWriter *w, u64 want, u8 **out, u64 *got);
 /* Write what is left and the directory; ref gets the new reference. */
 int array_writer_finish(ArrayWriter *w, u8 *ref);

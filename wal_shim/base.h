@@ -55,9 +55,9 @@ typedef int64_t i64;
 int corrupt_at(const char *file, int line, u64 pgno);
 
 /*
- * Memory: sqlite3_malloc64 behind checked products. `mem_array` and `mem_zeroed` are no-ops giving NULL when *rc is
- * already set, and set *rc to SQLITE_NOMEM when memory is out or count*size overflows. A product of 0 gives a valid
- * pointer to free. Everything is freed by mem_free, which accepts NULL.
+ * Memory: sqlite3_malloc64 behind checked products. `mem_array` and `mem_zeroed` are no-ops giving NULL when *rc is already
+ * set, and set *rc to SQLITE_NOMEM when memory is out or count*size overflows. A product of 0 gives a
+ * valid pointer to free. Everything is freed by mem_free, which accepts NULL.
  */
 void *mem_array(int *rc, u64 count, u64 size);
 void *mem_zeroed(int *rc, u64 count, u64 size);

@@ -1,8 +1,8 @@
 /*
  * catalog.c: the root page of a fold and the pages that continue it. Format in store.c.
  *
- * Pages are written last to first, since each holds the reference of the next; the page count in the root includes the
- * root itself, which is the last page allocated.
+ * Pages are written last to first, since each holds the reference of the next; the page count in the root includes the root itself, which is the
+ * last page allocated.
  */
 #include "catalog.h"
 

@@ -1,8 +1,8 @@
 /*
  * check.c: integrity-check of a store, and its report.
  *
- * Checked: every checksum; that no page has two owners (root and catalog, tables, free list); the inside of each table
- * (TableMethods.check); and that pages and delta together have exactly the vectors of the content rows.
+ * Checked: every checksum; that no page has two owners (root and catalog, tables, free list); the inside of each table (TableMethods.check);
+ * and that pages and delta together have exactly the vectors of the content rows.
  */
 #include <string.h>
 

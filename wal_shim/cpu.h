@@ -1,9 +1,8 @@
 /*
  * cpu.h: what the processor can do, asked at run time.
  *
- * Code for an instruction set is compiled by a function attribute (`AVX2_CODE static int f()`), never by flags of a
- * file, so that the same sources can be linked into any program; it is called only after cpu_features() has named the
- * set.
+ * Code for an instruction set is compiled by a function attribute (`AVX2_CODE static int f()`), never by flags of a file, so
+ * that the same sources can be linked into any program; it is called only after cpu_features() has named the set.
  */
 #ifndef QUIRE_CPU_H
 #define QUIRE_CPU_H

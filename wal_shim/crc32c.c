@@ -6,8 +6,8 @@
  *           joined by carry-less multiplication
  *   ARM     one stream of crc32cx
  *
- * Joining: the CRC of A followed by n bytes B is crc(A) * x^8n + crc(B) modulo P. In reflected form the 64-bit product
- * of two 32-bit factors stands for a*b*x, and crc32 over it from 0 multiplies by x^32 and reduces; the constants are
+ * Joining: the CRC of A followed by n bytes B is crc(A) * x^8n + crc(B) modulo P. In reflected form the 64-bit product of
+ * two 32-bit factors stands for a*b*x, and crc32 over it from 0 multiplies by x^32 and reduces; the constants are
  * therefore x^(8n-33) mod P.
  */
 #include "cpu.h"
@@ -282,8 +282,7 @@ CRC_CODE static inline u32 crc_multiply(u32 state, u32 factor) {
   return (u32)_mm_crc32_u64(0, (u64)_mm_cvtsi128_si64(product));
 }
 
-/* Three streams of `stream` bytes (a multiple of 8) at once; shift1 is x^(8*stream-33), shift2 x^(16*stream-33) mod P.
- */
+/* Three streams of `stream` bytes (a multiple of 8) at once; shift1 is x^(8*stream-33), shift2 x^(16*stream-33) mod P. */
 CRC_CODE static inline u32 crc_streams(u32 state, const u8 *p, size_t stream, u32 shift1, u32 shift2) {
   u64 a = state, b = 0, c = 0;
   size_t i;

@@ -1,18 +1,18 @@
 /*
  * fold.c: moving deltas into new pages, inside a SQLite transaction.
  *
- *   W1  Pages first, then fsync, then a second look at the state row, only then SQL; SQLite's commit of the state row
- * is the commit point (S12). Until the SQL nothing that matters has changed, so a fold that fails before it is given up
- * and the rows stay. W2  n = base + 1 for every fold of one transaction (R3). If the transaction's beginning was not
- * seen, n may already be of this transaction: then n jumps by two, everything freed at or after the old n counts as
- * freed now, and nothing is reused. W3  The first fold of a transaction may write pages that the horizon allows, later
- * ones only append: a root that was ever put into the state row can come back by ROLLBACK TO (S2). W4  While other
- * statements of the connection run, only append: their cursors may hold any root (S6, S16). W5  A bulk fold (in the
- * middle of a transaction) leaves the fsync to xSync or xDestroy, which come before the commit (S3). W6  'rebuild' of a
- * store whose page file is missing or damaged starts a new tree under a new uuid at the end of the same file, for all
- * tables; the file is never truncated or replaced (S8). W7  A nested statement that fails with IOERR has rolled back
- * the whole transaction, even a SELECT: then the error is returned, whatever the reason of the fold. Only what the page
- * file refuses is given up.
+ *   W1  Pages first, then fsync, then a second look at the state row, only then SQL; SQLite's commit of the state row is the commit point
+ *       (S12). Until the SQL nothing that matters has changed, so a fold that fails before it is given up and the rows stay.
+ *   W2  n = base + 1 for every fold of one transaction (R3). If the transaction's beginning was not seen, n may already be of this
+ *       transaction: then n jumps by two, everything freed at or after the old n counts as freed now, and nothing is reused.
+ *   W3  The first fold of a transaction may write pages that the horizon allows, later ones only append: a root that was ever put into the
+ *       state row can come back by ROLLBACK TO (S2).
+ *   W4  While other statements of the connection run, only append: their cursors may hold any root (S6, S16).
+ *   W5  A bulk fold (in the middle of a transaction) leaves the fsync to xSync or xDestroy, which come before the commit (S3).
+ *   W6  'rebuild' of a store whose page file is missing or damaged starts a new tree under a new uuid at the end of the same
+ *       file, for all tables; the file is never truncated or replaced (S8).
+ *   W7  A nested statement that fails with IOERR has rolled back the whole transaction, even a SELECT: then the error is returned, whatever
+ *       the reason of the fold. Only what the page file refuses is given up.
  *
  * Start at store_fold(). Not here: what a table's pages hold (vector/slots.c).
  */
@@ -362,9 +362,9 @@ static int no_work(Table *table, void *arg) {
 }
 
 /*
- * Whether a fold that failed can be given up and the commit go on. Not after NOMEM, which SQLite notes on the
- * connection, so that it would report a commit that happened as failed. And not when the error was a nested statement's
- * that made SQLite roll everything back (IOERR does): then there is nothing left to commit.
+ * Whether a fold that failed can be given up and the commit go on. Not after NOMEM, which SQLite notes on the connection, so that it would report a commit
+ * that happened as failed. And not when the error was a nested statement's that made SQLite roll everything back (IOERR does):
+ * then there is nothing left to commit.
  */
 static int may_go_on(Store *s, int rc) {
   return (rc & 0xff) != SQLITE_NOMEM && sqlite3_txn_state(s->db, s->schema) == SQLITE_TXN_WRITE;

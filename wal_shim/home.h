@@ -21,15 +21,15 @@ typedef struct Home Home;
 typedef struct HomeMethods {
   const char *name;
   /*
-   * Look whether the name means another file by now (deleted, restored, made anew by another process) and turn to that
-   * one; *changed says so. Pointers given by map stay valid, but are of the file that was.
+   * Look whether the name means another file by now (deleted, restored, made anew by another process) and turn to that one; *changed says so. Pointers
+   * given by map stay valid, but are of the file that was.
    */
   int (*follow)(Home *home, int *changed);
   /* Pages that exist, the head page included: the file's size, rounded down. */
   int (*size)(Home *home, u32 *pages);
   /*
-   * Direct pointer to `count` pages that exist, or NULL in *out if this home cannot give one (the caller uses read).
-   * Valid until close, or until these pages are written.
+   * Direct pointer to `count` pages that exist, or NULL in *out if this home cannot give one (the caller uses read). Valid until close,
+   * or until these pages are written.
    */
   int (*map)(Home *home, u32 pgno, u32 count, const u8 **out);
   int (*read)(Home *home, u32 pgno, u32 count, u8 *buffer);
@@ -37,8 +37,8 @@ typedef struct HomeMethods {
   /* Everything written is durable, the directory entry too. */
   int (*sync)(Home *home);
   /*
-   * Make sure that the home exists and can be written; `first`: the store's first root is about to be written, so its
-   * directory entry has to be made durable even if the file is there (S18).
+   * Make sure that the home exists and can be written; `first`: the store's first root is about to be written, so its directory entry
+   * has to be made durable even if the file is there (S18).
    */
   int (*prepare)(Home *home, int first);
   void (*close)(Home *home);

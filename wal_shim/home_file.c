@@ -1,13 +1,14 @@
 /*
  * home_file.c: pages in the file `<database>-quire`.
  *
- *   F1  Everything is written, synced and sized through the database's sqlite3_vfs, so that one test VFS sees SQLite's
- * writes and ours in their true order. No lock is ever taken on the file. F2  Where the VFS is a plain one the file is
- * read through a read-only map of our own, made in segments of 64 MB. Segments are only added, never moved or unmapped
- * before close (S6). A segment may reach beyond the end of the file: who asks for a page has compared it with the
- * file's size (S19). F3  The file has the database's mode and owner (`modeof`), and is never opened through a symlink.
- * It is created as MAIN_JOURNAL type, whose first sync also syncs the directory, then opened as MAIN_DB (S18). When the
- * name has come to mean another file, the maps of the old one are put aside until close: cursors may point into them.
+ *   F1  Everything is written, synced and sized through the database's sqlite3_vfs, so that one test VFS sees SQLite's writes and
+ *       ours in their true order. No lock is ever taken on the file.
+ *   F2  Where the VFS is a plain one the file is read through a read-only map of our own, made in segments of 64 MB. Segments are only
+ *       added, never moved or unmapped before close (S6). A segment may reach beyond the end of the file: who asks for a page
+ *       has compared it with the file's size (S19).
+ *   F3  The file has the database's mode and owner (`modeof`), and is never opened through a symlink. It is created as
+ *       MAIN_JOURNAL type, whose first sync also syncs the directory, then opened as MAIN_DB (S18).
+ *       When the name has come to mean another file, the maps of the old one are put aside until close: cursors may point into them.
  *   F4  A database that cannot be written opens the file read-only.
  */
 #ifndef _GNU_SOURCE
@@ -78,8 +79,7 @@ static int open_existing(HomeFile *f) {
   return rc;
 }
 
-/* Open the file unless that is done; SQLITE_CANTOPEN if there is none, or an empty one (which xAccess does not tell
- * apart). */
+/* Open the file unless that is done; SQLITE_CANTOPEN if there is none, or an empty one (which xAccess does not tell apart). */
 static int need_file(HomeFile *f) {
   int exists = 0, rc;
   if (f->file) return SQLITE_OK;

@@ -1,9 +1,9 @@
 /*
  * home_memory.c: pages in blocks of this process's memory.
  *
- * Every write of `count` pages makes one aligned block; `block[pgno]` says which block holds a page and `page[pgno]`
- * where. A block is freed when the last of its pages has been written again. Pages that a reader may still see are
- * never written again (S16), so pointers given by map stay good.
+ * Every write of `count` pages makes one aligned block; `block[pgno]` says which block holds a page and `page[pgno]` where. A block is freed
+ * when the last of its pages has been written again. Pages that a reader may still see are never written
+ * again (S16), so pointers given by map stay good.
  */
 #include "home.h"
 

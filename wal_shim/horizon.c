@@ -1,19 +1,21 @@
 /*
  * horizon.c: which freed pages may be written again.
  *
- * A page freed by fold m may still be read by a connection whose SQLite snapshot is older than m, in any process, and
- * may be needed again if power fails before SQLite's commit of m is durable. SQLite has to know both before it
- * overwrites its own database, so we ask SQLite and keep no reader list.
+ * A page freed by fold m may still be read by a connection whose SQLite snapshot is older than m, in any process, and may be needed
+ * again if power fails before SQLite's commit of m is durable. SQLite has to know both before it overwrites its own
+ * database, so we ask SQLite and keep no reader list.
  *
  *   H1  A page freed by fold m is written only if m <= horizon.
- *   H2  WAL: the horizon is n if the wal-index says nBackfill >= mxFrame, else the largest n of quire_wm whose salt is
- * not the current one (the log was restarted, so all of it was backfilled) or whose frame is backfilled (S5). Layout:
- * "WAL-Index File Format" at sqlite.org/walformat.html. H3  Rollback journals: n - 1, because the unlink of a journal
- * may not be durable. H4  What we cannot read or do not know (exclusive mode with WAL, another wal-index version,
- * headers that differ) gives -1: the file only grows. H5  The memory home has no other readers: n.
+ *   H2  WAL: the horizon is n if the wal-index says nBackfill >= mxFrame, else the largest n of quire_wm whose salt is not the current one (the
+ *       log was restarted, so all of it was backfilled) or whose frame is backfilled (S5). Layout: "WAL-Index File Format" at
+ *       sqlite.org/walformat.html.
+ *   H3  Rollback journals: n - 1, because the unlink of a journal may not be durable.
+ *   H4  What we cannot read or do not know (exclusive mode with WAL, another wal-index version, headers that
+ *       differ) gives -1: the file only grows.
+ *   H5  The memory home has no other readers: n.
  *
- * Called with the write lock held and the state row read. Not here: the list of freed pages and statements of this
- * connection that still read (fold.c).
+ * Called with the write lock held and the state row read. Not here: the list of freed pages and statements of this connection
+ * that still read (fold.c).
  */
 #include <stdlib.h>
 

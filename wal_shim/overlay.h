@@ -1,15 +1,16 @@
 /*
  * overlay.h: one table's delta since the last fold, in memory, as one connection sees it.
  *
- * An overlay is a log of operations, numbered from 0: rows that gained vectors, rows that lost them. A reader holds the
- * overlay and a length and sees the operations below it:
+ * An overlay is a log of operations, numbered from 0: rows that gained vectors, rows that lost them. A reader holds the overlay and
+ * a length and sees the operations below it:
  *
- *   O1  Row data never moves and is never changed once added; removing a row notes the number of the operation, so that
- * readers of a shorter length still see it (S13). O2  A rollback makes a new overlay; one that others hold is never
- * cut. O3  Which rows of the pages are dead is part of the log: by slot ("kills"), or all of them.
+ *   O1  Row data never moves and is never changed once added; removing a row notes the number of the operation, so that readers of a shorter
+ *       length still see it (S13).
+ *   O2  A rollback makes a new overlay; one that others hold is never cut.
+ *   O3  Which rows of the pages are dead is part of the log: by slot ("kills"), or all of them.
  *
- * Vectors of one column lie in chunks of OVERLAY_CHUNK rows, stride bytes apart, 64-byte aligned, so that the scan
- * kernels run over them as over an extent.
+ * Vectors of one column lie in chunks of OVERLAY_CHUNK rows, stride bytes apart, 64-byte aligned, so that the scan kernels run
+ * over them as over an extent.
  */
 #ifndef QUIRE_OVERLAY_H
 #define QUIRE_OVERLAY_H
@@ -57,8 +58,7 @@ typedef struct Overlay {
   i64 max_rowid;              /* the largest rowid seen */
 } Overlay;
 
-/* Bytes from one vector to the next, in overlays and extents alike: the size rounded up to a power of two below 64, to
- * a multiple of 64 above. */
+/* Bytes from one vector to the next, in overlays and extents alike: the size rounded up to a power of two below 64, to a multiple of 64 above. */
 u32 vector_stride(u32 size);
 
 int overlay_new(u32 columns, const u32 *sizes, Overlay **out);

@@ -76,8 +76,8 @@ int pages_set_count(Pages *pages, u32 count) {
 }
 
 /*
- * Page 0: magic, then format version, page size and the checksum of the bytes before it. Written once, synced before
- * any other page is written (S8).
+ * Page 0: magic, then format version, page size and the checksum of the bytes before it. Written once, synced before any
+ * other page is written (S8).
  */
 static const char head_magic[16] = "Quire pages\r\n\032\n";
 
@@ -294,8 +294,7 @@ int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, PageRange *r
   return SQLITE_OK;
 }
 
-/* What lies between the state row's count and the file's end is garbage of attempts that did not commit: it is free
- * from now on (S7). */
+/* What lies between the state row's count and the file's end is garbage of attempts that did not commit: it is free from now on (S7). */
 static int extend(PageTx *tx) {
   if (tx->extended) return SQLITE_OK;
   tx->extended = 1;

@@ -9,13 +9,13 @@
  *    16  u64  owner: table id, 0 for the store's own pages
  *    24  u64  logical id: what the page is to its owner (see the kinds)
  *
- * Bulk pages have no header. In both cases the parent keeps the checksum (for a structure page its first four bytes),
- * so that a lost write, a foreign or an older page is noticed (R4).
+ * Bulk pages have no header. In both cases the parent keeps the checksum (for a structure page its first four bytes), so that a lost
+ * write, a foreign or an older page is noticed (R4).
  *
- *   P1  A page is compared with the checksum its parent expects at its first touch by this connection; what is
- * remembered is that checksum, so a page that was legally rewritten is checked again (S14). P2  Page numbers from disk
- * are checked against the page count of the root, which was checked against the file's size (S19). P3  A page that any
- * root ever put into a state row can reach is never written (R5, S2). PageTx is the only writer: it takes pages that
+ *   P1  A page is compared with the checksum its parent expects at its first touch by this connection; what is remembered is
+ *       that checksum, so a page that was legally rewritten is checked again (S14).
+ *   P2  Page numbers from disk are checked against the page count of the root, which was checked against the file's size (S19).
+ *   P3  A page that any root ever put into a state row can reach is never written (R5, S2). PageTx is the only writer: it takes pages that
  *       the horizon allows, or new ones at the end of the file (S7).
  */
 #ifndef QUIRE_PAGES_H
@@ -54,9 +54,8 @@ Home *pages_home(Pages *pages);
 /* SQLITE_NOTADB if page 0 is missing or not ours; SQLITE_CANTOPEN if there is no file. */
 int pages_check_head(Pages *pages);
 /*
- * Make the home ready to be written. `first`: no root that can be read was ever committed, so the file may be missing,
- * or a leftover of an attempt that ended before its head was durable. Else, and in a file of more pages, a wrong head
- * is SQLITE_NOTADB (S8, S18).
+ * Make the home ready to be written. `first`: no root that can be read was ever committed, so the file may be missing, or a
+ * leftover of an attempt that ended before its head was durable. Else, and in a file of more pages, a wrong head is SQLITE_NOTADB (S8, S18).
  */
 int pages_prepare(Pages *pages, int first);
 
@@ -105,8 +104,8 @@ typedef struct PageTx {
 /* `reusable` (may be empty) becomes the transaction's; count pages exist according to the state row. */
 int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, PageRange *reusable, u64 reusable_count);
 /*
- * Pages of the store when this fold is done. What lies beyond the state row's count counts only if this fold wrote
- * behind it: else it may be growth that a failed sync has lost (R6, R7).
+ * Pages of the store when this fold is done. What lies beyond the state row's count counts only if this fold wrote behind it: else it may be growth that
+ * a failed sync has lost (R6, R7).
  */
 static inline u32 page_tx_count(const PageTx *tx) { return tx->extended ? tx->end : tx->base; }
 /* `count` <= 64 consecutive pages that do not cross a segment. */

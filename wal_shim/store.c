@@ -1,16 +1,15 @@
 /*
  * store.c: connections, the state row, and the root behind it.
  *
- * The root page (PAGE_ROOT) and the catalog pages that follow it (PAGE_CATALOG) say which version of each table belongs
- * to a fold:
+ * The root page (PAGE_ROOT) and the catalog pages that follow it (PAGE_CATALOG) say which version of each table belongs to a fold:
  *
  *     root     16 bytes uuid, u64 gen, u64 n, u32 page count, u32 entries in all, PageRef next, then entries
  *     catalog  u32 entries here, u32 zero, PageRef next, then entries
  *     entry    u64 table id, PageRef of its table page
  *
  * The state row names the root, its checksum, uuid, n and gen; a root that says otherwise belongs to another file or
- * another moment, and is treated as a missing one: reads answer from the content rows, writes go to rows, nothing is
- * folded until 'rebuild'.
+ * another moment, and is treated as a missing one: reads answer from the content rows, writes go to rows, nothing is folded
+ * until 'rebuild'.
  *
  * Start at store_open() and store_refresh().
  */
@@ -24,8 +23,7 @@
 #include "schema_sql.h"
 
 #define BULK_BYTES (8u << 20)
-#define FCNTL_KNOWN_VFS 0x51756972 /* "Quir": a test VFS answers it to be treated as one we know (DESIGN, section 10)  \
-                                    */
+#define FCNTL_KNOWN_VFS 0x51756972 /* "Quir": a test VFS answers it to be treated as one we know (DESIGN, section 10) */
 
 /* --- connections --- */
 
@@ -168,8 +166,7 @@ static int bad_root(Store *store, const char *problem) {
   return SQLITE_OK;
 }
 
-/* Compare page 0 and the root with what the state row says. SQLITE_OK with a status; NOMEM and read errors are errors.
- */
+/* Compare page 0 and the root with what the state row says. SQLITE_OK with a status; NOMEM and read errors are errors. */
 static int verify_root(Store *store) {
   const State *st = &store->state;
   int rc;
@@ -255,8 +252,8 @@ static int known_vfs(Store *store, int *plain) {
 static const char database_magic[16] = "SQLite format 3";
 
 /*
- * Whether the log has a first page that begins as SQLite's does: a checkpoint that power cut short may have torn the
- * one in the database, which SQLite repairs from the log.
+ * Whether the log has a first page that begins as SQLite's does: a checkpoint that power cut short may have torn the one in the database, which
+ * SQLite repairs from the log.
  */
 static int wal_has_plain_page(Store *store, sqlite3_vfs *vfs) {
   const char *name = sqlite3_filename_wal(sqlite3_db_filename(store->db, store->schema));
@@ -281,8 +278,7 @@ static int wal_has_plain_page(Store *store, sqlite3_vfs *vfs) {
 }
 
 /*
- * S20: a database whose first bytes are not SQLite's is encrypted; vectors beside it would lie in plain text. Zeros are
- * a first page not written yet.
+ * S20: a database whose first bytes are not SQLite's is encrypted; vectors beside it would lie in plain text. Zeros are a first page not written yet.
  */
 static int looks_encrypted(Store *store, sqlite3_vfs *vfs) {
   sqlite3_file *file = store->file;

@@ -2,12 +2,11 @@
  * store.h: one database's vector store, as vtab/ sees it: tables, their changes, their snapshots.
  *
  * A Conn belongs to one sqlite3 connection and holds a Store for each database (schema) that has vector tables. A Store
- * knows the state row, the page file and the Tables. A Table is one vector table, shared by all sqlite3_vtab objects of
- * it: state belongs to (connection, database), never to a vtab object (SQLite keeps several of one table alive in one
- * transaction).
+ * knows the state row, the page file and the Tables. A Table is one vector table, shared by all sqlite3_vtab objects of it: state
+ * belongs to (connection, database), never to a vtab object (SQLite keeps several of one table alive in one transaction).
  *
- * Content rows are written by vtab; what the store adds is the delta (which rows gained or lost vectors since the last
- * fold) and the pages. Order in one xUpdate: table_write_begin, content row, then table_add or table_remove.
+ * Content rows are written by vtab; what the store adds is the delta (which rows gained or lost vectors since the last fold)
+ * and the pages. Order in one xUpdate: table_write_begin, content row, then table_add or table_remove.
  *
  * Errors: SQLite result codes. store_error() has the words, when there is more to say than the code.
  */
@@ -21,8 +20,7 @@ typedef struct Store Store;
 typedef struct Table Table;
 typedef struct Snapshot Snapshot;
 
-/* What storage must know of one vector column. `elem`, `metric` are vector/'s numbers, kept and compared, not
- * understood. */
+/* What storage must know of one vector column. `elem`, `metric` are vector/'s numbers, kept and compared, not understood. */
 typedef struct VectorShape {
   const char *column; /* its name in the content table */
   u32 elem, metric, dim, index;
@@ -51,8 +49,7 @@ const char *store_error(Store *store);
 /* Find or open the store of schema `schema`. With `create`, makes the table `quire` when it is missing. Counted. */
 int store_open(Conn *conn, const char *schema, int create, Store **out, char **error);
 void store_release(Store *store);
-/* For the `quire` virtual table: create its shadow tables / drop them (refused with SQLITE_CONSTRAINT while vector
- * tables remain). */
+/* For the `quire` virtual table: create its shadow tables / drop them (refused with SQLITE_CONSTRAINT while vector tables remain). */
 int store_create_shadow(Conn *conn, const char *schema, const char *home, char **error);
 int store_drop_shadow(Store *store);
 
@@ -75,15 +72,14 @@ Store *table_store(Table *table);
 
 /* --- changes (inside xUpdate) --- */
 
-/* Make the overlay current. The first call of every xUpdate; may report SQLITE_CORRUPT_VTAB and friends before anything
- * changes. */
+/* Make the overlay current. The first call of every xUpdate; may report SQLITE_CORRUPT_VTAB and friends before anything changes. */
 int table_write_begin(Table *table);
 /* The tag that the content row must get which the next table_add is about. */
 i64 table_new_tag(Table *table);
 /*
- * Row `rowid` now has these vectors: vectors[i] is NULL (none) or shape.vector[i].size bytes, copied; all NULL: it has
- * none. Its content row was written with table_new_tag before. A row that had vectors before must have been removed
- * first. May fold (write pages) when the transaction's delta is large. Only SQLITE_OK, IOERR, NOMEM or FULL (S11).
+ * Row `rowid` now has these vectors: vectors[i] is NULL (none) or shape.vector[i].size bytes, copied; all NULL: it has none. Its content row was written with table_new_tag before. A row that had
+ * vectors before must have been removed first. May fold (write pages) when the transaction's delta is large.
+ * Only SQLITE_OK, IOERR, NOMEM or FULL (S11).
  */
 int table_add(Table *table, i64 rowid, const void *const *vectors);
 /* Row `rowid` has no vectors any more. The row need not have had any. */
@@ -112,9 +108,9 @@ int table_rollback_to(Table *table, int n);
 /* --- reading --- */
 
 /*
- * What this connection's SQLite snapshot sees of the table. Counted and immutable: stays valid for as long as it is
- * held, whatever the connection does meanwhile. A snapshot whose page file is missing, foreign or damaged is
- * `degraded`: a search over it answers from the content rows.
+ * What this connection's SQLite snapshot sees of the table. Counted and immutable: stays valid for as long as it is held, whatever the
+ * connection does meanwhile. A snapshot whose page file is missing, foreign or damaged is `degraded`: a
+ * search over it answers from the content rows.
  */
 int table_snapshot(Table *table, Snapshot **out);
 void snapshot_release(Snapshot *snap);
@@ -143,8 +139,7 @@ int store_fold_now(Store *store);
 int store_optimize(Store *store);
 int store_rebuild(Store *store);
 int store_integrity(Store *store, char **problem);
-/* How large a transaction's delta may grow in memory before it is folded inside the transaction; of this connection; <=
- * 0: the default. */
+/* How large a transaction's delta may grow in memory before it is folded inside the transaction; of this connection; <= 0: the default. */
 void store_set_bulk_bytes(Store *store, sqlite3_int64 bytes);
 
 /* For the `quire` table's own transaction hooks. */

@@ -1,6 +1,6 @@
 /*
- * store_int.h: what the files of the store share: store.c (connections, state row, root), table.c (delta, overlay,
- * hooks), horizon.c (what may be written again), fold.c (moving the delta into pages).
+ * store_int.h: what the files of the store share: store.c (connections, state row, root), table.c (delta, overlay, hooks),
+ * horizon.c (what may be written again), fold.c (moving the delta into pages).
  *
  *   T1  The state row is the only truth; Store.state is what one snapshot said, compared by `gen` at every use (R3).
  *   T2  A Store outlives its tables only while its home is this process's memory.
@@ -130,8 +130,7 @@ u64 conn_random(Conn *conn);
 int store_prepare(Store *store, sqlite3_stmt **stmt, const char *format, ...);
 /* Run statements made from a format; for rare ones. */
 int store_exec(Store *store, const char *format, ...);
-/* Read the state row and, when gen is new, the root behind it. Never fails because of the page file: see root_status.
- */
+/* Read the state row and, when gen is new, the root behind it. Never fails because of the page file: see root_status. */
 int store_refresh(Store *store);
 int store_install(Store *store, const State *state); /* what a row said: verify its root */
 int store_usable(const Store *store);                /* pages may be read and written */
@@ -144,15 +143,13 @@ int store_other_statements_busy(Store *store);
 
 /* The transaction has ended, well or not. */
 void store_txn_end(Store *store, int committed);
-/* Make the pages written so far durable. A sync that failed is not tried again: the kernel may call the pages clean
- * that it lost (R7). */
+/* Make the pages written so far durable. A sync that failed is not tried again: the kernel may call the pages clean that it lost (R7). */
 int store_sync_pages(Store *store);
 /* What xSync of any table does: fold if a table is due, and make pages durable. */
 int store_sync(Store *store);
 
 /* table.c */
-/* The name the registry has for the table now; SQLITE_NOTFOUND if it has none (dropped, or its creation was rolled
- * back). */
+/* The name the registry has for the table now; SQLITE_NOTFOUND if it has none (dropped, or its creation was rolled back). */
 int table_confirm_name(Table *table);
 /* Bring t->overlay and t->view up to this snapshot (nothing to do when the store is not usable). */
 int table_refresh(Table *table);

@@ -1,17 +1,17 @@
 /*
  * table.c: one vector table: registry, delta rows, the overlay that mirrors them, snapshots, transaction hooks.
  *
- *   D1  A change is a delta row first, then an operation of the overlay. If the second fails, the overlay is thrown
- * away and loaded again from the rows. D2  The overlay is current for a snapshot if gen is the same, and the last delta
- * row and the last content row are, each by its random tag; it may be extended if the two rows that it ended with still
- * have their tags; anything else is loaded anew (S4). D3  A content row that is missing or has a vector of a wrong
- * shape counts as having none (S17). D4  Inside xUpdate only IOERR, NOMEM, FULL and INTERRUPT, which undo the statement
- * or the transaction, leave this file once a row was written (S11).
+ *   D1  A change is a delta row first, then an operation of the overlay. If the second fails, the overlay is thrown away and loaded again
+ *       from the rows.
+ *   D2  The overlay is current for a snapshot if gen is the same, and the last delta row and the last content row are, each by its random tag;
+ *       it may be extended if the two rows that it ended with still have their tags; anything else is loaded anew (S4).
+ *   D3  A content row that is missing or has a vector of a wrong shape counts as having none (S17).
+ *   D4  Inside xUpdate only IOERR, NOMEM, FULL and INTERRUPT, which undo the statement or the transaction, leave this file once a row was
+ *       written (S11).
  *
- *   D5  A row with a rowid larger than any that pages and delta have had is fresh: its content row is its delta row,
- * none is written to t_delta, so that an appending commit writes one page less. Of rows above the largest rowid of the
- * pages the content alone says which there are; what t_delta has of them (changes, deletions) is for overlays that have
- * them already.
+ *   D5  A row with a rowid larger than any that pages and delta have had is fresh: its content row is its delta row, none is written to
+ *       t_delta, so that an appending commit writes one page less. Of rows above the largest rowid of the pages the content alone says which
+ *       there are; what t_delta has of them (changes, deletions) is for overlays that have them already.
  *
  * Start at table_refresh().
  */
@@ -97,8 +97,7 @@ static int set_name(Table *t, const char *name) {
   return SQLITE_OK;
 }
 
-/* What an error of a statement on the registry means: SQLITE_NOTFOUND if there is no registry (its creation was rolled
- * back). */
+/* What an error of a statement on the registry means: SQLITE_NOTFOUND if there is no registry (its creation was rolled back). */
 static int registry_error(Store *s, int rc) {
   sqlite3_stmt *stmt = NULL;
   int found;
@@ -346,8 +345,7 @@ static char *vector_columns(const Table *t, const char *alias) {
   return sqlite3_str_finish(s);
 }
 
-/* The vectors in columns first.. of a content row; *count of them are there and sound. Pointers live until the next
- * step. */
+/* The vectors in columns first.. of a content row; *count of them are there and sound. Pointers live until the next step. */
 static int row_vectors(Table *t, sqlite3_stmt *stmt, int first, const void **vectors, u32 *count) {
   u32 i;
   *count = 0;
@@ -813,8 +811,7 @@ void store_txn_end(Store *s, int committed) {
     if (t->overlay && t->overlay->length == 0 && overlay_memory(t->overlay) > KEEP_BETWEEN_BYTES) drop_overlay(t);
     if (committed) t->name_suspect = 0;
   }
-  /* A commit that failed after the pages were written may yet be found in the log by a recovery: leave its pages alone
-   * until one succeeds. */
+  /* A commit that failed after the pages were written may yet be found in the log by a recovery: leave its pages alone until one succeeds. */
   if (committed) {
     s->avoid_reuse = 0;
   } else if (s->folded) {
@@ -823,8 +820,7 @@ void store_txn_end(Store *s, int committed) {
   s->base_known = s->folded = s->unsynced = s->lost = s->txn_unknown = 0;
 }
 
-/* Whether any changed table has reached its threshold. Tables that are gone from the registry are passed over
- * (zombies). */
+/* Whether any changed table has reached its threshold. Tables that are gone from the registry are passed over (zombies). */
 static int fold_due(Store *s, int *due) {
   Table *t;
   *due = 0;

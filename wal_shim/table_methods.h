@@ -22,8 +22,7 @@ typedef struct TableMethods {
   int (*slot)(void *view, i64 rowid, u32 *slot);
   /* The largest rowid that any slot was given, dead ones included; INT64_MIN if there is none. */
   i64 (*max_rowid)(void *view);
-  /* The table with the overlay's operations done; `compact`: without dead slots, in rowid order. Frees what it
-   * replaces. */
+  /* The table with the overlay's operations done; `compact`: without dead slots, in rowid order. Frees what it replaces. */
   int (*fold)(void *view, const Overlay *overlay, int compact, PageTx *tx, PageRef *out);
   /* Free every page of a table whose shape is not known any more. */
   int (*drop)(Pages *pages, u64 id, PageRef ref, PageTx *tx);
