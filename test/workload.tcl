@@ -186,6 +186,14 @@ proc wl_command {} {
   if {!$wl(quire)} return
   set tab [wl_pick [wl_tables]]
   if {$tab eq ""} return
+  # A delta of so few bytes is folded inside the transaction: bulk folds, as in a load of gigabytes.
+  if {[wl_chance 20]} {
+    set command bulk_bytes=[wl_pick {1 200 400 0}]
+    set wl(last) "command $command"
+    db eval {INSERT INTO quire(quire) VALUES(:command)}
+    incr wl(commands)
+    return
+  }
   set command [wl_pick {fold fold fold fold optimize rebuild}]
   set wl(last) "command $command on $tab"
   db eval "INSERT INTO $tab ($tab) VALUES(:command)"

@@ -8,7 +8,7 @@
  *   W3  The first fold of a transaction may write pages that the horizon allows, later ones only append: a root that was ever put into the
  *       state row can come back by ROLLBACK TO (S2).
  *   W4  While other statements of the connection run, only append: their cursors may hold any root (S6, S16).
- *   W5  A bulk fold (in the middle of a transaction) leaves the fsync to xSync or xDestroy, which come before the commit (S3).
+ *   W5  A bulk fold (in the middle of a transaction, where an xUpdate begins) leaves the fsync to xSync or xDestroy, which come before the commit (S3).
  *   W6  'rebuild' of a store whose page file is missing or damaged starts a new tree under a new uuid at the end of the same
  *       file, for all tables; the file is never truncated or replaced (S8).
  *   W7  A nested statement that fails with IOERR has rolled back the whole transaction, even a SELECT: then the error is returned, whatever

@@ -72,13 +72,16 @@ Store *table_store(Table *table);
 
 /* --- changes (inside xUpdate) --- */
 
-/* Make the overlay current. The first call of every xUpdate; may report SQLITE_CORRUPT_VTAB and friends before anything changes. */
+/*
+ * Make the overlay current; fold if the transaction's delta has grown large. The first call of every xUpdate, before any row of the change
+ * is written; may report SQLITE_CORRUPT_VTAB and friends, since nothing has changed yet.
+ */
 int table_write_begin(Table *table);
 /* The tag that the content row must get which the next table_add is about. */
 i64 table_new_tag(Table *table);
 /*
  * Row `rowid` now has these vectors: vectors[i] is NULL (none) or shape.vector[i].size bytes, copied; all NULL: it has none. Its content row was written with table_new_tag before. A row that had
- * vectors before must have been removed first. May fold (write pages) when the transaction's delta is large.
+ * vectors before must have been removed first.
  * Only SQLITE_OK, IOERR, NOMEM or FULL (S11).
  */
 int table_add(Table *table, i64 rowid, const void *const *vectors);

@@ -653,11 +653,26 @@ static int write_code(Table *t, int rc) {
   return SQLITE_IOERR;
 }
 
-int table_write_begin(Table *t) {
+/*
+ * Fold when the transaction's delta has grown large. Only here, where a change begins: in the middle of one the content is already ahead
+ * of the overlay, and a row would be taken from both.
+ */
+static int fold_if_large(Table *t) {
+  Store *s = t->store;
+  u64 given_up = s->stats.folds_given_up;
   int rc;
+  if (t->overlay == NULL || overlay_weight(t->overlay) < s->bulk_bytes << t->bulk_limit_shift) return SQLITE_OK;
+  rc = store_fold(s, FOLD_BULK, NULL);
+  if (rc == SQLITE_OK && s->stats.folds_given_up != given_up && t->bulk_limit_shift < 8) t->bulk_limit_shift++;
+  if (rc == SQLITE_OK) rc = table_refresh(t);
+  return rc;
+}
+
+int table_write_begin(Table *t) {
+  int rc = SQLITE_OK;
   store_clear_error(t->store);
-  if (t->current) return SQLITE_OK;
-  rc = table_refresh(t);
+  if (!t->current) rc = table_refresh(t);
+  if (rc == SQLITE_OK && t->written) rc = fold_if_large(t);
   if (rc == SQLITE_OK) t->current = 1;
   return rc;
 }
@@ -698,23 +713,11 @@ static int add_delta(Table *t, i64 rowid, int op) {
 
 /* `rc` is what the overlay said of the change. */
 static int finish_change(Table *t, int rc) {
-  Store *s = t->store;
-  if (rc ==
-      SQLITE_CORRUPT_VTAB) { /* the pages could not say where the row lies: from now on answers come from content */
-    store_mark_damaged(s, s->state.gen);
-    drop_overlay(t);
-    return SQLITE_OK;
-  }
-  if (rc) {
-    drop_overlay(t); /* D1 */
-    return rc;
-  }
-  if (overlay_weight(t->overlay) >= s->bulk_bytes << t->bulk_limit_shift) {
-    u64 given_up = s->stats.folds_given_up;
-    rc = store_fold(s, FOLD_BULK, NULL);
-    if (rc == SQLITE_OK && s->stats.folds_given_up != given_up && t->bulk_limit_shift < 8) t->bulk_limit_shift++;
-  }
-  return rc;
+  if (rc) drop_overlay(t); /* D1 */
+  if (rc != SQLITE_CORRUPT_VTAB) return rc;
+  /* the pages could not say where the row lies: from now on answers come from content */
+  store_mark_damaged(t->store, t->store->state.gen);
+  return SQLITE_OK;
 }
 
 int table_add(Table *t, i64 rowid, const void *const *vectors) {
