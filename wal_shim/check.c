@@ -215,7 +215,7 @@ static int report_table(Table *t, void *arg) {
   table_methods.counts(t->view, &slots, &live);
   if (r->emit(r->arg, "slots", t->name, (i64)slots, NULL)) return SQLITE_OK;
   if (r->emit(r->arg, "live_slots", t->name, (i64)live, NULL)) return SQLITE_OK;
-  r->emit(r->arg, "delta_rows", t->name, t->overlay->length, NULL);
+  r->emit(r->arg, "delta_rows", t->name, overlay_pending(t->overlay), NULL);
   return SQLITE_OK;
 }
 

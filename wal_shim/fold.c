@@ -120,8 +120,8 @@ static int fold_table(Fold *f, Table *t) {
     rc = table_refresh(t);
     if (rc == SQLITE_OK && !store_usable(s)) rc = SQLITE_CORRUPT_VTAB;
     if (rc) return rc;
-    if (t->overlay->length == 0 && !compact) return add_entry(f, t->id, ref);
-    rc = table_methods.fold(t->view, t->overlay, compact, &f->tx, &ref);
+    if (overlay_pending(t->overlay) == 0 && !compact) return add_entry(f, t->id, ref);
+    if (t->overlay->length || compact) rc = table_methods.fold(t->view, t->overlay, compact, &f->tx, &ref);
   }
   if (rc) return rc;
   if (mem_reserve(&f->folded, &f->folded_cap, f->folded_count + 1, sizeof *f->folded)) return SQLITE_NOMEM;

@@ -52,7 +52,7 @@ void overlay_release(Overlay *o) {
 void overlay_reset(Overlay *o) {
   if (o->row_hash_size) memset(o->row_hash, 0, o->row_hash_size * sizeof *o->row_hash);
   if (o->kill_hash_size) memset(o->kill_hash, 0, o->kill_hash_size * sizeof *o->kill_hash);
-  o->row_hash_used = o->rows = o->length = 0;
+  o->row_hash_used = o->rows = o->length = o->passed_over = 0;
   o->kill_count = 0;
   o->all_dead_at = 0xffffffff;
 }

@@ -56,6 +56,7 @@ typedef struct Overlay {
   i64 pages_max;              /* the largest rowid that the pages have had; INT64_MIN: none */
   i64 last_row, last_row_tag; /* the largest rowid of the content; pages_max if it is not larger */
   i64 max_rowid;              /* the largest rowid seen */
+  u32 passed_over;            /* delta rows that are no operations here, since the content tells of their rows */
 } Overlay;
 
 /* Bytes from one vector to the next, in overlays and extents alike: the size rounded up to a power of two below 64, to a multiple of 64 above. */
@@ -76,6 +77,8 @@ int overlay_remove_all(Overlay *o);
 static inline OverlayRow *overlay_row(const Overlay *o, u32 row) {
   return &o->chunk[row / OVERLAY_CHUNK]->row[row % OVERLAY_CHUNK];
 }
+/* Delta that a fold would do away with: operations, and delta rows passed over. */
+static inline u32 overlay_pending(const Overlay *o) { return o->length + o->passed_over; }
 /* Bytes that the operations take, about: what a bulk fold would give back. */
 u64 overlay_weight(const Overlay *o);
 /* Bytes that it holds, about, used or kept. */

@@ -398,6 +398,7 @@ static int apply_delta_row(Table *t, sqlite3_stmt *stmt, int is_new) {
   if (op != OP_ADD && op != OP_REMOVE) return CORRUPT(0);
   if (is_new && rowid > o->pages_max) {
     o->max_rowid = MAX(o->max_rowid, rowid);
+    o->passed_over++;
     return SQLITE_OK;
   }
   if (op == OP_REMOVE) return overlay_remove_row(t, rowid);
@@ -509,6 +510,15 @@ static int ends_at(const Overlay *o, const Tail *tail) {
   return o->last_row == tail->row && o->last_row_tag == tail->row_tag;
 }
 
+/*
+ * Whether nothing has happened but that the last row was removed, as the overlay knows: no delta row came after, and a fresh row would be the
+ * last one now, above the one that is gone.
+ */
+static int last_row_is_gone(const Overlay *o, const Tail *tail) {
+  return o->last_seq == tail->seq && (tail->seq == INT64_MIN || o->last_tag == tail->tag) && tail->row < o->last_row &&
+         overlay_find(o, o->length, o->last_row) == NO_ROW;
+}
+
 /* Whether the two rows that the overlay ended with are still there, so that what came after them can be appended. */
 static int prefix_intact(Table *t, int *intact) {
   Store *s = t->store;
@@ -592,6 +602,11 @@ static int refresh_overlay(Table *t, const Tail *tail) {
   int intact = 0, rc;
   if (t->overlay == NULL || t->overlay_gen != s->state.gen) return load_overlay(t);
   if (ends_at(t->overlay, tail)) return SQLITE_OK;
+  if (last_row_is_gone(t->overlay, tail)) {
+    t->overlay->last_row = MAX(tail->row, t->overlay->pages_max);
+    t->overlay->last_row_tag = tail->row_tag;
+    return SQLITE_OK;
+  }
   rc = prefix_intact(t, &intact);
   if (rc) return rc;
   if (!intact || tail->seq < t->overlay->last_seq) return load_overlay(t);
@@ -829,7 +844,7 @@ static int fold_due(Store *s, int *due) {
   *due = 0;
   for (t = s->tables; t && !*due; t = t->next) {
     int rc;
-    if (!t->written || (t->current && t->overlay && t->overlay->length < fold_rows(t))) continue;
+    if (!t->written || (t->current && t->overlay && overlay_pending(t->overlay) < fold_rows(t))) continue;
     rc = table_confirm_name(t);
     if (rc == SQLITE_NOTFOUND) continue;
     if (rc) return rc;
@@ -837,7 +852,7 @@ static int fold_due(Store *s, int *due) {
       rc = table_refresh(t);
       if (rc) return rc;
     }
-    *due = t->overlay && t->overlay->length >= fold_rows(t);
+    *due = t->overlay && overlay_pending(t->overlay) >= fold_rows(t);
   }
   return SQLITE_OK;
 }
