@@ -55,6 +55,7 @@ typedef struct Overlay {
   i64 last_seq, last_tag;     /* the last delta row; INT64_MIN: none */
   i64 pages_max;              /* the largest rowid that the pages have had; INT64_MIN: none */
   i64 last_row, last_row_tag; /* the largest rowid of the content; pages_max if it is not larger */
+  int last_row_removed;       /* by an operation since; its delta row is last_seq or before it */
   i64 max_rowid;              /* the largest rowid seen */
   u32 passed_over;            /* delta rows that are no operations here, since the content tells of their rows */
 } Overlay;

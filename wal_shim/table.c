@@ -369,6 +369,12 @@ static int row_vectors(Table *t, sqlite3_stmt *stmt, int first, const void **vec
   return SQLITE_OK;
 }
 
+static void set_last_row(Overlay *o, i64 rowid, i64 tag) {
+  o->last_row = rowid;
+  o->last_row_tag = tag;
+  o->last_row_removed = 0;
+}
+
 /* Remove in an overlay: the slot the row has in the pages is part of the operation. */
 static int overlay_remove_row(Table *t, i64 rowid) {
   Overlay *o = t->overlay;
@@ -451,8 +457,7 @@ static int load_fresh_rows(Table *t) {
   sqlite3_bind_int64(*stmt, 1, o->last_row);
   while ((rc = sqlite3_step(*stmt)) == SQLITE_ROW) {
     i64 rowid = sqlite3_column_int64(*stmt, 0);
-    o->last_row = rowid;
-    o->last_row_tag = sqlite3_column_int64(*stmt, 1);
+    set_last_row(o, rowid, sqlite3_column_int64(*stmt, 1));
     o->max_rowid = MAX(o->max_rowid, rowid);
     if (overlay_find(o, o->length, rowid) != NO_ROW) continue; /* a delta row has brought it already */
     rc = row_vectors(t, *stmt, 2, vectors, &count);
@@ -485,8 +490,8 @@ static int empty_overlay(Table *t) {
   t->current = 0;
   t->overlay->last_seq = INT64_MIN;
   t->overlay->last_tag = 0;
-  t->overlay->pages_max = t->overlay->last_row = t->overlay->max_rowid = table_methods.max_rowid(t->view);
-  t->overlay->last_row_tag = 0;
+  t->overlay->pages_max = t->overlay->max_rowid = table_methods.max_rowid(t->view);
+  set_last_row(t->overlay, t->overlay->pages_max, 0);
   t->overlay_gen = t->store->state.gen;
   return SQLITE_OK;
 }
@@ -511,12 +516,11 @@ static int ends_at(const Overlay *o, const Tail *tail) {
 }
 
 /*
- * Whether nothing has happened but that the last row was removed, as the overlay knows: no delta row came after, and a fresh row would be the
- * last one now, above the one that is gone.
+ * Whether nothing has happened but that the last row was removed, as the overlay knows: the delta still has the row that says so and no later
+ * one (a rollback of rows added before would have taken it along), and a fresh row would be the last one now, above the one that is gone.
  */
 static int last_row_is_gone(const Overlay *o, const Tail *tail) {
-  return o->last_seq == tail->seq && (tail->seq == INT64_MIN || o->last_tag == tail->tag) && tail->row < o->last_row &&
-         overlay_find(o, o->length, o->last_row) == NO_ROW;
+  return o->last_row_removed && o->last_seq == tail->seq && o->last_tag == tail->tag && tail->row < o->last_row;
 }
 
 /* Whether the two rows that the overlay ended with are still there, so that what came after them can be appended. */
@@ -603,8 +607,7 @@ static int refresh_overlay(Table *t, const Tail *tail) {
   if (t->overlay == NULL || t->overlay_gen != s->state.gen) return load_overlay(t);
   if (ends_at(t->overlay, tail)) return SQLITE_OK;
   if (last_row_is_gone(t->overlay, tail)) {
-    t->overlay->last_row = MAX(tail->row, t->overlay->pages_max);
-    t->overlay->last_row_tag = tail->row_tag;
+    set_last_row(t->overlay, MAX(tail->row, t->overlay->pages_max), tail->row_tag);
     return SQLITE_OK;
   }
   rc = prefix_intact(t, &intact);
@@ -744,8 +747,7 @@ int table_add(Table *t, i64 rowid, const void *const *vectors) {
   if (rc || !has_overlay(t)) return write_code(t, rc);
   o = t->overlay;
   if (rowid >= o->last_row && rowid > o->pages_max) {
-    o->last_row = rowid;
-    o->last_row_tag = t->new_tag;
+    set_last_row(o, rowid, t->new_tag);
   }
   if (!any) {
     o->max_rowid = MAX(o->max_rowid, rowid);
@@ -758,13 +760,14 @@ int table_add(Table *t, i64 rowid, const void *const *vectors) {
 int table_remove(Table *t, i64 rowid) {
   int rc = add_delta(t, rowid, OP_REMOVE);
   if (rc || !has_overlay(t)) return write_code(t, rc);
+  if (rowid == t->overlay->last_row) t->overlay->last_row_removed = 1;
   return write_code(t, finish_change(t, overlay_remove_row(t, rowid)));
 }
 
 int table_remove_all(Table *t) {
   int rc = add_delta(t, 0, OP_REMOVE_ALL);
   if (rc || !has_overlay(t)) return write_code(t, rc);
-  t->overlay->last_row = t->overlay->pages_max;
+  set_last_row(t->overlay, t->overlay->pages_max, 0);
   return write_code(t, finish_change(t, overlay_remove_all(t->overlay)));
 }
 
