@@ -355,8 +355,7 @@ static int prepare_fold(Fold *f) {
 
 /* Connect every table, so that commands reach tables this connection has not used. */
 static int no_work(Table *table, void *arg) {
-  Table ***end = arg;
-  (void)end;
+  (void)arg;
   table->current = 0;
   return SQLITE_OK;
 }
