@@ -41,11 +41,16 @@ $(OUT)quire.$(EXT) $(OUT)vec0.$(EXT): $(OBJ)
 # The same for programs that link it (ext/quire.h): one object in which all names but the entry points are local.
 STATIC_OBJ := $(SRC:%.c=$(BUILD)/static/%.o)
 OBJCOPY ?= objcopy
+# The compiler knows the linker's word for its target. Section groups (i386: code that finds its own address) lose their members when names
+# become local, so GNU ld dissolves them.
+RELOCATABLE = $(if $(filter Darwin,$(UNAME)),$(LD) -r,$(CC) $(CFLAGS) -r -nostdlib \
+  $(if $(findstring GNU ld,$(shell $(LD) --version)),-Wl$(comma)--force-group-allocation))
+comma := ,
 $(BUILD)/static/%.o: %.c $(GEN)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -DSQLITE_CORE -c $< -o $@
 $(BUILD)/libquire.a: $(STATIC_OBJ)
-	$(LD) -r $^ -o $(BUILD)/static/quire.o
+	$(RELOCATABLE) $^ -o $(BUILD)/static/quire.o
 	$(if $(filter Darwin,$(UNAME)),,$(OBJCOPY) --localize-hidden $(BUILD)/static/quire.o)
 	rm -f $@ && $(AR) rcs $@ $(BUILD)/static/quire.o
 

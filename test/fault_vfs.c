@@ -68,7 +68,7 @@ static u32 last_inode;
 /* --- bytes --- */
 
 void *must_realloc(void *p, u64 size) {
-  void *q = realloc(p, size ? size : 1);
+  void *q = size > SIZE_MAX ? NULL : realloc(p, size ? (size_t)size : 1);
   if (!q) {
     fprintf(stderr, "test VFS: out of memory\n");
     abort();
