@@ -1,7 +1,15 @@
 /*
- * index.h: what an index is to a search: a struct of functions, filled once by each index.
+ * index.h: what an index is to a search: a struct of functions, filled once by each index; and the numbers in an IndexShape.
  *
- * The numbers of the kinds are stored in databases: never renumber.
+ *   kind             of IndexKind
+ *   m                links a node gets; twice as many at most on the lowest layer
+ *   ef_construction  candidates while a node is linked
+ *   ef_search        candidates of a search that does not say how many
+ *   quantizer        what the walk reads
+ *   oversample       hundredths: candidates re-ranked on full vectors are k * oversample / 100 at least; 0: the default
+ *   from_rows        auto(): the search is exact until the table has so many rows; 0: never
+ *
+ * A flat index has a kind only. The numbers of the enums are stored in databases: never renumber.
  */
 #ifndef QUIRE_INDEX_H
 #define QUIRE_INDEX_H
@@ -10,6 +18,14 @@
 
 #include "pool.h"
 #include "slots.h"
+
+typedef enum { INDEX_FLAT = 1, INDEX_HNSW = 2 } IndexKind;
+
+/* Full vectors, the code rows of codes.h, 4-bit codes. */
+typedef enum { QUANTIZER_NONE = 1, QUANTIZER_INT8 = 2, QUANTIZER_INT4 = 3 } Quantizer;
+
+/* auto()'s from_rows for vectors of this dimension and type. */
+u32 index_default_from_rows(u32 dim, Elem elem);
 
 /* One pass over the pages of a table. */
 typedef struct IndexPass {

@@ -31,6 +31,7 @@ struct Search {
   Elem elem;
   Metric metric;
   u32 dim;
+  IndexShape index; /* of the snapshot: commands may change the table's while this search goes on */
   void *query;
   CodeQuery *codes; /* NULL: the column has no code rows */
   const i64 *rowids;
@@ -120,6 +121,7 @@ int search_open(const SearchRequest *r, Search **out) {
   s->elem = (Elem)shape->elem;
   s->metric = (Metric)shape->metric;
   s->dim = shape->dim;
+  s->index = shape->index;
   s->rowids = r->rowids;
   s->rowid_count = r->rowid_count;
   s->min = r->min;
@@ -158,7 +160,7 @@ void search_close(Search *s) {
 
 const char *search_mode(const Search *s) {
   if (s->content) return "content";
-  return index_find(s->at.shape->vector[s->column].index)->name;
+  return index_find(s->index.kind)->name;
 }
 
 /* --- units: what the user sees, and what the scan kernels give --- */
@@ -249,7 +251,7 @@ static int scan_pages(Search *s, Pool *pool) {
   pass.norm2_max = s->norm2_max;
   pass.interrupted = s->interrupted;
   pass.interrupt_arg = s->interrupt_arg;
-  rc = index_find(s->at.shape->vector[s->column].index)->search(&pass, pool);
+  rc = index_find(s->index.kind)->search(&pass, pool);
   s->norm2_max = pass.norm2_max;
   return rc;
 }

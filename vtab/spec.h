@@ -4,11 +4,10 @@
 #ifndef QUIRE_SPEC_H
 #define QUIRE_SPEC_H
 
-#include "../vector/distance.h"
+#include "../vector/index.h"
 
 typedef enum { COL_VECTOR, COL_KEY, COL_PARTITION, COL_METADATA, COL_AUXILIARY } ColumnKind;
 typedef enum { TYPE_NONE, TYPE_INTEGER, TYPE_FLOAT, TYPE_BOOLEAN, TYPE_TEXT, TYPE_BLOB } ValueType;
-typedef enum { INDEX_FLAT = 1 } IndexKind; /* stored: never renumber */
 
 typedef struct Column {
   ColumnKind kind;
@@ -17,7 +16,7 @@ typedef struct Column {
   Elem elem;      /* vectors */
   Metric metric;
   u32 dim;
-  IndexKind index;
+  IndexShape index; /* what CREATE says; what counts is in the registry, where commands change it (table_shape) */
 } Column;
 
 /* What differs between the modules `quire` and `vec0`, and nowhere else. */
@@ -29,6 +28,7 @@ typedef struct Dialect {
   int integer_as_float;      /* a FLOAT column takes an integer and stores the float (quire) */
   int ignore_trailing_words; /* words after a column's type are ignored (vec0), else they are an error */
   int refuse_k_and_limit;    /* `k = ?` and LIMIT together are an error (vec0) */
+  int default_auto;          /* the index of a column that does not say: auto() (quire), else flat() (vec0) */
   i64 max_k;                 /* 4096 in vec0, no limit in quire */
 } Dialect;
 
@@ -49,5 +49,18 @@ typedef struct TableSpec {
 int spec_parse(const Dialect *dialect, const char *table, int argc, const char *const *argv, TableSpec **out,
                char **error);
 void spec_free(TableSpec *spec);
+
+/* --- indexes (vtab_index.c) --- */
+
+#define EF_SEARCH_MIN 8
+#define EF_SEARCH_MAX 4096
+
+/*
+ * Parse an index as the command 'rebuild=...' names it, "hnsw(m=32)", for column `column`.
+ *   *error  on SQLITE_ERROR; freed by sqlite3_free
+ */
+int spec_parse_index(const TableSpec *spec, int column, const char *text, IndexShape *out, char **error);
+/* "flat", "hnsw", "auto" */
+const char *index_word(const IndexShape *index);
 
 #endif

@@ -2,9 +2,10 @@
  * vtab.c: the modules `quire` and `vec0`: their tables come and go. Read this first.
  *
  *   vtab_args.c    CREATE VIRTUAL TABLE's arguments      content.c      the rows, in t_content
- *   vtab_plan.c    xBestIndex                            vtab_filter.c  predicates into rowids
- *   vtab_scan.c    xOpen to xColumn                      vtab_update.c  xUpdate and commands
- *   vtab_txn.c     transaction hooks                     store_vtab.c   the table `quire`
+ *   vtab_index.c   indexes among them                    vtab_filter.c  predicates into rowids
+ *   vtab_plan.c    xBestIndex                            vtab_update.c  xUpdate and commands
+ *   vtab_scan.c    xOpen to xColumn                      store_vtab.c   the table `quire`
+ *   vtab_txn.c     transaction hooks
  *
  * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and a Table of the
  * store, which is shared by all VecTables of t and owns t_delta and the pages.
@@ -50,6 +51,10 @@ u32 vtab_vector_index(const VecTable *vt, int column) {
   u32 i = 0;
   while (vt->vector_column[i] != column) i++;
   return i;
+}
+
+const IndexShape *vtab_index(const VecTable *vt, int column) {
+  return &table_shape(vt->table)->vector[vtab_vector_index(vt, column)].index;
 }
 
 int vtab_vector(VecTable *vt, int column, sqlite3_value *value, const VectorWords *words, Vector *out) {
@@ -103,7 +108,7 @@ static int declare_hidden(VecTable *vt, sqlite3_str *sql, const char *name, cons
 
 /* Whether the table's name can be a column's beside the others. */
 static int command_name_is_free(const VecTable *vt) {
-  static const char *const taken[] = {"distance", "k", "rowid"};
+  static const char *const taken[] = {"distance", "k", "ef_search", "exact", "rowid"};
   for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
     if (sqlite3_stricmp(vt->name, taken[i]) == 0) return 0;
   }
@@ -130,6 +135,8 @@ static int declare_columns(VecTable *vt) {
   vt->layout.command = command_name_is_free(vt) ? declare_hidden(vt, sql, vt->name, "") : -1;
   vt->layout.distance = declare_hidden(vt, sql, "distance", "REAL");
   vt->layout.k = declare_hidden(vt, sql, "k", "INTEGER");
+  vt->layout.ef_search = declare_hidden(vt, sql, "ef_search", "INTEGER");
+  vt->layout.exact = declare_hidden(vt, sql, "exact", "INTEGER");
   sqlite3_str_appendall(sql, spec->key >= 0 ? ") WITHOUT ROWID" : ")");
   rc = sqlite3_str_errcode(sql);
   text = sqlite3_str_finish(sql);
@@ -148,7 +155,7 @@ static void fill_shape(VecTable *vt, TableShape *shape) {
     vector->elem = (u32)column->elem;
     vector->metric = (u32)column->metric;
     vector->dim = column->dim;
-    vector->index = (u32)column->index;
+    vector->index = column->index;
     vector->size = (u32)elem_size(column->elem, column->dim);
   }
   shape->vector_count = vt->vector_count;
@@ -156,13 +163,6 @@ static void fill_shape(VecTable *vt, TableShape *shape) {
   shape->rowid = content_rowid(vt->content);
   shape->tag = content_tag(vt->content);
   shape->fold_rows = vt->spec->fold_rows;
-}
-
-/* The choices made at CREATE that later versions must not make again: "index=flat,flat". */
-static char *resolved_options(const VecTable *vt) {
-  sqlite3_str *text = sqlite3_str_new(vt->db);
-  for (u32 i = 0; i < vt->vector_count; i++) sqlite3_str_appendf(text, "%s", i ? ",flat" : "index=flat");
-  return sqlite3_str_finish(text);
 }
 
 /* --- make and free --- */
@@ -243,22 +243,17 @@ static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sql
   VecTable *vt = NULL;
   Store *store = NULL;
   TableShape shape;
-  char *options = NULL;
   int rc = table_new(db, aux, argc, argv, &vt, error);
 
   if (rc) return rc;
-  options = resolved_options(vt);
-  if (options == NULL) rc = SQLITE_NOMEM;
-  if (rc == SQLITE_OK) rc = store_open(vt->conn, vt->schema, 1, &store, error);
+  rc = store_open(vt->conn, vt->schema, 1, &store, error);
   if (rc == SQLITE_OK) rc = content_create(db, vt->schema, vt->name, vt->spec, error);
   if (rc) goto done;
   fill_shape(vt, &shape);
-  shape.options = options;
   rc = table_create(store, vt->name, &shape, &vt->table);
 done:
   if (rc) explain_failure(vt, store, rc, error);
   store_release(store);
-  sqlite3_free(options);
   if (rc)
     table_free(vt);
   else

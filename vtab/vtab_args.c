@@ -2,7 +2,7 @@
  * vtab_args.c: the arguments of CREATE VIRTUAL TABLE, and every message about them.
  *
  *   argument   = vector | column | auxiliary | option | nothing
- *   vector     = name type "[" dim "]" { "distance_metric" "=" metric | "INDEXED" "BY" kind "(" ... ")" }
+ *   vector     = name type "[" dim "]" { "distance_metric" "=" metric | "INDEXED" "BY" index }    (vtab_index.c)
  *   column     = name type [ "primary" "key" | "partition" "key" ]
  *   auxiliary  = "+" name [ type ]
  *   option     = word "=" value
@@ -12,7 +12,7 @@
  * BLOB metadata. Keywords and types are case-insensitive. Text of messages is sqlite-vec's where it has one; the first
  * error wins. Start at spec_parse().
  */
-#include "spec.h"
+#include "args_int.h"
 
 #include <stdarg.h>
 
@@ -30,6 +30,7 @@ const Dialect dialect_quire = {
     .integer_as_float = 1,
     .ignore_trailing_words = 0,
     .refuse_k_and_limit = 0,
+    .default_auto = 1,
     .max_k = INT64_MAX,
 };
 
@@ -41,22 +42,13 @@ const Dialect dialect_vec0 = {
     .integer_as_float = 0,
     .ignore_trailing_words = 1,
     .refuse_k_and_limit = 1,
+    .default_auto = 0,
     .max_k = 4096,
 };
 
-typedef struct Parser {
-  TableSpec *spec;
-  const char *arg; /* the argument being parsed, whole */
-  const char *at;  /* what is left of it */
-  char **error;
-  int rc; /* sticky: once set, nothing more is parsed */
-  int count[COL_AUXILIARY + 1];
-  u64 cap;
-} Parser;
-
 /* --- errors --- */
 
-PRINTF_LIKE(2, 3) static void fail(Parser *p, const char *fmt, ...) {
+void parser_fail(Parser *p, const char *fmt, ...) {
   va_list ap;
   char *text;
 
@@ -64,12 +56,15 @@ PRINTF_LIKE(2, 3) static void fail(Parser *p, const char *fmt, ...) {
   va_start(ap, fmt);
   text = sqlite3_vmprintf(fmt, ap);
   va_end(ap);
-  *p->error = sqlite3_mprintf("%s constructor error: %z", p->spec->dialect->module, text);
+  if (p->spec)
+    *p->error = sqlite3_mprintf("%s constructor error: %z", p->spec->dialect->module, text);
+  else
+    *p->error = text;
   p->rc = *p->error ? SQLITE_ERROR : SQLITE_NOMEM;
 }
 
-static void fail_vector(Parser *p) { fail(p, "could not parse vector column '%s'", p->arg); }
-static void fail_option(Parser *p) { fail(p, "could not parse table option '%s'", p->arg); }
+static void fail_vector(Parser *p) { parser_fail(p, "could not parse vector column '%s'", p->arg); }
+static void fail_option(Parser *p) { parser_fail(p, "could not parse table option '%s'", p->arg); }
 
 /* --- words --- */
 
@@ -83,21 +78,19 @@ static void skip_space(Parser *p) {
   while (is_space(*p->at)) p->at++;
 }
 
-static int at_end(Parser *p) {
+int at_end(Parser *p) {
   skip_space(p);
   return *p->at == 0;
 }
 
-/* Take character `c` if it is next. */
-static int take_char(Parser *p, char c) {
+int take_char(Parser *p, char c) {
   skip_space(p);
   if (*p->at != c) return 0;
   p->at++;
   return 1;
 }
 
-/* The word that is next, without taking it; its size is 0 if there is none. */
-static const char *peek_word(Parser *p, int *size) {
+const char *peek_word(Parser *p, int *size) {
   skip_space(p);
   *size = 0;
   if (is_digit(*p->at)) return p->at;
@@ -105,12 +98,11 @@ static const char *peek_word(Parser *p, int *size) {
   return p->at;
 }
 
-static int word_is(const char *word, int size, const char *wanted) {
+int word_is(const char *word, int size, const char *wanted) {
   return (size_t)size == strlen(wanted) && sqlite3_strnicmp(word, wanted, size) == 0;
 }
 
-/* Take the word `wanted`, in any case, if it is next. */
-static int take_word(Parser *p, const char *wanted) {
+int take_word(Parser *p, const char *wanted) {
   int size;
   const char *word = peek_word(p, &size);
   if (!word_is(word, size, wanted)) return 0;
@@ -214,7 +206,7 @@ static Column *add_column(Parser *p, ColumnKind kind, char *name) {
   if (p->rc) goto done;
   for (int i = 0; i < spec->column_count; i++) {
     if (sqlite3_stricmp(spec->column[i].name, name) == 0) {
-      fail(p, "could not declare virtual table, 'duplicate column name: %s'", name);
+      parser_fail(p, "could not declare virtual table, 'duplicate column name: %s'", name);
       goto done;
     }
   }
@@ -232,7 +224,7 @@ done:
 }
 
 static void check_limit(Parser *p, ColumnKind kind, int most, const char *what) {
-  if (p->count[kind] > most) fail(p, "More than %d %s columns were provided", most, what);
+  if (p->count[kind] > most) parser_fail(p, "More than %d %s columns were provided", most, what);
 }
 
 /* distance_metric = name; nothing happens if the word is not next. */
@@ -249,38 +241,10 @@ static int take_metric(Parser *p, Column *column) {
   return 1;
 }
 
-/* Whether word is an index that this version cannot make; says so. */
-static int refuse_index(Parser *p, const char *word, int size) {
-  static const char *const later[] = {"hnsw", "ivf", "rescore"};
-  for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
-    if (!word_is(word, size, later[i])) continue;
-    fail(p, "INDEXED BY %s is not available yet: use flat() or auto()", later[i]);
-    return 1;
-  }
-  if (!word_is(word, size, "diskann")) return 0;
-  fail(p, "INDEXED BY diskann is sqlite-vec's own and is not supported: use flat() or auto()");
-  return 1;
-}
-
-/* INDEXED BY kind(); `auto` is resolved here, which today means flat. */
+/* INDEXED BY index; nothing happens if the words are not next. */
 static int take_index(Parser *p, Column *column) {
-  const char *word;
-  int size;
-
   if (!take_word(p, "indexed") || !take_word(p, "by")) return 0;
-  word = peek_word(p, &size);
-  if (refuse_index(p, word, size)) return 0;
-  if (!word_is(word, size, "flat") && !word_is(word, size, "auto")) {
-    fail(p, "unknown index '%.*s': use flat() or auto()", size, word);
-    return 0;
-  }
-  p->at += size;
-  if (!take_char(p, '(')) return 0;
-  if (!take_char(p, ')')) {
-    fail(p, "INDEXED BY %.*s takes no options", size, word);
-    return 0;
-  }
-  column->index = INDEX_FLAT;
+  parse_index(p, &column->index);
   return 1;
 }
 
@@ -295,24 +259,26 @@ static void parse_vector(Parser *p, char *name, Elem elem) {
     return;
   }
   if (dim > MAX_DIM) {
-    fail(p, "Dimension on vector column too large, provided %lld, maximum %lld", (long long)dim, (long long)MAX_DIM);
+    parser_fail(p, "Dimension on vector column too large, provided %lld, maximum %lld", (long long)dim,
+                (long long)MAX_DIM);
     return;
   }
   if (elem == ELEM_BIT && dim % 8 != 0) {
-    fail(p, "the dimensions of bit column '%s' must be divisible by 8", column->name);
+    parser_fail(p, "the dimensions of bit column '%s' must be divisible by 8", column->name);
     return;
   }
   column->elem = elem;
   column->dim = (u32)dim;
   while (!p->rc && !at_end(p)) {
     int is_metric = column->metric == 0 && take_metric(p, column);
-    int is_index = !is_metric && column->index == 0 && take_index(p, column);
+    int is_index = !is_metric && column->index.kind == 0 && take_index(p, column);
     if (!is_metric && !is_index) fail_vector(p);
   }
   if (column->metric == 0) column->metric = elem == ELEM_BIT ? METRIC_HAMMING : METRIC_L2;
-  if (column->index == 0) column->index = INDEX_FLAT;
+  if (column->index.kind == 0) column->index = index_default(p->spec->dialect);
+  resolve_index(p, column, &column->index);
   if (p->count[COL_VECTOR] > MAX_VECTOR_COLUMNS)
-    fail(p, "Too many provided vector columns, maximum %d", MAX_VECTOR_COLUMNS);
+    parser_fail(p, "Too many provided vector columns, maximum %d", MAX_VECTOR_COLUMNS);
 }
 
 /* "primary key", "partition key" or neither, at the end of a column. */
@@ -333,14 +299,15 @@ static void parse_plain_column(Parser *p, char *name, ValueType type) {
   if (column == NULL) return;
   column->type = type;
   if (kind != COL_METADATA && type != TYPE_INTEGER && type != TYPE_TEXT)
-    fail(p, "Could not parse '%s': a %s key is INTEGER or TEXT", p->arg, kind == COL_KEY ? "primary" : "partition");
-  if (!at_end(p) && !p->spec->dialect->ignore_trailing_words) fail(p, "Could not parse '%s'", p->arg);
+    parser_fail(p, "Could not parse '%s': a %s key is INTEGER or TEXT", p->arg,
+                kind == COL_KEY ? "primary" : "partition");
+  if (!at_end(p) && !p->spec->dialect->ignore_trailing_words) parser_fail(p, "Could not parse '%s'", p->arg);
   if (kind == COL_KEY) {
     if (p->spec->key >= 0)
-      fail(p,
-           "More than one primary key definition was provided, %s only suports a single primary "
-           "key column",
-           p->spec->dialect->module);
+      parser_fail(p,
+                  "More than one primary key definition was provided, %s only suports a single primary "
+                  "key column",
+                  p->spec->dialect->module);
     p->spec->key = p->spec->column_count - 1;
   }
   check_limit(p, COL_PARTITION, MAX_PARTITION_COLUMNS, "partition key");
@@ -354,14 +321,14 @@ static void parse_auxiliary(Parser *p) {
   Column *column;
 
   if (name == NULL) {
-    fail(p, "Could not parse '%s'", p->arg);
+    parser_fail(p, "Could not parse '%s'", p->arg);
     return;
   }
   column = add_column(p, COL_AUXILIARY, name);
   if (column == NULL) return;
   column->type = type;
   if (!at_end(p) && (type == TYPE_NONE || !p->spec->dialect->ignore_trailing_words))
-    fail(p, "Could not parse '%s'", p->arg);
+    parser_fail(p, "Could not parse '%s'", p->arg);
   check_limit(p, COL_AUXILIARY, MAX_AUXILIARY_COLUMNS, "auxiliary");
 }
 
@@ -369,13 +336,13 @@ static void parse_auxiliary(Parser *p) {
 
 /* Accepted and checked as sqlite-vec does, then forgotten: our pages have their own size. */
 static void check_chunk_size(Parser *p, i64 value) {
-  if (value <= 0) fail(p, "chunk_size must be a non-zero positive integer");
-  if (value % 8 != 0) fail(p, "chunk_size must be divisible by 8");
-  if (value > MAX_CHUNK_SIZE) fail(p, "chunk_size too large");
+  if (value <= 0) parser_fail(p, "chunk_size must be a non-zero positive integer");
+  if (value % 8 != 0) parser_fail(p, "chunk_size must be divisible by 8");
+  if (value > MAX_CHUNK_SIZE) parser_fail(p, "chunk_size too large");
 }
 
 static void set_fold_rows(Parser *p, i64 value) {
-  if (value <= 0 || value > MAX_FOLD_ROWS) fail(p, "fold_rows must be a positive integer");
+  if (value <= 0 || value > MAX_FOLD_ROWS) parser_fail(p, "fold_rows must be a positive integer");
   p->spec->fold_rows = (u32)value;
 }
 
@@ -385,7 +352,7 @@ static void parse_option(Parser *p, const char *name) {
   int size, has_value;
 
   if (sqlite3_stricmp(name, "content") == 0 || sqlite3_stricmp(name, "content_rowid") == 0) {
-    fail(p, "%s= is not supported yet: rows are kept in the table itself", name);
+    parser_fail(p, "%s= is not supported yet: rows are kept in the table itself", name);
     return;
   }
   skip_space(p);
@@ -405,7 +372,7 @@ static void parse_option(Parser *p, const char *name) {
   else if (sqlite3_stricmp(name, "fold_rows") == 0)
     set_fold_rows(p, number);
   else
-    fail(p, "Unknown table option: %s", name);
+    parser_fail(p, "Unknown table option: %s", name);
 }
 
 /* --- the whole --- */
@@ -424,7 +391,7 @@ static void parse_argument(Parser *p, const char *arg) {
   }
   name = take_name(p);
   if (name == NULL) {
-    fail(p, "Could not parse '%s'", arg);
+    parser_fail(p, "Could not parse '%s'", arg);
     return;
   }
   if (take_char(p, '=')) {
@@ -442,9 +409,9 @@ static void parse_argument(Parser *p, const char *arg) {
     int size;
     const char *word = peek_word(p, &size);
     if (size > 0)
-      fail(p, "Could not parse '%s': unknown type '%.*s'", arg, size, word);
+      parser_fail(p, "Could not parse '%s': unknown type '%.*s'", arg, size, word);
     else
-      fail(p, "Could not parse '%s'", arg);
+      parser_fail(p, "Could not parse '%s'", arg);
     mem_free(name);
     return;
   }
@@ -454,10 +421,10 @@ static void parse_argument(Parser *p, const char *arg) {
 /* Without a primary key the first column is `rowid`, so that no other may have the name. */
 static void check_whole(Parser *p) {
   const TableSpec *spec = p->spec;
-  if (p->count[COL_VECTOR] == 0) fail(p, "At least one vector column is required");
+  if (p->count[COL_VECTOR] == 0) parser_fail(p, "At least one vector column is required");
   for (int i = 0; spec->key < 0 && i < spec->column_count; i++) {
     if (sqlite3_stricmp(spec->column[i].name, "rowid") == 0)
-      fail(p, "could not declare virtual table, 'duplicate column name: rowid'");
+      parser_fail(p, "could not declare virtual table, 'duplicate column name: rowid'");
   }
 }
 

@@ -9,7 +9,7 @@
 #include "value.h"
 #include "vtab.h"
 
-/* key, 53 columns of the user's at most, command, distance, k */
+/* key, 53 columns of the user's at most, and the hidden ones */
 #define MAX_DECLARED 64
 
 /*
@@ -20,7 +20,7 @@ typedef struct Layout {
   int count;
   int spec_column[MAX_DECLARED]; /* column of the spec; -1: rowid or a hidden column */
   int declared[MAX_DECLARED];    /* and back: where the spec's column stands */
-  int command, distance, k;
+  int command, distance, k, ef_search, exact;
 } Layout;
 
 typedef struct Cursor Cursor;
@@ -44,8 +44,9 @@ typedef struct VecTable {
 int vtab_error(VecTable *vt, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Add the store's words to an error of the store's, if it has some; gives `rc`. */
 int vtab_store_error(VecTable *vt, int rc);
-/* Which vector a column of the spec is. */
+/* Which vector a column of the spec is, and its index as of the connection's last snapshot. */
 u32 vtab_vector_index(const VecTable *vt, int column);
+const IndexShape *vtab_index(const VecTable *vt, int column);
 
 /* How messages name a vector: a query's, or one that is inserted or updated. */
 typedef struct VectorWords {
@@ -62,6 +63,8 @@ typedef enum {
   TERM_QUERY,    /* the query vector */
   TERM_K,        /* k = ? */
   TERM_LIMIT,    /* LIMIT, a hint */
+  TERM_EF,       /* ef_search = ? */
+  TERM_EXACT,    /* exact = ? */
   TERM_DISTANCE, /* distance `op` ? */
   TERM_ROWID,    /* rowid or integer key = ? */
   TERM_KEY,      /* text key = ? */

@@ -3,13 +3,16 @@
  *
  * idxNum is not used. idxStr is the plan in words, which EXPLAIN QUERY PLAN shows and plan_decode() reads back:
  *
- *   plan    = "knn" name "flat" { term } [ "filter(" item { "," item } ")" ] [ "order" ]
+ *   plan    = "knn" name index { term } [ "filter(" item { "," item } ")" ] [ "order" ]
  *           | "point" term [ "vectors" ]
  *           | "scan" [ "filter(" ... ")" ] [ "order" | "order-desc" ] [ "vectors" ]
- *   term    = "k" | "limit" | "distance" compare | "rowid=" | "key=" | "rowid-in" | "key-in"
+ *   index   = "flat" | "hnsw" | "auto"
+ *   term    = "k" | "limit" | "ef_search" | "exact" | "distance" compare | "rowid=" | "key=" | "rowid-in" | "key-in"
  *   item    = name ( compare | "!=" | " in" | " like" | " glob" | " is" | " is-not" | " null" | " not-null" )
  *   compare = "=" | "<" | "<=" | ">" | ">="
  *   name    = letters, digits and underscores | "any text" with doubled quotes
+ *
+ * The index is for readers: it is that of the connection's last snapshot, and the search takes the one that it finds.
  *
  * Arguments of xFilter: the query vector of a knn plan, then one for each term and item, in the order of the text.
  *
@@ -17,6 +20,7 @@
  *   - MATCH always; if SQLite could not use it, the plan is refused (SQLITE_CONSTRAINT).
  *   - k = ? is a cap, applied after all conditions handed over and before all others. LIMIT is only a hint (SQLite is wrong about it
  *     in some versions), never a cut; OFFSET is SQLite's.
+ *   - ef_search = ? and exact = ? are the search's settings.
  *   - rowid = ? with MATCH is the exact distance of that row. With k it is left to SQLite: else, in a join, what k
  *     means would depend on which table comes first.
  *   - Comparisons with a collation other than BINARY are SQLite's (C3 in content.c). LIKE and GLOB are functions and
@@ -100,20 +104,37 @@ static int find_match(Planner *p, int *match) {
   return SQLITE_OK;
 }
 
-static int is_k(const Planner *p, const struct sqlite3_index_constraint *c) {
-  return p->vt->layout.k >= 0 && c->iColumn == p->vt->layout.k && c->op == SQLITE_INDEX_CONSTRAINT_EQ;
+/*
+ * Find `column = ?` for a hidden column (-1: there is no such column): its constraint, -1 for none. The first counts; SQLite compares
+ * the column with any other. SQLITE_CONSTRAINT if it cannot be used.
+ */
+static int find_setting(Planner *p, int column, int *found) {
+  *found = -1;
+  for (int i = 0; i < p->info->nConstraint && column >= 0; i++) {
+    const struct sqlite3_index_constraint *c = &p->info->aConstraint[i];
+    if (c->iColumn != column || c->op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
+    if (!c->usable) return SQLITE_CONSTRAINT;
+    if (*found < 0) *found = i;
+  }
+  return SQLITE_OK;
 }
 
-/* k and LIMIT. The first `k =` counts; SQLite compares the column k with any other. */
+static int plan_setting(Planner *p, int column, TermKind kind) {
+  int found;
+  int rc = find_setting(p, column, &found);
+
+  if (rc == SQLITE_OK && found >= 0) add_term(p, found, kind, 0, SQLITE_INDEX_CONSTRAINT_EQ, 1);
+  return rc;
+}
+
+/* k and LIMIT. */
 static int plan_size(Planner *p) {
   int k = -1, limit = -1;
+  int rc = find_setting(p, p->vt->layout.k, &k);
 
+  if (rc) return rc;
   for (int i = 0; i < p->info->nConstraint; i++) {
     const struct sqlite3_index_constraint *c = &p->info->aConstraint[i];
-    if (is_k(p, c)) {
-      if (!c->usable) return SQLITE_CONSTRAINT;
-      if (k < 0) k = i;
-    }
     if (c->op == SQLITE_INDEX_CONSTRAINT_LIMIT && c->usable) limit = i;
   }
   if (k >= 0 && limit >= 0 && p->vt->spec->dialect->refuse_k_and_limit)
@@ -208,6 +229,8 @@ static int plan_knn(Planner *p, int match) {
   p->plan.column = column_of(p->vt, info->aConstraint[match].iColumn);
   add_term(p, match, TERM_QUERY, 0, 0, 1);
   rc = plan_size(p);
+  if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.ef_search, TERM_EF);
+  if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.exact, TERM_EXACT);
   if (rc) return rc;
   plan_distance(p);
   plan_key(p);
@@ -288,8 +311,8 @@ static const struct {
   const char *text;
 } term_words[] = {
     /* the longer of two that begin alike comes first */
-    {TERM_KEY, " key="},    {TERM_KEY_IN, " key-in"}, {TERM_K, " k"},
-    {TERM_LIMIT, " limit"}, {TERM_ROWID, " rowid="},  {TERM_ROWID_IN, " rowid-in"},
+    {TERM_KEY, " key="},     {TERM_KEY_IN, " key-in"},     {TERM_K, " k"},          {TERM_LIMIT, " limit"},
+    {TERM_ROWID, " rowid="}, {TERM_ROWID_IN, " rowid-in"}, {TERM_EF, " ef_search"}, {TERM_EXACT, " exact"},
 };
 #define TERM_WORD_COUNT (sizeof term_words / sizeof *term_words)
 
@@ -347,7 +370,7 @@ static char *plan_encode(const VecTable *vt, const Plan *plan) {
   sqlite3_str_appendall(out, kind_words[plan->kind]);
   if (plan->kind == PLAN_KNN) {
     write_name(out, vt->spec->column[plan->column].name);
-    sqlite3_str_appendall(out, " flat");
+    sqlite3_str_appendf(out, " %s", index_word(vtab_index(vt, plan->column)));
   }
   for (int i = 0; i < plan->term_count; i++) {
     if (is_filter(&plan->term[i])) sqlite3_str_appendall(out, filters++ ? "," : " filter(");
@@ -425,6 +448,8 @@ static int take_term(const char **at, PlanTerm *term) {
   return take_operator(at, &term->op);
 }
 
+static int take_index(const char **at) { return take(at, " flat") || take(at, " hnsw") || take(at, " auto"); }
+
 /* The terms in order; 0 if the text is none of ours. */
 static int take_terms(const VecTable *vt, const char **at, Plan *plan) {
   while (plan->term_count < MAX_TERMS && take_term(at, &plan->term[plan->term_count])) plan->term_count++;
@@ -445,7 +470,7 @@ int plan_decode(const VecTable *vt, const char *text, Plan *plan) {
   plan->order = ORDER_NONE;
   if (take(&at, "knn ")) {
     plan->kind = PLAN_KNN;
-    if (!take_column(vt, &at, &plan->column) || !take(&at, " flat")) return SQLITE_INTERNAL;
+    if (!take_column(vt, &at, &plan->column) || !take_index(&at)) return SQLITE_INTERNAL;
     plan->term[plan->term_count++] = (PlanTerm){TERM_QUERY, 0, 0};
   } else if (take(&at, "point")) {
     plan->kind = PLAN_POINT;

@@ -37,6 +37,8 @@ struct Cursor {
   int exhausted;
   int has_k;
   i64 k;
+  u32 ef_search; /* 0: there is none, the column has no graph */
+  int exact;
   /* point, scan */
   Query *rows;
   /* the row's other columns, by rowid */
@@ -140,6 +142,19 @@ static int read_size(Cursor *cur, const PlanTerm *term, sqlite3_value *value) {
   return SQLITE_OK;
 }
 
+/* An integer from low to high that the query gives for a hidden column. */
+static int read_setting(Cursor *cur, sqlite3_value *value, const char *name, int low, int high, u32 *out) {
+  i64 n = sqlite3_value_int64(value);
+
+  if (sqlite3_value_numeric_type(value) == SQLITE_INTEGER && n >= low && n <= high) {
+    *out = (u32)n;
+    return SQLITE_OK;
+  }
+  return vtab_error(table_of(cur), SQLITE_ERROR, "%s in knn queries must be an integer from %d to %d, found %s", name,
+                    low, high,
+                    sqlite3_value_type(value) == SQLITE_NULL ? "NULL" : (const char *)sqlite3_value_text(value));
+}
+
 /* Narrow the range of distances by `distance op value`; 0 if no distance can pass. */
 static int narrow(SearchRequest *request, int op, sqlite3_value *value) {
   int type = sqlite3_value_numeric_type(value);
@@ -193,6 +208,10 @@ static int read_terms(Cursor *cur, sqlite3_value **argv, SearchRequest *request,
     const PlanTerm *term = &plan->term[i];
     if (term->kind == TERM_K || term->kind == TERM_LIMIT)
       rc = read_size(cur, term, argv[i]);
+    else if (term->kind == TERM_EF)
+      rc = read_setting(cur, argv[i], "ef_search", EF_SEARCH_MIN, EF_SEARCH_MAX, &request->ef_search);
+    else if (term->kind == TERM_EXACT)
+      rc = read_setting(cur, argv[i], "exact", 0, 1, &request->exact);
     else if (term->kind == TERM_DISTANCE && !narrow(request, term->op, argv[i]))
       *possible = 0;
   }
@@ -211,6 +230,8 @@ static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *reques
   rc = table_snapshot(vt->table, &snap);
   if (rc == SQLITE_OK) {
     request->snap = snap;
+    cur->exact = request->exact != 0;
+    cur->ef_search = request->ef_search ? request->ef_search : vtab_index(vt, cur->plan.column)->ef_search;
     rc = search_open(request, &cur->search);
   }
   snapshot_release(snap);
@@ -391,6 +412,10 @@ int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
     sqlite3_result_double(ctx, cur->hit[cur->hit_at].distance);
   } else if (cur->has_k && i == vt->layout.k) {
     sqlite3_result_int64(ctx, cur->k);
+  } else if (cur->plan.kind == PLAN_KNN && cur->ef_search && i == vt->layout.ef_search) {
+    sqlite3_result_int64(ctx, cur->ef_search);
+  } else if (cur->plan.kind == PLAN_KNN && i == vt->layout.exact) {
+    sqlite3_result_int(ctx, cur->exact);
   }
   return SQLITE_OK;
 }

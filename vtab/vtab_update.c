@@ -171,12 +171,18 @@ static int read_columns(Change *ch, sqlite3_value **column, int is_update) {
 }
 
 static int check_hidden(VecTable *vt, sqlite3_value **column) {
-  const Layout *layout = &vt->layout;
+  const struct {
+    const char *name;
+    int column;
+  } hidden[] = {{"distance", vt->layout.distance},
+                {"k", vt->layout.k},
+                {"ef_search", vt->layout.ef_search},
+                {"exact", vt->layout.exact}};
 
-  if (layout->distance >= 0 && sqlite3_value_type(column[layout->distance]) != SQLITE_NULL)
-    return vtab_error(vt, SQLITE_ERROR, "A value was provided for the hidden \"distance\" column.");
-  if (layout->k >= 0 && sqlite3_value_type(column[layout->k]) != SQLITE_NULL)
-    return vtab_error(vt, SQLITE_ERROR, "A value was provided for the hidden \"k\" column.");
+  for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
+    if (hidden[i].column >= 0 && sqlite3_value_type(column[hidden[i].column]) != SQLITE_NULL)
+      return vtab_error(vt, SQLITE_ERROR, "A value was provided for the hidden \"%s\" column.", hidden[i].name);
+  }
   return SQLITE_OK;
 }
 
@@ -416,6 +422,51 @@ static int command_integrity_check(Change *ch) {
   return rc;
 }
 
+/* What follows "word=" if the text begins so, else NULL. */
+static const char *argument_of(const char *text, const char *word) {
+  size_t size = strlen(word);
+  return sqlite3_strnicmp(text, word, (int)size) == 0 && text[size] == '=' ? text + size + 1 : NULL;
+}
+
+/* 'ef_search=N': of every column with a graph. */
+static int command_ef_search(Change *ch, const char *argument) {
+  VecTable *vt = ch->vt;
+  IndexShape index[MAX_VECTOR_COLUMNS];
+  int value = 0, graphs = 0, size = 0, rc;
+
+  while (argument[size] >= '0' && argument[size] <= '9' && size < 5) value = value * 10 + (argument[size++] - '0');
+  if (argument[size] || value < EF_SEARCH_MIN || value > EF_SEARCH_MAX)
+    return vtab_error(vt, SQLITE_ERROR, "ef_search must be an integer from %d to %d, found '%s'", EF_SEARCH_MIN,
+                      EF_SEARCH_MAX, argument);
+  rc = table_write_begin(vt->table); /* the indexes as they are now */
+  if (rc) return rc;
+  for (u32 i = 0; i < vt->vector_count; i++) {
+    index[i] = *vtab_index(vt, vt->vector_column[i]);
+    if (index[i].ef_search == 0) continue;
+    index[i].ef_search = (u32)value;
+    graphs++;
+  }
+  if (graphs == 0)
+    return vtab_error(vt, SQLITE_ERROR,
+                      "table %s has no graph index, which ef_search is for: make one with 'rebuild=hnsw()'", vt->name);
+  return table_set_index(vt->table, index, 0);
+}
+
+/* 'rebuild=hnsw(...)': of every vector column. */
+static int command_rebuild_as(Change *ch, const char *argument) {
+  VecTable *vt = ch->vt;
+  IndexShape index[MAX_VECTOR_COLUMNS];
+
+  for (u32 i = 0; i < vt->vector_count; i++) {
+    char *error = NULL;
+    int rc = spec_parse_index(vt->spec, vt->vector_column[i], argument, &index[i], &error);
+    if (rc == SQLITE_ERROR) rc = vtab_error(vt, rc, "%s", error);
+    sqlite3_free(error);
+    if (rc) return rc;
+  }
+  return table_set_index(vt->table, index, 1);
+}
+
 static int run_command(Change *ch, sqlite3_value *value) {
   static const struct {
     const char *name;
@@ -428,14 +479,20 @@ static int run_command(Change *ch, sqlite3_value *value) {
       {"delete-all", command_delete_all},
   };
   const Dialect *dialect = ch->vt->spec->dialect;
-  const char *text = (const char *)sqlite3_value_text(value);
+  const char *text = (const char *)sqlite3_value_text(value), *argument;
 
   if (text == NULL) return SQLITE_NOMEM;
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
     if (sqlite3_stricmp(text, commands[i].name) == 0) return commands[i].run(ch);
   }
+  argument = argument_of(text, "ef_search");
+  if (argument) return command_ef_search(ch, argument);
+  argument = argument_of(text, "rebuild");
+  if (argument) return command_rebuild_as(ch, argument);
   return vtab_error(ch->vt, SQLITE_ERROR, "unknown %s command: '%s'%s", dialect->module, text,
-                    dialect == &dialect_quire ? " (known: fold, optimize, rebuild, integrity-check, delete-all)" : "");
+                    dialect == &dialect_quire
+                        ? " (known: fold, optimize, rebuild, rebuild=INDEX, ef_search=N, integrity-check, delete-all)"
+                        : "");
 }
 
 /* --- the hook --- */

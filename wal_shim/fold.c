@@ -301,6 +301,9 @@ static int write_rows_of_fold(Fold *f) {
   for (i = 0; i < f->folded_count && rc == SQLITE_OK; i++) {
     rc = store_exec(s, "DELETE FROM %s.\"%w_delta\"", s->quoted, f->folded[i]->name);
   }
+  if (rc == SQLITE_OK && f->target && f->target->new_options)
+    rc = store_exec(s, "UPDATE %s.quire_tables SET options = %Q WHERE id = %lld", s->quoted, f->target->new_options,
+                    (long long)f->target->id);
   if (rc == SQLITE_OK) rc = update_free_rows(f);
   if (rc == SQLITE_OK) rc = update_watermarks(f);
   if (rc == SQLITE_OK) rc = store_exec(s, "DELETE FROM %s.quire_tables WHERE name IS NULL", s->quoted);

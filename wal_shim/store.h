@@ -20,11 +20,17 @@ typedef struct Store Store;
 typedef struct Table Table;
 typedef struct Snapshot Snapshot;
 
+/* The index of one vector column (vector/index.h says what the numbers mean). Kept in the registry, where commands change it. */
+typedef struct IndexShape {
+  u32 kind, m, ef_construction, ef_search, quantizer, oversample, from_rows;
+} IndexShape;
+
 /* What storage must know of one vector column. `elem`, `metric` are vector/'s numbers, kept and compared, not understood. */
 typedef struct VectorShape {
   const char *column; /* its name in the content table */
-  u32 elem, metric, dim, index;
+  u32 elem, metric, dim;
   u32 size; /* bytes of one vector */
+  IndexShape index;
 } VectorShape;
 
 typedef struct TableShape {
@@ -34,7 +40,6 @@ typedef struct TableShape {
   const char *rowid;   /* name of the content table's integer key column */
   const char *tag;     /* its column of random tags, written with every table_new_tag */
   u32 fold_rows;       /* delta rows that make a commit fold; 0: the default */
-  const char *options; /* the resolved options of CREATE in text, stored in the registry and given back */
 } TableShape;
 
 /* --- connections and stores --- */
@@ -60,15 +65,15 @@ int store_drop_shadow(Store *store);
  *   *out counted; freed by table_release.
  */
 int table_create(Store *store, const char *name, const TableShape *shape, Table **out);
-/* Attach to an existing table; SQLITE_CORRUPT_VTAB if it is not in the registry. */
+/* Attach to an existing table; SQLITE_CORRUPT_VTAB if it is not in the registry. The registry's indexes count, not the shape's. */
 int table_connect(Store *store, const char *name, const TableShape *shape, Table **out);
-/* The options text stored at table_create; the caller frees it. SQLITE_NOTFOUND if the table is unknown. */
-int table_options(Store *store, const char *name, char **options);
 void table_release(Table *table);
 /* DROP: forget the table in the registry, drop t_delta; its pages are freed by the next fold. */
 int table_drop(Table *table);
 int table_rename(Table *table, const char *name);
 Store *table_store(Table *table);
+/* The table as this connection saw it last; its indexes are those of the last snapshot. */
+const TableShape *table_shape(const Table *table);
 
 /* --- changes (inside xUpdate) --- */
 
@@ -95,6 +100,11 @@ int table_remove_all(Table *table);
 int table_fold(Table *table);     /* fold the delta of this store now */
 int table_rebuild(Table *table);  /* make the pages anew from the content rows */
 int table_optimize(Table *table); /* fold and drop dead slots, rowid order */
+/*
+ * Give the vector columns other indexes, one for each: stored in the registry by the fold that makes the pages, so that ROLLBACK brings
+ * back both. With `rebuild` the pages are made anew; without it only ef_search may differ.
+ */
+int table_set_index(Table *table, const IndexShape *index, int rebuild);
 /* Compare pages, map, delta and content. *problem: NULL if sound, else a sentence, freed by mem_free. */
 int table_integrity(Table *table, char **problem);
 

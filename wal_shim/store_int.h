@@ -44,6 +44,7 @@ typedef enum {
   STMT_STATE_UPDATE,
   STMT_REGISTRY_FIND,
   STMT_REGISTRY_NAME,
+  STMT_REGISTRY_OPTIONS,
   STMT_ALIVE,
   STORE_STMT_COUNT
 } StoreStmt;
@@ -97,7 +98,10 @@ struct Table {
   Store *store;
   u64 id;
   char *name;
-  TableShape shape; /* its strings are owned */
+  TableShape shape;  /* its strings are owned */
+  int options_known; /* shape's indexes are the registry's at options_gen */
+  i64 options_gen;
+  char *new_options; /* for the registry, written by the fold that runs; else NULL */
   sqlite3_stmt *stmt[TABLE_STMT_COUNT];
 
   void *view; /* NULL until needed */
@@ -155,6 +159,14 @@ int table_confirm_name(Table *table);
 int table_refresh(Table *table);
 int table_load_content_vectors(Table *table, int (*row)(void *arg, i64 rowid, const void *const *vectors), void *arg);
 Table *store_find_table(Store *store, u64 id);
+
+/* options.c: the registry's text about a table */
+/* Of the indexes in a shape; NULL if memory is out. Freed by sqlite3_free. */
+char *options_write(sqlite3 *db, const TableShape *shape);
+/* Set the indexes in t->shape to those of the text. SQLITE_CORRUPT_VTAB, with words, if it is none of ours. */
+int options_apply(Table *t, const char *text);
+/* Read the registry again if the state's generation is another than at the last time (every change of options makes a new one). */
+int options_refresh(Table *t);
 
 /* horizon.c */
 typedef struct Horizon {

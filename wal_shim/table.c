@@ -46,7 +46,7 @@ static int copy_shape(TableShape *to, const TableShape *from) {
   int rc = SQLITE_OK;
   u32 i;
   *to = *from;
-  to->content = to->rowid = to->tag = to->options = NULL;
+  to->content = to->rowid = to->tag = NULL;
   for (i = 0; i < to->vector_count; i++) to->vector[i].column = NULL;
   for (i = 0; i < to->vector_count; i++) to->vector[i].column = mem_strdup(&rc, from->vector[i].column);
   to->content = mem_strdup(&rc, from->content);
@@ -73,6 +73,7 @@ static void finalize_table(Table *t) {
 
 const char *table_name(const Table *table) { return table->name; }
 Store *table_store(Table *table) { return table->store; }
+const TableShape *table_shape(const Table *table) { return &table->shape; }
 
 /* Own the new name; a content table named after the table follows. */
 static int set_name(Table *t, const char *name) {
@@ -157,27 +158,21 @@ static int new_table(Store *store, u64 id, const char *name, const TableShape *s
 }
 
 int table_create(Store *store, const char *name, const TableShape *shape, Table **out) {
-  sqlite3_stmt *stmt = NULL;
+  char *options;
   u64 id = 0;
   int rc;
   while (id == 0) sqlite3_randomness(sizeof id, &id);
   rc = store_exec(store, DELTA_SQL, store->quoted, name);
   if (rc) return rc;
-  rc = store_prepare(store, &stmt, "INSERT INTO %s.quire_tables(id, name, options) VALUES(?1, ?2, ?3)", store->quoted);
-  if (rc) return rc;
-  sqlite3_bind_int64(stmt, 1, (i64)id);
-  sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-  sqlite3_bind_text(stmt, 3, shape->options ? shape->options : "", -1, SQLITE_STATIC);
-  sqlite3_step(stmt);
-  rc = sqlite3_finalize(stmt);
-  if (rc) {
-    store_set_error(store, "%s", sqlite3_errmsg(store->db));
-    return rc;
-  }
-  return new_table(store, id, name, shape, out);
+  options = options_write(store->db, shape);
+  if (options == NULL) return SQLITE_NOMEM;
+  rc = store_exec(store, "INSERT INTO %s.quire_tables(id, name, options) VALUES(%lld, %Q, %Q)", store->quoted,
+                  (long long)id, name, options);
+  sqlite3_free(options);
+  return rc ? rc : new_table(store, id, name, shape, out);
 }
 
-/* SQLITE_NOTFOUND if the registry does not know the name. With `options`, a copy of them. */
+/* SQLITE_NOTFOUND if the registry does not know the name. With `options`, a copy of them, freed by mem_free. */
 static int find_registered(Store *store, const char *name, u64 *id, char **options) {
   sqlite3_stmt **stmt = &store->stmt[STMT_REGISTRY_FIND];
   int rc = store_prepare(store, stmt, "SELECT id, options FROM %s.quire_tables WHERE name = ?1", store->quoted);
@@ -201,14 +196,12 @@ static int find_registered(Store *store, const char *name, u64 *id, char **optio
   return rc;
 }
 
-int table_options(Store *store, const char *name, char **options) {
-  u64 id;
-  return find_registered(store, name, &id, options);
-}
-
-/* The hub keeps its statements while the shape stays; what a new vtab object says of the table is the newest truth. */
+/*
+ * The hub keeps its statements while the shape stays; what a new vtab object says of the table is the newest truth, save of its indexes.
+ */
 static int adopt(Table *t, const char *name, const TableShape *shape) {
   TableShape copy;
+  u32 i;
   int rc = set_name(t, name);
   if (rc) return rc;
   if (strcmp(t->shape.content, shape->content) == 0 && strcmp(t->shape.rowid, shape->rowid) == 0) {
@@ -220,6 +213,7 @@ static int adopt(Table *t, const char *name, const TableShape *shape) {
     free_shape(&copy);
     return rc;
   }
+  for (i = 0; i < copy.vector_count; i++) copy.vector[i].index = t->shape.vector[i].index;
   free_shape(&t->shape);
   t->shape = copy;
   finalize_table(t);
@@ -228,21 +222,26 @@ static int adopt(Table *t, const char *name, const TableShape *shape) {
 }
 
 int table_connect(Store *store, const char *name, const TableShape *shape, Table **out) {
+  char *options = NULL;
   Table *t;
   u64 id = 0;
-  int rc = find_registered(store, name, &id, NULL);
+  int rc = find_registered(store, name, &id, &options);
   if (rc == SQLITE_NOTFOUND) {
     store_set_error(store, "table %s is not registered in %s.quire", name, store->schema);
     return CORRUPT(0);
   }
   if (rc) return rc;
   t = store_find_table(store, id);
-  if (t == NULL) return new_table(store, id, name, shape, out);
-  rc = adopt(t, name, shape);
-  if (rc) return rc;
-  t->current = 0;
-  *out = t;
-  return SQLITE_OK;
+  rc = t ? adopt(t, name, shape) : new_table(store, id, name, shape, &t);
+  if (rc == SQLITE_OK) {
+    rc = options_apply(t, options);
+    t->options_known = 0; /* of which generation they are, the next snapshot says */
+    t->current = 0;
+    if (rc) table_release(t);
+  }
+  mem_free(options);
+  if (rc == SQLITE_OK) *out = t;
+  return rc;
 }
 
 void table_release(Table *t) {
@@ -597,8 +596,8 @@ static int read_tail(Table *t, Tail *tail) {
     store_set_error(s, "%s", sqlite3_errmsg(s->db));
   }
   sqlite3_reset(*stmt);
-  if (rc) return rc;
-  return store_install(s, &state);
+  if (rc == SQLITE_OK) rc = store_install(s, &state);
+  return rc ? rc : options_refresh(t);
 }
 
 static int refresh_overlay(Table *t, const Tail *tail) {
