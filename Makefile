@@ -83,7 +83,7 @@ TEST_ENV = QUIRE_LIB=$(abspath $(OUT)quire.$(EXT)) QUIRE_TESTFUNCS=$(abspath $(B
 $(BUILD)/testfuncs.so: test/testfuncs.c
 	@mkdir -p $(@D)
 	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) $< -o $@
-$(BUILD)/testvfs.so: test/fault_vfs.c test/powercut.c test/fault_vfs.h
+$(BUILD)/testvfs.so: test/fault_vfs.c test/powercut.c test/order.c test/fault_vfs.h
 	@mkdir -p $(@D)
 	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) $(filter %.c,$^) -o $@
 $(BUILD)/faults: test/faults.c

@@ -16,6 +16,8 @@
  *   pc_config(name, value)                sector, psow, known, readonly (see Config)
  *   pc_files()                            names and sizes, as text
  *   pc_get(name), pc_put(name, blob)      a whole file; pc_put makes it or replaces its bytes
+ *   pc_do(call, name, off, n)             one call on a file, logged as if SQLite had made it: create, write (n ones), sync, failsync,
+ *                                         truncate (to off), delete, dirsync
  *   pc_seed(n)                            seeds SQLite's random numbers, so that a run can be repeated
  *
  * Start at mem_open().
@@ -645,6 +647,37 @@ static void put_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   bytes_write(b, 0, data, n);
 }
 
+static void do_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  const char *call = text_arg(argv[0]), *name = text_arg(argv[1]);
+  i64 off = sqlite3_value_int64(argv[2]), n = sqlite3_value_int64(argv[3]);
+  int i = name_index(name);
+  u8 *bytes;
+
+  (void)argc;
+  if (strcmp(call, "create") == 0) {
+    open_inode(name, SQLITE_OPEN_CREATE);
+  } else if (strcmp(call, "dirsync") == 0) {
+    log_dirsync();
+  } else if (i < 0) {
+    sqlite3_result_error(ctx, "no such file", -1);
+  } else if (strcmp(call, "write") == 0) {
+    bytes = memset(must_realloc(NULL, (u64)n), 1, (size_t)n);
+    bytes_write(&names[i].inode->content, off, bytes, n);
+    log_write(names[i].inode->id, off, bytes, n);
+    free(bytes);
+  } else if (strcmp(call, "truncate") == 0) {
+    bytes_truncate(&names[i].inode->content, off);
+    log_truncate(names[i].inode->id, off);
+  } else if (strcmp(call, "delete") == 0) {
+    log_delete(name, names[i].inode->id);
+    name_remove(i);
+  } else if (strcmp(call, "sync") == 0 || strcmp(call, "failsync") == 0) {
+    log_sync(names[i].inode->id, strcmp(call, "sync") == 0);
+  } else {
+    sqlite3_result_error(ctx, "no such call", -1);
+  }
+}
+
 static void seed_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   (void)argc;
   sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, sqlite3_value_int(argv[0]), (sqlite3 *)NULL);
@@ -658,9 +691,11 @@ int fault_functions(sqlite3 *db) {
     int args;
     void (*func)(sqlite3_context *, int, sqlite3_value **);
   } functions[] = {
-      {"pc_fault", -1, fault_func},  {"pc_fault_off", 0, fault_off_func}, {"pc_calls", 1, calls_func},
-      {"pc_config", 2, config_func}, {"pc_files", 0, files_func},         {"pc_get", 1, get_func},
-      {"pc_put", 2, put_func},       {"pc_seed", 1, seed_func},
+      {"pc_fault", -1, fault_func}, {"pc_fault_off", 0, fault_off_func},
+      {"pc_calls", 1, calls_func},  {"pc_config", 2, config_func},
+      {"pc_files", 0, files_func},  {"pc_get", 1, get_func},
+      {"pc_put", 2, put_func},      {"pc_do", 4, do_func},
+      {"pc_seed", 1, seed_func},
   };
   int rc = SQLITE_OK;
   for (size_t i = 0; !rc && i < sizeof functions / sizeof functions[0]; i++)
@@ -685,5 +720,6 @@ __attribute__((visibility("default"))) int sqlite3_testvfs_init(sqlite3 *db, cha
   }
   rc = fault_functions(db);
   if (!rc) rc = powercut_functions(db);
+  if (!rc) rc = order_functions(db);
   return rc ? rc : SQLITE_OK_LOAD_PERMANENTLY;
 }

@@ -1,5 +1,5 @@
 /*
- * fault_vfs.h: the two halves of the test VFS. fault_vfs.c is the file system, powercut.c its log and the cuts.
+ * fault_vfs.h: the parts of the test VFS. fault_vfs.c is the file system, powercut.c its log and the cuts, order.c the order checker.
  *
  * One thread at a time: the tests open several connections, but in one Tcl process.
  */
@@ -50,9 +50,29 @@ void log_create(const char *name, u32 inode);
 void log_delete(const char *name, u32 inode);
 void log_dirsync(void);
 
-/* Registers the SQL functions of powercut.c; those of fault_vfs.c. */
-int powercut_functions(sqlite3 *db);
+/* --- the log, for the order checker --- */
+
+typedef enum { OP_WRITE, OP_TRUNCATE, OP_SYNC, OP_SYNC_FAILED, OP_CREATE, OP_DELETE, OP_DIRSYNC, OP_MARK } OpKind;
+
+typedef struct Op {
+  OpKind kind;
+  u32 inode;
+  i64 off, n; /* truncate: n is the size; mark: n is its number */
+  u8 *data;   /* write: n bytes; create, delete, mark: a name */
+} Op;
+
+/* Operations of the log that is recorded now. */
+i64 log_count(void);
+const Op *log_op(i64 i);
+int log_inode_like(u32 inode, const char *glob);
+
+/* Forget the commits told to the order checker. */
+void order_reset(void);
+
+/* Registers the SQL functions of fault_vfs.c, powercut.c, order.c. */
 int fault_functions(sqlite3 *db);
+int powercut_functions(sqlite3 *db);
+int order_functions(sqlite3 *db);
 
 /* splitmix64, for every random choice. */
 static inline u64 mix(u64 x) {

@@ -25,13 +25,12 @@
  *   pc_last(kind, k)              the n of the last such mark before k; -1 if there is none
  *   pc_low(kind, k, rule [,glob]) the n of the last such mark that must survive; rule: none; last; sync: a file like glob was
  *                                 synced after it; dirsync: the directory was
- *   pc_unsynced(glob)             bytes written to files like glob and not synced, at the end of the log
  *   pc_restore(k, mode, arg)      make the file system of a cut at k, and say in words which. Pending operations are dropped but:
  *                                 none; all; mask: those whose bit is set in arg; but: all save number arg; only: number arg;
  *                                 torn: those before number arg, and a part of number arg; random: arg is the seed
  *   pc_check_writes(from, to, glob, pgno, size)  1 if an operation in [from, to) wrote page pgno (of that size) of such a file
  *
- * Start at restore().
+ * Start at restore(). Whether the log obeys the rules of the page file: order.c.
  */
 #include "fault_vfs.h"
 
@@ -39,15 +38,6 @@
 #include <stdlib.h>
 
 SQLITE_EXTENSION_INIT3
-
-typedef enum { OP_WRITE, OP_TRUNCATE, OP_SYNC, OP_SYNC_FAILED, OP_CREATE, OP_DELETE, OP_DIRSYNC, OP_MARK } OpKind;
-
-typedef struct Op {
-  OpKind kind;
-  u32 inode;
-  i64 off, n; /* truncate: n is the size; mark: n is its number */
-  u8 *data;   /* write: n bytes; create, delete, mark: a name */
-} Op;
 
 typedef struct DiskInode {
   u32 id;
@@ -351,6 +341,10 @@ static int inode_like(const Log *log, u32 inode, const char *glob) {
   return sqlite3_strglob(glob, inode_name(log, inode)) == 0;
 }
 
+i64 log_count(void) { return top ? top->count : 0; }
+const Op *log_op(i64 i) { return &top->op[i]; }
+int log_inode_like(u32 inode, const char *glob) { return inode_like(top, inode, glob); }
+
 /* True if `op` makes the commits before it durable, by the rule. */
 static int makes_durable(const Log *log, const Op *op, const char *rule, const char *glob) {
   if (strcmp(rule, "dirsync") == 0) return op->kind == OP_DIRSYNC;
@@ -361,16 +355,6 @@ static i64 last_mark(const Log *log, const char *kind, i64 k) {
   while (--k >= 0)
     if (log->op[k].kind == OP_MARK && strcmp((const char *)log->op[k].data, kind) == 0) return log->op[k].n;
   return -1;
-}
-
-static i64 unsynced(const Log *log, const char *glob) {
-  Disk *disk = disk_at(top, log->count);
-  i64 sum = 0;
-  for (int i = 0; i < disk->pending_count; i++) {
-    const Op *op = &log->op[disk->pending[i]];
-    if (op->kind == OP_WRITE && inode_like(log, op->inode, glob)) sum += op->n;
-  }
-  return sum;
 }
 
 /* --- SQL functions --- */
@@ -399,6 +383,7 @@ static void reset_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     return;
   }
   while (top) log_pop();
+  order_reset();
   log_push();
 }
 
@@ -472,11 +457,6 @@ static void low_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   sqlite3_result_int64(ctx, last_mark(top, text_arg(argv[0]), k));
 }
 
-static void unsynced_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  (void)argc;
-  if (!no_log(ctx)) sqlite3_result_int64(ctx, unsynced(top, text_arg(argv[0])));
-}
-
 static void restore_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   sqlite3_str *words;
   i64 k, arg;
@@ -518,19 +498,10 @@ int powercut_functions(sqlite3 *db) {
     int args;
     void (*func)(sqlite3_context *, int, sqlite3_value **);
   } functions[] = {
-      {"pc_reset", 0, reset_func},
-      {"pc_push", 0, push_func},
-      {"pc_pop", 0, pop_func},
-      {"pc_record", 1, record_func},
-      {"pc_mark", 2, mark_func},
-      {"pc_ops", 0, ops_func},
-      {"pc_op", 1, op_func},
-      {"pc_pending", 1, pending_func},
-      {"pc_last", 2, last_func},
-      {"pc_low", -1, low_func},
-      {"pc_unsynced", 1, unsynced_func},
-      {"pc_restore", 3, restore_func},
-      {"pc_check_writes", 5, check_writes_func},
+      {"pc_reset", 0, reset_func},   {"pc_push", 0, push_func},       {"pc_pop", 0, pop_func},
+      {"pc_record", 1, record_func}, {"pc_mark", 2, mark_func},       {"pc_ops", 0, ops_func},
+      {"pc_op", 1, op_func},         {"pc_pending", 1, pending_func}, {"pc_last", 2, last_func},
+      {"pc_low", -1, low_func},      {"pc_restore", 3, restore_func}, {"pc_check_writes", 5, check_writes_func},
   };
   int rc = SQLITE_OK;
   for (size_t i = 0; !rc && i < sizeof functions / sizeof functions[0]; i++)
