@@ -149,6 +149,7 @@ int table_set_index(Table *t, const IndexShape *index, int rebuild) {
   rc = t->new_options ? store_fold(t->store, rebuild ? FOLD_REBUILD : FOLD_NOW, t) : SQLITE_NOMEM;
   sqlite3_free(t->new_options);
   t->new_options = NULL;
+  if (rc == SQLITE_OK) t->options_gen = t->store->state.gen;
   for (u32 i = 0; i < shape->vector_count && rc; i++) shape->vector[i].index = old[i];
   forget_view(t);
   t->current = 0;
