@@ -6,11 +6,7 @@
  *   CODE                 target attribute of the level
  *   ENCODE_TYPE          f32, f16 or bf16
  *   ENCODE_SIZE          bytes of an element
- *   W                    type: CODES_PIECE floats
- *   <type>_wide(p)       W from CODES_PIECE elements at p
- *   w_all(f), w_add, w_sub, w_mul(a, b), w_abs(a), w_max(a, b): b where a is NaN
- *   w_store(p, a)        to CODES_PIECE floats
- *   w_codes(p, a)        the low byte of the bits of each float, to CODES_PIECE bytes
+ *   W and its functions  by including wide_<level>.h; CODES_PIECE floats
  *
  * It defines largest_<type> and round_<type> (codes_int.h), and undefines the ENCODE_ macros. Every operation is rounded, in
  * the order written here: a level must not fuse them, because the bytes of a row are the same at every level.
@@ -48,7 +44,7 @@ typedef struct ENCODE_FN(Sums) {
 
 CODE ALWAYS_INLINE void ENCODE_FN(step)(int absolute, int norms, W x, W inverse, W scale, u8 *codes,
                                         ENCODE_FN(Sums) * s) {
-  const W rounder = w_all(CODES_ROUNDER);
+  const W rounder = w_all(WIDE_ROUNDER);
   W shifted = w_add(w_mul(x, inverse), rounder), c = w_sub(shifted, rounder), e = w_sub(x, w_mul(c, scale));
   w_codes(codes, shifted);
   s->residual = w_add(s->residual, absolute ? w_abs(e) : w_mul(e, e));

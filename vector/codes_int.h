@@ -1,21 +1,18 @@
 /*
  * codes_int.h: what the files of code rows share: the prepared query, the header of a row, the table of kernels of a level.
  *
- * How one level is made: codes_<level>.c defines a dozen inline functions on vectors of CODES_PIECE floats and includes
- * codes_encode.h once per element type; then as many on vectors of four floats, beside the two sums over codes, and includes
+ * How one level is made: codes_<level>.c includes wide_<level>.h and codes_encode.h once per element type; then it defines a
+ * dozen inline functions on vectors of four floats, beside the two sums over codes, and includes
  * codes_scan.h. The loops and the bounds are there.
  */
 #ifndef QUIRE_CODES_INT_H
 #define QUIRE_CODES_INT_H
 
 #include "codes.h"
-#include "distance_int.h"
+#include "wide.h"
 
 #define CODES_HEADER 16 /* bytes before the codes */
-#define CODES_PIECE 16  /* codes of a row are padded to a multiple of this */
-
-/* Adding this to a number of at most 2^21 rounds it to an integer, whose low byte is then that of the float's bits. */
-#define CODES_ROUNDER 0x1.8p23f
+#define CODES_PIECE 16  /* codes of a row are padded to a multiple of this: WIDE_LANES */
 
 /* What a kernel needs of a query; the terms are those of the proof in codes.c. */
 struct CodeQuery {
