@@ -7,105 +7,22 @@
  *   tight    on Gaussian data the bound is within 2 % of the norm
  *   special  zeros, NaN, infinities, queries beyond the range
  *   bytes    one checksum over many code rows that must come out on every processor and compiler
- *
- * Prints a line per failure and at the end "N passed, N failed". With KERNELS_TEST_SHIM it brings the few functions of
- * SQLite that it needs, for cross builds.
  */
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 #include "../vector/codes.h"
 
-#include <float.h>
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "../wal_shim/bytes.h"
+#include "kernels_tester.h"
 
-#if defined(KERNELS_TEST_SHIM)
-void *sqlite3_malloc64(sqlite3_uint64 n) { return malloc((size_t)n); }
-void *sqlite3_realloc64(void *p, sqlite3_uint64 n) { return realloc(p, (size_t)n); }
-void sqlite3_free(void *p) { free(p); }
-void sqlite3_log(int code, const char *format, ...) {
-  (void)code;
-  (void)format;
-}
-char *sqlite3_mprintf(const char *format, ...) {
-  (void)format;
-  return NULL;
-}
-char *sqlite3_snprintf(int n, char *text, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, (size_t)n, format, args);
-  va_end(args);
-  return text;
-}
-#endif
-
-static u32 passed, failed;
-
-/* Counts; prints only the first failures of a run. */
-#define CHECK(condition, ...)                                                                                          \
-  do {                                                                                                                 \
-    if (condition) {                                                                                                   \
-      passed++;                                                                                                        \
-    } else if (failed++ < 50) {                                                                                        \
-      printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition);                                                      \
-      printf(__VA_ARGS__);                                                                                             \
-      printf("\n");                                                                                                    \
-    }                                                                                                                  \
-  } while (0)
-
-static const char *const levels[] = {"plain", "avx2", "avx512", "neon"};
 static const Metric metrics[] = {METRIC_L2, METRIC_COSINE, METRIC_DOT, METRIC_L1};
 static const Elem elems[] = {ELEM_F32, ELEM_F16, ELEM_BF16};
 
-#define LEVELS 4
 #define ROWS 9
 #if defined(KERNELS_TEST_SHIM)
 #define DIM_STEP 11 /* emulated */
 #else
 #define DIM_STEP 1
 #endif
-
-/* ---- random numbers and guarded memory ------------------------------------------------------------------------------ */
-
-static u64 seed = 1;
-
-/* splitmix64 */
-static u64 random64(void) {
-  u64 z = seed += 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return z ^ z >> 31;
-}
-
-static u32 random_below(u32 n) { return (u32)(random64() % n); }
-
-/* In [-1, 1), exactly representable. */
-static double random_unit(void) { return (double)(random64() >> 40) * 0x1p-23 - 1; }
-
-/* Nearly normal: the sum of twelve, without any function that differs between C libraries. */
-static double random_normal(void) {
-  double sum = 0;
-  u32 i;
-  for (i = 0; i < 12; i++) sum += random_unit();
-  return sum / 2;
-}
-
-static u8 *guarded(size_t size, u8 **end) {
-  size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (size + page - 1) / page * page;
-  u8 *p = mmap(NULL, whole + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED || mprotect(p + page, whole, PROT_READ | PROT_WRITE)) {
-    printf("no memory\n");
-    exit(1);
-  }
-  *end = p + page + whole;
-  return p + page;
-}
 
 /* ---- vectors -------------------------------------------------------------------------------------------------------- */
 
@@ -125,19 +42,6 @@ typedef enum {
   MIXED, /* of all scales, zeros */
   KINDS
 } Kind;
-
-static void put(Elem elem, u8 *v, u32 i, double value) {
-  u16 h;
-  if (elem == ELEM_F32) {
-    float f = (float)value;
-    if (!isfinite(f)) f = value < 0 ? -FLT_MAX : FLT_MAX;
-    memcpy(v + 4 * (size_t)i, &f, 4);
-    return;
-  }
-  h = elem == ELEM_F16 ? f32_to_f16((float)value) : f32_to_bf16((float)value);
-  if (!isfinite(elem == ELEM_F16 ? f16_to_f32(h) : bf16_to_f32(h))) h--;
-  memcpy(v + 2 * (size_t)i, &h, 2);
-}
 
 /* A vector; `query` is NULL for the query itself. */
 static void fill(Elem elem, Kind kind, u32 dim, const u8 *query, u8 *out) {
@@ -230,14 +134,14 @@ static double exact_of(Metric metric, Elem elem, const u8 *a, const u8 *b, u32 d
 
 /* ---- bounds --------------------------------------------------------------------------------------------------------- */
 
-static u8 *rows_start, *rows_end;
+static Guarded memory;
 
 /* Encode and scan at one level; rows end, or begin, at a page without access. */
 static void scan_case(const char *level, Metric metric, Elem elem, u32 dim, Kind kind, const u8 *query, u32 count,
                       const u8 *const data[ROWS], const Truth truth[ROWS], const double exact[ROWS]) {
   size_t size = codes_stride(metric, elem, dim), stride = size + 16 * random_below(3) + (random_below(4) == 0);
   size_t all = (count - 1) * stride + size;
-  u8 *rows = random_below(2) ? rows_start : rows_end - all;
+  u8 *rows = random_below(2) ? memory.start : memory.end - all;
   float lower[ROWS + 1];
   CodeQuery *q = NULL;
   u32 i;
@@ -286,7 +190,7 @@ static void test_bounds_of(Metric metric, Elem elem, u32 dim) {
 static void test_bounds(void) {
   static const u32 large[] = {383, 384, 511, 512, 513, 768, 1000, 1024, 1536, 3071, 4097, 8191, 8192};
   u32 m, e, dim, i;
-  rows_start = guarded(ROWS * (16 + MAX_DIM + 64), &rows_end);
+  memory = guarded_new(ROWS * (16 + MAX_DIM + 64));
   for (m = 0; m < 4; m++) {
     for (e = 0; e < 3; e++) {
       for (dim = 32; dim <= 300; dim += DIM_STEP) test_bounds_of(metrics[m], elems[e], dim);
@@ -406,9 +310,7 @@ static void test_bytes(const char *level) {
 
 int main(void) {
   u32 i;
-  for (i = 0; i < LEVELS; i++) {
-    printf("level %s: %s\n", levels[i], simd_force(levels[i]) ? "tested" : "skipped, not on this machine");
-  }
+  print_levels();
   for (i = 0; i < LEVELS; i++) test_bytes(levels[i]);
   for (i = 0; i < LEVELS; i++) test_special(levels[i]);
   for (i = 0; i < LEVELS; i++) test_tight(levels[i]);

@@ -8,76 +8,11 @@
  *   exact    special values; one checksum over many distances that must come out on every processor and compiler
  *   scans    every kernel of every level this machine has: error within distance_error() of a long double reference, nothing
  *            read outside query and rows (pages without access on both sides), any alignment and stride
- *
- * Prints a line per failure and at the end "N passed, N failed". With KERNELS_TEST_SHIM it brings the few functions of
- * SQLite that it needs, for cross builds.
  */
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
-#include "../vector/distance.h"
+#include "kernels_tester.h"
 
-#include <float.h>
 #include <locale.h>
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#if defined(KERNELS_TEST_SHIM)
-void *sqlite3_malloc64(sqlite3_uint64 n) { return malloc((size_t)n); }
-void *sqlite3_realloc64(void *p, sqlite3_uint64 n) { return realloc(p, (size_t)n); }
-void sqlite3_free(void *p) { free(p); }
-void sqlite3_log(int code, const char *format, ...) {
-  (void)code;
-  (void)format;
-}
-char *sqlite3_mprintf(const char *format, ...) {
-  char *text = malloc(1000);
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, 1000, format, args);
-  va_end(args);
-  return text;
-}
-char *sqlite3_snprintf(int n, char *text, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, (size_t)n, format, args);
-  va_end(args);
-  return text;
-}
-#endif
-
-static u32 passed, failed;
-
-static const char *const levels[] = {"plain", "avx2", "avx512", "neon"};
-
-/* Counts; prints only the first failures of a run. */
-#define CHECK(condition, ...)                                                                                          \
-  do {                                                                                                                 \
-    if (condition) {                                                                                                   \
-      passed++;                                                                                                        \
-    } else if (failed++ < 50) {                                                                                        \
-      printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition);                                                      \
-      printf(__VA_ARGS__);                                                                                             \
-      printf("\n");                                                                                                    \
-    }                                                                                                                  \
-  } while (0)
-
-/* ---- random numbers and guarded memory ------------------------------------------------------------------------------ */
-
-static u64 seed = 1;
-
-/* splitmix64 */
-static u64 random64(void) {
-  u64 z = seed += 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return z ^ z >> 31;
-}
-
-static u32 random_below(u32 n) { return (u32)(random64() % n); }
 
 /* In [-1, 1). */
 static float random_float(void) { return (float)((double)(random64() >> 11) * 0x1p-52 - 1); }
@@ -92,24 +27,6 @@ static u32 bits_of(float f) {
   u32 bits;
   memcpy(&bits, &f, sizeof bits);
   return bits;
-}
-
-/* Pages between two without access. */
-typedef struct Guarded {
-  u8 *start, *end;
-} Guarded;
-
-static Guarded guarded_new(size_t size) {
-  size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (size + page - 1) / page * page;
-  u8 *p = mmap(NULL, whole + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  Guarded g;
-  if (p == MAP_FAILED || mprotect(p + page, whole, PROT_READ | PROT_WRITE)) {
-    printf("no memory\n");
-    exit(1);
-  }
-  g.start = p + page;
-  g.end = g.start + whole;
-  return g;
 }
 
 /* ---- crc ------------------------------------------------------------------------------------------------------------ */
@@ -719,9 +636,7 @@ static void test_scans(void) {
   u32 metric, elem, dim, i;
   query_memory = guarded_new(4 * MAX_DIM + 16);
   row_memory = guarded_new(ROWS * (4 * MAX_DIM + 64) + 16);
-  for (i = 0; i < 4; i++) {
-    printf("level %s: %s\n", levels[i], simd_force(levels[i]) ? "tested" : "skipped, not on this machine");
-  }
+  print_levels();
   for (metric = 1; metric <= METRIC_LAST; metric++) {
     for (elem = 1; elem <= ELEM_LAST; elem++) {
       if (!metric_fits((Metric)metric, (Elem)elem)) continue;
