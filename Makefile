@@ -118,18 +118,17 @@ layers: ## check the include directions and that each header compiles alone
 	CC="$(CC)" $(TCLSH) test/layers.tcl
 
 # The pure part of vector/, linked without the rest; the tests and benchmarks of its kernels.
-KERNELS_SRC := $(wildcard vector/elem*.c vector/distance*.c vector/codes*.c) wal_shim/mem.c wal_shim/crc32c.c wal_shim/cpu.c
+KERNELS_SRC := $(wildcard vector/elem*.c vector/distance*.c vector/codes*.c vector/sq4*.c vector/walk8*.c) wal_shim/mem.c wal_shim/crc32c.c wal_shim/cpu.c
 KERNELS_FLAGS = $(filter-out -MMD -MP,$(CFLAGS_ALL)) -DSQLITE_CORE
 AARCH64_CC ?= aarch64-linux-gnu-gcc
 AARCH64_RUN ?= qemu-aarch64
 
-$(BUILD)/kernels_test: test/kernels_test.c $(KERNELS_SRC) $(HDR)
+KERNELS_TESTS := kernels_test codes_test walk_test
+
+$(KERNELS_TESTS:%=$(BUILD)/%): $(BUILD)/%: test/%.c test/kernels_tester.h $(KERNELS_SRC) $(HDR)
 	@mkdir -p $(@D)
 	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
-$(BUILD)/codes_test: test/codes_test.c $(KERNELS_SRC) $(HDR)
-	@mkdir -p $(@D)
-	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
-$(BUILD)/%_aarch64: test/%.c $(KERNELS_SRC) $(HDR)
+$(BUILD)/%_aarch64: test/%.c test/kernels_tester.h $(KERNELS_SRC) $(HDR)
 	@mkdir -p $(@D)
 	$(AARCH64_CC) $(KERNELS_FLAGS) -std=gnu11 -O3 -static -DKERNELS_TEST_SHIM $(filter %.c,$^) -o $@ -lm
 $(BUILD)/bench_kernels: bench/kernels.c $(KERNELS_SRC) $(HDR)
@@ -137,13 +136,11 @@ $(BUILD)/bench_kernels: bench/kernels.c $(KERNELS_SRC) $(HDR)
 	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
 
 .PHONY: kernels-test neon-test bench-kernels
-kernels-test: $(BUILD)/kernels_test $(BUILD)/codes_test ## element types, distances, codes and kernels, without a database
-	$(BUILD)/kernels_test
-	$(BUILD)/codes_test
+kernels-test: $(KERNELS_TESTS:%=$(BUILD)/%) ## element types, distances, codes and kernels, without a database
+	for t in $^; do $$t || exit 1; done
 neon-test: ## the same for AArch64, cross-compiled and emulated
 	@if command -v $(AARCH64_CC) >/dev/null && command -v $(AARCH64_RUN) >/dev/null; then \
-	  $(MAKE) $(BUILD)/kernels_test_aarch64 $(BUILD)/codes_test_aarch64 && \
-	  $(AARCH64_RUN) $(BUILD)/kernels_test_aarch64 && $(AARCH64_RUN) $(BUILD)/codes_test_aarch64; \
+	  for t in $(KERNELS_TESTS:%=$(BUILD)/%_aarch64); do $(MAKE) $$t && $(AARCH64_RUN) $$t || exit 1; done; \
 	else echo "neon-test: skipped, $(AARCH64_CC) or $(AARCH64_RUN) is missing"; fi
 bench-kernels: $(BUILD)/bench_kernels ## nanoseconds per distance, beside the speed of memory
 	$<

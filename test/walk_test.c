@@ -1,0 +1,842 @@
+/*
+ * walk_test.c: what a graph is walked on: 4-bit codes (sq4.h) and distances between 8-bit code rows (walk8.h), without a database.
+ *
+ *   rotation   orthonormal, as a reference in double computes it, spreads a single coordinate, the same bits at every level
+ *   learn      mean and step against double; samples without variance, with bad elements, of extreme size
+ *   codes      against the reference; error of decoding; how many are clipped; the same bytes at every level
+ *   values     every level against a sum over nibbles; against true distances; nothing read outside codes (pages without access)
+ *   ranking    nearest rows are found among the first by value
+ *   stored     round trips; every kind of wrong bytes is refused
+ *   bytes      one checksum over what was learned, codes and queries, that must come out on every processor and compiler
+ *   walk8      every level against plain bit for bit and against double; odd and hostile rows
+ */
+#define _GNU_SOURCE /* MAP_ANONYMOUS */
+#include "../vector/sq4_int.h"
+#include "../vector/walk8.h"
+
+#include "../wal_shim/bytes.h"
+#include "kernels_tester.h"
+
+static const Metric metrics[] = {METRIC_L2, METRIC_COSINE, METRIC_DOT};
+static const Elem elems[] = {ELEM_F32, ELEM_F16, ELEM_BF16};
+#define METRICS 3
+#define ELEMS 3
+#define ROWS 11
+
+#if defined(KERNELS_TEST_SHIM)
+#define DIM_STEP 13 /* emulated */
+#else
+#define DIM_STEP 1
+#endif
+
+static const u32 large[] = {383, 384, 511, 512, 513, 767, 768, 1000, 1024, 1025, 1536, 3071, 4096, 8191, 8192};
+#define LARGES (sizeof large / sizeof *large)
+
+/* Every dimension that is tested: 1..300 and the large ones. 0 ends. */
+static u32 next_dim(u32 dim) {
+  u32 i;
+  if (dim < 300) return MIN(dim + (dim < 34 ? 1 : DIM_STEP), 300);
+  for (i = 0; i < LARGES; i++) {
+    if (large[i] > dim) return large[i];
+  }
+  return 0;
+}
+
+typedef enum { NORMAL, UNIFORM, SHIFTED, FAR, HUGE_ONES, TINY, SUBNORMAL, ZERO, EQUAL, SPIKE, MIXED, KINDS } Kind;
+
+/* Whether rounding of elements and centring leaves the reference meaningful. */
+static int is_regular(Kind kind) { return kind <= SHIFTED || kind == SPIKE; }
+
+static void fill(Elem elem, Kind kind, u32 dim, u8 *out) {
+  static const double scales[] = {0, 0x1p-149, 0x1p-130, 0x1p-100, 0x1p-20, 1, 0x1p15, 0x1p60, 0x1p127};
+  u32 i;
+  for (i = 0; i < dim; i++) {
+    double x = random_normal();
+    switch (kind) {
+      case NORMAL: break;
+      case UNIFORM: x = random_unit() * 100; break;
+      case SHIFTED: x += 3 * (i % 5); break;
+      case FAR: x = x * 0x1p-10 + 1000; break;
+      case HUGE_ONES: x = ldexp(x, 127); break;
+      case TINY: x = ldexp(x, -110); break;
+      case SUBNORMAL: x = ldexp(floor(x * 8), -149); break;
+      case ZERO: x = 0; break;
+      case EQUAL: x = i % 7; break;
+      case SPIKE: x = x * 0.01 + (i == dim / 2 ? 4 : 0); break;
+      case MIXED: x *= scales[random_below(9)]; break;
+      case KINDS: break;
+    }
+    put(elem, out, i, x);
+  }
+}
+
+static Sq4 *learn(Metric metric, Elem elem, u32 dim, u8 *const *rows, u32 count) {
+  const void *sample[64];
+  Sq4 *s = NULL;
+  u32 i;
+  for (i = 0; i < count; i++) sample[i] = rows[i];
+  if (sq4_learn(metric, elem, dim, sample, count, &s)) exit(1);
+  return s;
+}
+
+/* Rows of up to MAX_DIM elements. */
+static u8 row_bytes[ROWS][4 * MAX_DIM], *rows[ROWS];
+
+/* ---- the reference -------------------------------------------------------------------------------------------------- */
+
+static int is_negative(u32 round, u32 i) {
+  u64 z = ((u64)(round + 1) << 32 | (i + 1)) * 0x9e3779b97f4a7c15u;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+  return (int)(z >> 63);
+}
+
+static void rotate_reference(double *x, u32 dim) {
+  u32 length = 1, round, rounds, i, h;
+  if (dim < 2) return;
+  while (length * 2 <= dim) length *= 2;
+  rounds = length == dim ? 3 : 4;
+  for (round = 0; round < rounds; round++) {
+    double *p = round % 2 ? x + dim - length : x;
+    for (i = 0; i < length; i++) p[i] *= (is_negative(round, i) ? -1 : 1) / sqrt(length);
+    for (h = 1; h < length; h *= 2) {
+      for (i = 0; i < length; i++) {
+        double a = p[i], b = p[i | h];
+        if (i & h) continue;
+        p[i] = a + b;
+        p[i | h] = a - b;
+      }
+    }
+  }
+}
+
+/* Elements, for cosine of the normalised vector. */
+static void read_reference(Metric metric, Elem elem, u32 dim, const u8 *v, double *x) {
+  double norm2 = 0;
+  u32 i;
+  for (i = 0; i < dim; i++) {
+    x[i] = elem_get(elem, v, i);
+    norm2 += x[i] * x[i];
+  }
+  for (i = 0; i < dim && metric == METRIC_COSINE && norm2 > 0; i++) x[i] /= sqrt(norm2);
+}
+
+/* Coordinates in steps. */
+static void coordinates_reference(const Sq4 *s, const u8 *v, double *x) {
+  u32 i;
+  read_reference(s->metric, s->elem, s->dim, v, x);
+  for (i = 0; i < s->dim; i++) x[i] = (x[i] - (double)s->mean[i]) / (double)s->step;
+  rotate_reference(x, s->dim);
+}
+
+static u32 code_at(const u8 *code, u32 i) { return code[i / 128 * 64 + i % 64] >> (i % 128 < 64 ? 0 : 4) & 15; }
+
+/* ---- rotation ------------------------------------------------------------------------------------------------------- */
+
+/* Mean 0 and step 1: coordinates are the rotated vector itself. */
+static Sq4 *bare(u32 dim) {
+  static u8 bytes[8 + 4 * MAX_DIM];
+  Sq4 *s = NULL;
+  store32(bytes, SQ4_FORMAT);
+  store32(bytes + 4, 0x3f800000);
+  if (sq4_load(METRIC_L2, ELEM_F32, dim, bytes, &s)) exit(1);
+  return s;
+}
+
+static void test_rotation_of(const char *level, u32 dim) {
+  static float x[MAX_DIM], first[MAX_DIM], vector[MAX_DIM], plain[MAX_DIM];
+  static double reference[MAX_DIM];
+  double norm2 = 0, dot = 0, worst = 0, expected = 0, spread = 0;
+  Sq4 *s = bare(dim);
+  u32 i, a, b;
+  for (i = 0; i < dim; i++) {
+    vector[i] = (float)random_normal();
+    reference[i] = (double)vector[i];
+    expected += reference[i] * reference[i];
+  }
+  rotate_reference(reference, dim);
+  simd_force("plain");
+  sq4_coordinates(s, vector, plain);
+  simd_force(level);
+  sq4_coordinates(s, vector, x);
+  CHECK(memcmp(x, plain, dim * sizeof *x) == 0, "%s[%u]: other bits than plain", level, dim);
+  for (i = 0; i < dim; i++) {
+    norm2 += (double)x[i] * (double)x[i];
+    worst = MAX(worst, fabs((double)x[i] - reference[i]));
+  }
+  CHECK(fabs(norm2 / expected - 1) < 2e-6, "%s[%u]: norm2 %g, of %g", level, dim, norm2, expected);
+  CHECK(worst < 1e-6 * sqrt(expected), "%s[%u]: off by %g", level, dim, worst);
+  a = random_below(dim);
+  b = (a + 1 + random_below(MAX(dim - 1, 1))) % dim;
+  memset(vector, 0, sizeof vector);
+  vector[a] = 1;
+  sq4_coordinates(s, vector, first);
+  vector[a] = 0;
+  vector[b] = 1;
+  sq4_coordinates(s, vector, x);
+  for (i = 0; i < dim; i++) {
+    dot += (double)first[i] * (double)x[i];
+    spread = MAX(spread, fabs((double)first[i]));
+  }
+  CHECK(fabs(dot - (a == b)) < 1e-6, "%s[%u]: dimensions %u and %u meet: %g", level, dim, a, b, dot);
+  CHECK(dim < 64 || spread < 8 / sqrt(dim), "%s[%u]: dimension %u is %g of one", level, dim, a, spread);
+  sq4_free(s);
+}
+
+static void test_rotation(void) {
+  u32 level, dim;
+  for (level = 0; level < LEVELS; level++) {
+    if (!simd_force(levels[level])) continue;
+    for (dim = 1; dim; dim = next_dim(dim)) test_rotation_of(levels[level], dim);
+  }
+}
+
+/* ---- what is learned ------------------------------------------------------------------------------------------------ */
+
+/* Mean and step of rows[0..count) against double. */
+static void check_learned(const Sq4 *s, u32 count, const char *what) {
+  static double mean[MAX_DIM], x[MAX_DIM];
+  double square = 0, size = 0, worst = 0;
+  u32 i, r;
+  memset(mean, 0, sizeof mean);
+  for (r = 0; r < count; r++) {
+    read_reference(s->metric, s->elem, s->dim, rows[r], x);
+    for (i = 0; i < s->dim; i++) mean[i] += x[i] / count;
+  }
+  for (r = 0; r < count; r++) {
+    read_reference(s->metric, s->elem, s->dim, rows[r], x);
+    for (i = 0; i < s->dim; i++) {
+      square += (x[i] - mean[i]) * (x[i] - mean[i]);
+      size = MAX(size, fabs(x[i]));
+    }
+  }
+  for (i = 0; i < s->dim; i++) worst = MAX(worst, fabs(mean[i] - (double)s->mean[i]));
+  square = 2 * 2.7 / 15 * sqrt(square / count / s->dim);
+  CHECK(worst <= 2e-6 * size, "%s %s %s[%u]: mean off by %g", what, metric_name(s->metric), elem_name(s->elem), s->dim,
+        worst);
+  CHECK(fabs((double)s->step / square - 1) < 1e-4, "%s %s %s[%u]: step %g, not %g", what, metric_name(s->metric),
+        elem_name(s->elem), s->dim, (double)s->step, square);
+}
+
+static void test_learn(void) {
+  const Sq4 *s;
+  Sq4 *learned;
+  const void *sample[3] = {rows[0], rows[1], rows[2]};
+  u32 m, e, dim, i;
+  for (m = 0; m < METRICS; m++) {
+    for (e = 0; e < ELEMS; e++) {
+      for (dim = 2; dim < 300; dim += 1 + dim / 4) {
+        for (i = 0; i < ROWS; i++) fill(elems[e], SHIFTED, dim, rows[i]);
+        learned = learn(metrics[m], elems[e], dim, rows, ROWS);
+        check_learned(learned, ROWS, "shifted");
+        sq4_free(learned);
+        if (metrics[m] == METRIC_COSINE) continue;
+        for (i = 0; i < ROWS; i++) fill(elems[e], HUGE_ONES, dim, rows[i]);
+        learned = learn(metrics[m], elems[e], dim, rows, ROWS);
+        check_learned(learned, ROWS, "huge");
+        sq4_free(learned);
+      }
+    }
+  }
+  /* Without any vector, with zeros alone, with equal ones. */
+  s = learned = learn(METRIC_L2, ELEM_F32, 100, rows, 0);
+  CHECK(fabs((double)s->step - 0.36) < 1e-6 && s->mean[0] == 0, "none: %g", (double)s->step);
+  sq4_free(learned);
+  memset(rows[0], 0, 400);
+  s = learned = learn(METRIC_COSINE, ELEM_F32, 100, rows, 1);
+  CHECK(fabs((double)s->step - 0.036) < 1e-6, "cosine of zeros: %g", (double)s->step);
+  sq4_free(learned);
+  for (i = 0; i < 100; i++) put(ELEM_F32, rows[0], i, -10);
+  memcpy(rows[1], rows[0], 400);
+  s = learned = learn(METRIC_DOT, ELEM_F32, 100, rows, 2);
+  CHECK(fabs((double)s->step - 3.6) < 1e-5 && s->mean[99] == -10, "equal: %g", (double)s->step);
+  sq4_free(learned);
+  /* Bad elements. */
+  for (i = 0; i < 3; i++) fill(ELEM_F32, NORMAL, 100, rows[i]);
+  s = learned = learn(METRIC_L2, ELEM_F32, 100, rows, 2);
+  store32(rows[2] + 4 * 50, 0x7fc00000);
+  {
+    Sq4 *other = NULL;
+    static u8 bytes[2][8 + 400];
+    if (sq4_learn(METRIC_L2, ELEM_F32, 100, sample, 3, &other)) exit(1);
+    sq4_store(s, bytes[0]);
+    sq4_store(other, bytes[1]);
+    CHECK(memcmp(bytes[0], bytes[1], sq4_size(100)) == 0, "a NaN was learned");
+    sq4_free(other);
+  }
+  sq4_free(learned);
+  /* The mean is large, the variance below what floats hold. */
+  for (i = 0; i < 100; i++) {
+    put(ELEM_F32, rows[0], i, 1e6);
+    put(ELEM_F32, rows[1], i, 1e6 + (i == 3 ? 0.0625 : 0));
+  }
+  s = learned = learn(METRIC_L2, ELEM_F32, 100, rows, 2);
+  CHECK((double)s->step >= 1e6 * 0x1p-20 && (double)s->step < 1.01e6 * 0x1p-20, "nearly equal: %g", (double)s->step);
+  sq4_free(learned);
+}
+
+/* ---- codes ---------------------------------------------------------------------------------------------------------- */
+
+static Guarded code_memory, vector_memory;
+
+/* The code of a vector against the reference: each code is nearest, or a tie; clipped ones are counted. */
+static void check_code(const Sq4 *s, const char *level, Kind kind, const u8 *v, const u8 *code, u32 clipped) {
+  static double x[MAX_DIM];
+  u32 i, wrong = 0, outside = 0, unsure = 0;
+  double largest = 0, scale, tolerance;
+  coordinates_reference(s, v, x);
+  for (i = 0; i < s->dim; i++) largest = MAX(largest, fabs(x[i]));
+  /* What the centring of elements that are large beside the step loses, and the rotation. */
+  scale = 1 / (double)s->step;
+  for (i = 0; i < s->dim; i++) largest = MAX(largest, fabs((double)s->mean[i]) * scale);
+  tolerance = 1e-6 * sqrt(s->dim) * (largest + 1) + 1e-5;
+  for (i = 0; i < s->dim; i++) {
+    double off = x[i] + 7.5 - code_at(code, i), low = x[i] + 8, high = 8 - x[i];
+    u32 c = code_at(code, i);
+    wrong += (off > 0.5 + tolerance && c < 15) || (off < -0.5 - tolerance && c > 0);
+    outside += low < 0 || high < 0;
+    unsure += fabs(low) < tolerance || fabs(high) < tolerance;
+  }
+  CHECK(wrong == 0, "%s %s %s[%u] kind %d: %u codes are not the nearest", level, metric_name(s->metric),
+        elem_name(s->elem), s->dim, kind, wrong);
+  CHECK(clipped <= outside + unsure && clipped + unsure >= outside, "%s %s %s[%u] kind %d: %u clipped, %u outside",
+        level, metric_name(s->metric), elem_name(s->elem), s->dim, kind, clipped, outside);
+}
+
+static void check_padding(const Sq4 *s, const u8 *code) {
+  u32 i, bad = 0;
+  for (i = s->dim; i < s->blocks * 128; i++) bad += code_at(code, i) != 0;
+  CHECK(bad == 0, "[%u]: %u dimensions of padding have a code", s->dim, bad);
+}
+
+/* The values that a kernel must give, from the bytes of code and query. */
+static u32 value_reference(const Sq4Query *q, const u8 *code, u32 dim) {
+  i64 sum = SQ4_ZERO;
+  u32 i;
+  for (i = 0; i < dim; i++) {
+    i32 x = (i32)code_at(code, i);
+    sum += x * (q->table[0] ? 4 * x - 60 : 0) + x * q->minus[i];
+  }
+  return (u32)sum;
+}
+
+/* The query's coordinates against the reference. */
+static void check_query(const Sq4 *s, Kind kind, const u8 *v, const Sq4Query *q) {
+  static double x[MAX_DIM];
+  double max = 0, worst = 0;
+  u32 i;
+  if (s->metric == METRIC_DOT) {
+    read_reference(s->metric, s->elem, s->dim, v, x);
+    rotate_reference(x, s->dim);
+    for (i = 0; i < s->dim; i++) max = MAX(max, fabs(x[i]));
+    for (i = 0; i < s->dim; i++) x[i] *= max > 0 ? 127 / max : 0;
+  } else {
+    coordinates_reference(s, v, x);
+    for (i = 0; i < s->dim; i++) x[i] = MAX(-127, MIN(127, 8 * x[i]));
+  }
+  for (i = 0; i < s->dim; i++) worst = MAX(worst, fabs(x[i] + q->minus[i]));
+  CHECK(worst < 0.5 + 0.02, "%s %s[%u] kind %d: query off by %g", metric_name(s->metric), elem_name(s->elem), s->dim,
+        kind, worst);
+  for (i = s->dim; i < s->blocks * 128; i++) max = q->minus[i] ? -1 : max;
+  CHECK(max >= 0, "[%u]: padding of the query", s->dim);
+}
+
+/* Data of one kind: what is learned from it, and codes, query and values at every level. */
+static void test_codes_of(Metric metric, Elem elem, u32 dim, Kind kind) {
+  static u8 plain[ROWS][64 * 64];
+  u32 stride = sq4_stride(metric, elem, dim), count = 1 + random_below(ROWS), level, i, clipped[ROWS] = {0};
+  const u8 *codes[ROWS];
+  u32 values[ROWS + 1];
+  u8 *all = random_below(2) ? code_memory.start : code_memory.end - ROWS * stride;
+  size_t size = (size_t)elem_size(elem, dim);
+  u8 *vector = random_below(2) ? vector_memory.start : vector_memory.end - size;
+  Sq4 *s;
+  Sq4Query *q, *plain_query;
+  int rc = SQLITE_OK;
+  for (i = 0; i < ROWS; i++) fill(elem, kind, dim, rows[i]);
+  simd_force("plain");
+  s = learn(metric, elem, dim, rows, ROWS - 1);
+  CHECK(s->step > 0 && s->step <= FLT_MAX && isfinite(s->mean[0]), "step %g", (double)s->step);
+  q = mem_aligned(&rc, sq4_query_size(s));
+  plain_query = mem_aligned(&rc, sq4_query_size(s));
+  if (rc) exit(1);
+  for (level = 0; level < LEVELS; level++) {
+    if (!simd_force(levels[level])) continue;
+    for (i = 0; i < ROWS; i++) {
+      u8 *code = all + (ROWS - 1 - i) * stride;
+      u32 n;
+      codes[i] = code;
+      memcpy(vector, rows[i], size);
+      memset(code, 255, stride);
+      n = sq4_encode(s, vector, code);
+      if (level == 0) {
+        memcpy(plain[i], code, stride);
+        clipped[i] = n;
+        check_padding(s, code);
+        if (is_regular(kind)) check_code(s, levels[level], kind, vector, code, n);
+      }
+      CHECK(memcmp(code, plain[i], stride) == 0 && n == clipped[i], "%s %s %s[%u] kind %d: other code than plain",
+            levels[level], metric_name(metric), elem_name(elem), dim, kind);
+    }
+    memcpy(vector, rows[ROWS - 1], size);
+    memset(q, 255, sq4_query_size(s));
+    sq4_query(s, vector, q);
+    if (level == 0) memcpy(plain_query, q, sq4_query_size(s));
+    CHECK(memcmp(q, plain_query, sq4_query_size(s)) == 0, "%s %s %s[%u] kind %d: other query than plain", levels[level],
+          metric_name(metric), elem_name(elem), dim, kind);
+    if (is_regular(kind) && level == 0) check_query(s, kind, vector, q);
+    for (i = 0; i <= ROWS; i++) values[i] = 77;
+    sq4_distances()(q, codes, count, values);
+    CHECK(values[count] == 77, "writes too many values");
+    for (i = 0; i < count; i++) {
+      u32 expected = value_reference(q, codes[i], dim);
+      CHECK(values[i] == expected, "%s %s %s[%u] kind %d row %u of %u: %u, not %u", levels[level], metric_name(metric),
+            elem_name(elem), dim, kind, i, count, values[i], expected);
+    }
+  }
+  mem_aligned_free(q);
+  mem_aligned_free(plain_query);
+  sq4_free(s);
+}
+
+static void test_codes(void) {
+  u32 m, e, dim;
+  int kind;
+  code_memory = guarded_new(ROWS * 64 * 64);
+  vector_memory = guarded_new(4 * MAX_DIM);
+  for (m = 0; m < METRICS; m++) {
+    for (e = 0; e < ELEMS; e++) {
+      for (dim = 1; dim; dim = next_dim(dim)) {
+        for (kind = 0; kind < KINDS; kind++) {
+          if (dim > 40 && kind > 0 && (dim + (u32)kind) % 4) continue;
+          test_codes_of(metrics[m], elems[e], dim, (Kind)kind);
+        }
+      }
+    }
+  }
+}
+
+/* Sums at the ends of their range: all codes 0 or 15, all of the query -127 or 127. */
+static void test_extreme_sums(void) {
+  static u8 code[2][64 * 64];
+  const u8 *pair[2] = {code[0], code[1]};
+  static const u32 dims[] = {128, 256, 1024, 8192};
+  u32 d, level, i, side;
+  int rc = SQLITE_OK;
+  memset(code[1], 255, sizeof code[1]);
+  for (d = 0; d < 4; d++) {
+    Sq4 *s = bare(dims[d]);
+    Sq4Query *q = mem_aligned(&rc, sq4_query_size(s));
+    if (rc) exit(1);
+    sq4_query(s, row_bytes[0], q);
+    for (side = 0; side < 3; side++) {
+      for (i = 0; i < dims[d]; i++) q->minus[i] = side == 0 ? 127 : side == 1 ? -127 : i % 2 ? 127 : -127;
+      for (level = 0; level < LEVELS; level++) {
+        u32 values[2];
+        if (!simd_force(levels[level])) continue;
+        sq4_distances()(q, pair, 2, values);
+        for (i = 0; i < 2; i++) {
+          CHECK(values[i] == value_reference(q, code[i], dims[d]), "%s[%u] side %u: %u", levels[level], dims[d], side,
+                values[i]);
+        }
+        CHECK(side == 2 || (i32)(values[1] - SQ4_ZERO) == (side ? -1905 : 1905) * (i32)dims[d], "%u", values[1]);
+      }
+    }
+    mem_aligned_free(q);
+    sq4_free(s);
+  }
+}
+
+/* ---- ranking -------------------------------------------------------------------------------------------------------- */
+
+#define RANKED 2000
+#define NEAREST 10
+
+typedef struct Ranked {
+  double key;
+  u32 row;
+} Ranked;
+
+static int compare_ranked(const void *a, const void *b) {
+  const Ranked *x = a, *y = b;
+  if (x->key != y->key) return x->key < y->key ? -1 : 1;
+  return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* The part of the nearest ten that is among the first `first` by key. */
+static double recall(const double *truth, const double *key, u32 first) {
+  static Ranked a[RANKED], b[RANKED];
+  u32 i, j, found = 0;
+  for (i = 0; i < RANKED; i++) {
+    a[i].key = truth[i];
+    b[i].key = key[i];
+    a[i].row = b[i].row = i;
+  }
+  qsort(a, RANKED, sizeof *a, compare_ranked);
+  qsort(b, RANKED, sizeof *b, compare_ranked);
+  for (i = 0; i < NEAREST; i++) {
+    for (j = 0; j < first; j++) found += a[i].row == b[j].row;
+  }
+  return (double)found / NEAREST;
+}
+
+/* Data with a few directions, as real data has: dimension i has deviation 1/(1 + i/8). Norms vary. */
+static void fill_directions(Elem elem, u32 dim, u8 *out) {
+  double size = 1 + random_unit() * 0.3;
+  u32 i;
+  for (i = 0; i < dim; i++) put(elem, out, i, 0.5 + size * random_normal() / (1 + i / 8.0));
+}
+
+static void test_ranking_of(Metric metric, Elem elem, u32 dim) {
+  static double truth[RANKED], four[RANKED], eight[RANKED];
+  u32 size = (u32)elem_size(elem, dim), stride = sq4_stride(metric, elem, dim), wide = codes_stride(metric, elem, dim);
+  const void *sample[RANKED];
+  const u8 *codes[RANKED], *wide_rows[RANKED];
+  u32 values[RANKED], i, queries = 10, run, clipped = 0;
+  float distances[RANKED];
+  double found4 = 0, found8 = 0;
+  u8 *data, *code, *wide_code, query_row[16 + MAX_DIM];
+  Sq4 *s = NULL;
+  Sq4Query *q;
+  Walk8Query *w;
+  int rc = SQLITE_OK;
+  data = mem_array(&rc, RANKED, size);
+  code = mem_aligned(&rc, RANKED * (u64)stride);
+  wide_code = mem_aligned(&rc, RANKED * (u64)wide);
+  w = mem_aligned(&rc, walk8_query_size(dim));
+  if (rc) exit(1);
+  for (i = 0; i < RANKED; i++) {
+    fill_directions(elem, dim, data + (size_t)i * size);
+    sample[i] = data + (size_t)i * size;
+  }
+  if (sq4_learn(metric, elem, dim, sample, RANKED, &s)) exit(1);
+  q = mem_aligned(&rc, sq4_query_size(s));
+  if (rc) exit(1);
+  for (i = 0; i < RANKED; i++) {
+    codes[i] = code + (size_t)i * stride;
+    wide_rows[i] = wide_code + (size_t)i * wide;
+    clipped += sq4_encode(s, sample[i], code + (size_t)i * stride);
+    codes_encode(metric, elem, sample[i], dim, wide_code + (size_t)i * wide);
+  }
+  CHECK(clipped < RANKED * dim / 50, "%s %s[%u]: %u of %u clipped", metric_name(metric), elem_name(elem), dim, clipped,
+        RANKED * dim);
+  for (run = 0; run < queries; run++) {
+    fill_directions(elem, dim, rows[0]);
+    for (i = 0; i < RANKED; i++) truth[i] = distance_exact(metric, elem, rows[0], sample[i], dim);
+    sq4_query(s, rows[0], q);
+    sq4_distances()(q, codes, RANKED, values);
+    codes_encode(metric, elem, rows[0], dim, query_row);
+    walk8_query(metric, WALK8_QUERY, dim, query_row, 0, w);
+    walk8_distances(metric)(w, wide_rows, RANKED, distances);
+    for (i = 0; i < RANKED; i++) {
+      four[i] = values[i];
+      eight[i] = (double)distances[i];
+    }
+    found4 += recall(truth, four, 3 * NEAREST) / queries;
+    found8 += recall(truth, eight, NEAREST) / queries;
+  }
+  if (elem == ELEM_F32) {
+    printf("ranking, %s[%u]: 4-bit recall of 10 in 30 %.3f, 8-bit of 10 in 10 %.3f, clipped %.2f %%\n",
+           metric_name(metric), dim, found4, found8, 100.0 * clipped / RANKED / dim);
+  }
+  CHECK(found4 >= 0.95, "%s %s[%u]: 4-bit recall %.3f", metric_name(metric), elem_name(elem), dim, found4);
+  CHECK(found8 >= 0.88, "%s %s[%u]: 8-bit recall %.3f", metric_name(metric), elem_name(elem), dim, found8);
+  mem_free(data);
+  mem_aligned_free(code);
+  mem_aligned_free(wide_code);
+  mem_aligned_free(q);
+  mem_aligned_free(w);
+  sq4_free(s);
+}
+
+static void test_ranking(void) {
+  static const u32 dims[] = {128, 200, 768};
+  u32 m, e, d;
+  for (m = 0; m < METRICS; m++) {
+    for (e = 0; e < ELEMS; e++) {
+      for (d = 0; d < (DIM_STEP > 1 ? 2 : 3); d++) test_ranking_of(metrics[m], elems[e], dims[d]);
+    }
+  }
+}
+
+/* Values are distances in units of step^2/4, up to a constant: the difference of two rows tells how well. */
+static void test_values(void) {
+  static double x[MAX_DIM], y[MAX_DIM];
+  static const u32 dims[] = {1, 2, 17, 128, 200, 768};
+  u32 m, d, i, j, values[ROWS];
+  static u8 code[ROWS][64 * 64];
+  const u8 *codes[ROWS];
+  for (m = 0; m < 2; m++) {
+    for (d = 0; d < 6; d++) {
+      u32 dim = dims[d];
+      double difference, estimate, worst = 0, truth[ROWS];
+      Sq4Query *q;
+      Sq4 *s;
+      int rc = SQLITE_OK;
+      for (i = 0; i < ROWS; i++) fill(ELEM_F32, SHIFTED, dim, rows[i]);
+      s = learn(metrics[m], ELEM_F32, dim, rows, ROWS);
+      q = mem_aligned(&rc, sq4_query_size(s));
+      if (rc) exit(1);
+      for (i = 0; i < ROWS; i++) {
+        sq4_encode(s, rows[i], code[i]);
+        codes[i] = code[i];
+      }
+      sq4_query(s, rows[0], q);
+      sq4_distances()(q, codes, ROWS, values);
+      read_reference(metrics[m], ELEM_F32, dim, rows[0], x);
+      for (i = 0; i < ROWS; i++) {
+        read_reference(metrics[m], ELEM_F32, dim, rows[i], y);
+        for (truth[i] = 0, j = 0; j < dim; j++) truth[i] += (x[j] - y[j]) * (x[j] - y[j]);
+      }
+      for (i = 0; i < ROWS; i++) {
+        difference = truth[i] - truth[0];
+        estimate = ((double)values[i] - (double)values[0]) * (double)s->step * (double)s->step / 4;
+        worst = MAX(worst, fabs(difference - estimate) / (double)s->step / (double)s->step);
+      }
+      /* Rows lie within a step in each dimension (unless clipped), differences within 15. */
+      CHECK(worst < 25 * sqrt(dim), "%s[%u]: off by %g steps^2", metric_name(metrics[m]), dim, worst);
+      mem_aligned_free(q);
+      sq4_free(s);
+    }
+  }
+}
+
+/* ---- stored --------------------------------------------------------------------------------------------------------- */
+
+static void test_stored(void) {
+  static u8 bytes[8 + 4 * 200], again[8 + 4 * 200];
+  static const u32 bad_steps[] = {0, 0x80000000, 0xbf800000, 0x7f800000, 0x7fc00000, 0xff800000, 0xffffffff, 1};
+  static const u32 bad_means[] = {0x7f800000, 0xff800000, 0x7fc00000, 0x7f7fffff, 0xff7fffff, 0x7f800001};
+  Sq4 *s, *t = NULL;
+  u8 code[2][128];
+  u32 i, m, e;
+  for (m = 0; m < METRICS; m++) {
+    for (e = 0; e < ELEMS; e++) {
+      for (i = 0; i < ROWS; i++) fill(elems[e], SHIFTED, 200, rows[i]);
+      s = learn(metrics[m], elems[e], 200, rows, ROWS);
+      CHECK(sq4_size(200) == sizeof bytes, "size");
+      sq4_store(s, bytes);
+      CHECK(sq4_load(metrics[m], elems[e], 200, bytes, &t) == SQLITE_OK && t != NULL, "loads");
+      if (t == NULL) exit(1);
+      sq4_store(t, again);
+      CHECK(memcmp(bytes, again, sizeof bytes) == 0, "round trip");
+      CHECK(sq4_encode(s, rows[0], code[0]) == sq4_encode(t, rows[0], code[1]) && memcmp(code[0], code[1], 128) == 0,
+            "codes after a round trip");
+      sq4_free(t);
+      sq4_free(s);
+    }
+  }
+  for (i = 0; i < sizeof bad_steps / sizeof *bad_steps; i++) {
+    memcpy(again, bytes, sizeof bytes);
+    store32(again + 4, bad_steps[i]); /* the last is the least number: the mean is beyond its reach */
+    t = (Sq4 *)again;
+    CHECK(sq4_load(METRIC_L2, ELEM_F32, 200, again, &t) == SQLITE_CORRUPT_VTAB && t == NULL, "step %08x", bad_steps[i]);
+  }
+  for (i = 0; i < sizeof bad_means / sizeof *bad_means * 200; i++) {
+    memcpy(again, bytes, sizeof bytes);
+    store32(again + 8 + 4 * (i % 200), bad_means[i / 200]);
+    CHECK(sq4_load(METRIC_DOT, ELEM_F16, 200, again, &t) == SQLITE_CORRUPT_VTAB && t == NULL, "mean %08x",
+          bad_means[i / 200]);
+  }
+  memcpy(again, bytes, sizeof bytes);
+  again[0]++;
+  CHECK(sq4_load(METRIC_L2, ELEM_F32, 200, again, &t) == SQLITE_CORRUPT_VTAB, "format");
+  for (i = 0; i < 20000 / DIM_STEP; i++) { /* whatever is accepted can be used */
+    u32 n = random_below(3) + 1;
+    memcpy(again, bytes, sizeof bytes);
+    while (n--) again[random_below(sizeof again)] = (u8)random64();
+    if (sq4_load(METRIC_COSINE, ELEM_F32, 200, again, &t)) continue;
+    sq4_encode(t, rows[0], code[0]);
+    sq4_free(t);
+  }
+  CHECK(sq4_stride(METRIC_L2, ELEM_F32, 128) == 64 && sq4_stride(METRIC_DOT, ELEM_F16, 129) == 128, "strides");
+  CHECK(sq4_stride(METRIC_COSINE, ELEM_BF16, 8192) == 4096 && sq4_stride(METRIC_L2, ELEM_F32, 1) == 64, "strides");
+  CHECK(sq4_stride(METRIC_L1, ELEM_F32, 128) == 0 && sq4_stride(METRIC_L2, ELEM_I8, 128) == 0, "no codes");
+  CHECK(sq4_stride(METRIC_L2, ELEM_F32, 8193) == 0 && sq4_stride(METRIC_HAMMING, ELEM_BIT, 128) == 0, "no codes");
+  CHECK(sq4_stride(METRIC_L2, ELEM_F32, 0) == 0, "no codes");
+}
+
+/* ---- bytes ---------------------------------------------------------------------------------------------------------- */
+
+static void test_bytes(const char *level) {
+  static u8 code[64 * 64], bytes[8 + 4 * 1000];
+  u32 m, e, dim, i, crc = 0;
+  int kind;
+  if (!simd_force(level)) return;
+  seed = 42;
+  for (dim = 1; dim <= 1000; dim += 1 + dim / 8) {
+    for (m = 0; m < METRICS; m++) {
+      for (e = 0; e < ELEMS; e++) {
+        for (kind = 0; kind < KINDS; kind++) {
+          Sq4 *s;
+          Sq4Query *q;
+          int rc = SQLITE_OK;
+          for (i = 0; i < 5; i++) fill(elems[e], (Kind)kind, dim, rows[i]);
+          s = learn(metrics[m], elems[e], dim, rows, 4);
+          q = mem_aligned(&rc, sq4_query_size(s));
+          if (rc) exit(1);
+          sq4_store(s, bytes);
+          sq4_encode(s, rows[4], code);
+          sq4_query(s, rows[3], q);
+          crc = crc32c(crc, bytes, sq4_size(dim));
+          crc = crc32c(crc, code, sq4_stride(metrics[m], elems[e], dim));
+          crc = crc32c(crc, q, sq4_query_size(s));
+          mem_aligned_free(q);
+          sq4_free(s);
+        }
+      }
+    }
+  }
+  CHECK(crc == 0x06dfc78cu, "%s: checksum of 4-bit codes is %08x", level, crc);
+}
+
+/* ---- walk8 ---------------------------------------------------------------------------------------------------------- */
+
+static float header(const u8 *row, u32 i) {
+  u32 bits = load32(row + 4 * (size_t)i);
+  float f;
+  memcpy(&f, &bits, 4);
+  return f;
+}
+
+/* The value in double, from the codes of both rows, and how far the float one may be off. */
+static double walk_reference(Metric metric, Walk8Use use, u32 dim, const u8 *a, const u8 *b, double bound2,
+                             double *tolerance) {
+  double aa = 0, bb = 0, ab = 0, sa = (double)header(a, 0), sb = (double)header(b, 0), rest, value;
+  u32 i;
+  for (i = 0; i < dim; i++) {
+    double x = sa * (i8)a[16 + i], y = sb * (i8)b[16 + i];
+    aa += x * x;
+    bb += y * y;
+    ab += x * y;
+  }
+  *tolerance = 2e-6 * (aa + bb + fabs(ab));
+  if (metric != METRIC_DOT) return MAX(aa + bb - 2 * ab, 0);
+  if (use == WALK8_QUERY) return -ab;
+  rest = sqrt(MAX(bound2 - aa, 0)) * sqrt(MAX(bound2 - bb, 0));
+  value = MAX(aa, bound2) + MAX(bb, bound2) - 2 * (ab + rest);
+  *tolerance = 1e-6 * (aa + bb + bound2) + 2e-3 * bound2; /* a root of a difference that rounding left */
+  return MAX(value, 0);
+}
+
+static Guarded row_memory;
+
+static void test_walk8_of(Metric metric, Elem elem, Walk8Use use, u32 dim, Kind kind) {
+  u32 stride = codes_stride(metric, elem, dim), count = 1 + random_below(ROWS), level, i;
+  u8 *all = random_below(2) ? row_memory.start : row_memory.end - ROWS * stride;
+  const u8 *row[ROWS];
+  static u8 query[16 + MAX_DIM];
+  float out[ROWS + 1], plain[ROWS] = {0}, bound2 = 0;
+  Walk8Query *q;
+  int rc = SQLITE_OK;
+  if (stride == 0) return;
+  q = mem_aligned(&rc, walk8_query_size(dim));
+  if (rc) exit(1);
+  for (i = 0; i < ROWS; i++) {
+    u8 *to = all + (ROWS - 1 - i) * stride;
+    fill(elem, kind, dim, rows[i]);
+    codes_encode(metric, elem, rows[i], dim, to);
+    row[i] = to;
+    if (header(to, 1) <= FLT_MAX) bound2 = MAX(bound2, header(to, 2) * header(to, 2));
+  }
+  if (random_below(3) == 0) bound2 /= 2; /* some are beyond */
+  memcpy(query, row[random_below(ROWS)], stride);
+  for (level = 0; level < LEVELS; level++) {
+    if (!simd_force(levels[level])) continue;
+    memset(q, 255, walk8_query_size(dim));
+    walk8_query(metric, use, dim, query, bound2, q);
+    for (i = 0; i <= ROWS; i++) out[i] = -77;
+    walk8_distances(metric)(q, row, count, out);
+    CHECK(out[count] == -77, "writes too many values");
+    if (level == 0) memcpy(plain, out, sizeof plain);
+    CHECK(memcmp(out, plain, count * sizeof *out) == 0, "%s %s %s[%u] kind %d: other bits than plain", levels[level],
+          metric_name(metric), elem_name(elem), dim, kind);
+    for (i = 0; i < count && level == 0; i++) {
+      double tolerance, expected = walk_reference(metric, use, dim, query, row[i], (double)bound2, &tolerance);
+      if (!(header(query, 1) <= FLT_MAX && header(row[i], 1) <= FLT_MAX)) {
+        CHECK(out[i] == FLT_MAX, "a row of infinite radius is %g", (double)out[i]);
+        continue;
+      }
+      expected = MAX(-(double)FLT_MAX, MIN((double)FLT_MAX, expected));
+      CHECK(fabs((double)out[i] - expected) <= tolerance + 1e-36, "%s %s[%u] use %d kind %d row %u: %g, not %g",
+            metric_name(metric), elem_name(elem), dim, use, kind, i, (double)out[i], expected);
+    }
+  }
+  mem_aligned_free(q);
+}
+
+/* Rows of random bytes: never NaN, within the range, the same at every level. */
+static void test_hostile(void) {
+  static u8 bytes[ROWS][16 + 208];
+  const u8 *row[ROWS];
+  float out[ROWS], plain[ROWS] = {0};
+  Walk8Query *q;
+  u32 run, m, i, level, bad = 0, differ = 0;
+  int rc = SQLITE_OK;
+  q = mem_aligned(&rc, walk8_query_size(200));
+  if (rc) exit(1);
+  for (run = 0; run < 4000 / DIM_STEP; run++) {
+    float bound2 = (float)ldexp(random_unit(), (int)random_below(250) - 120);
+    if (run % 16 == 0) bound2 = NAN;
+    for (i = 0; i < ROWS; i++) {
+      u32 j;
+      for (j = 0; j < sizeof bytes[i]; j++) bytes[i][j] = (u8)(random_below(4) ? random64() : 0x80);
+      if (random_below(2)) store32(bytes[i] + 4, 0x3f800000);
+      if (random_below(4) == 0) store32(bytes[i], random_below(2) ? 0x7fc00000 : 0x7f800000);
+      if (random_below(4) == 0) store32(bytes[i] + 8, random_below(2) ? 0x7fc00000 : 0xff800000);
+      row[i] = bytes[i];
+    }
+    for (m = 0; m < METRICS + 1; m++) {
+      Metric metric = metrics[m % METRICS + (m == METRICS ? 2 : 0)];
+      for (level = 0; level < LEVELS; level++) {
+        if (!simd_force(levels[level])) continue;
+        walk8_query(metric, m == METRICS ? WALK8_BUILD : WALK8_QUERY, 200, bytes[run % ROWS], bound2, q);
+        walk8_distances(metric)(q, row, ROWS, out);
+        if (level == 0) memcpy(plain, out, sizeof out);
+        differ += memcmp(out, plain, sizeof out) != 0;
+        for (i = 0; i < ROWS; i++) {
+          bad += !(out[i] <= FLT_MAX && out[i] >= (m == 2 ? -FLT_MAX : 0));
+        }
+      }
+    }
+  }
+  CHECK(bad == 0, "%u values out of range", bad);
+  CHECK(differ == 0, "%u runs differ between levels", differ);
+  mem_aligned_free(q);
+}
+
+static void test_walk8(void) {
+  u32 m, e, dim;
+  int kind;
+  row_memory = guarded_new(ROWS * (16 + MAX_DIM));
+  for (m = 0; m < METRICS; m++) {
+    for (e = 0; e < ELEMS; e++) {
+      for (dim = 1; dim; dim = next_dim(dim)) {
+        for (kind = 0; kind < KINDS; kind++) {
+          if (dim > 60 && kind > 0 && (dim + (u32)kind) % 4) continue;
+          test_walk8_of(metrics[m], elems[e], WALK8_QUERY, dim, (Kind)kind);
+          if (metrics[m] == METRIC_DOT) test_walk8_of(metrics[m], elems[e], WALK8_BUILD, dim, (Kind)kind);
+        }
+      }
+    }
+  }
+  CHECK(walk8_fits(METRIC_DOT) && !walk8_fits(METRIC_L1) && walk8_distances(METRIC_HAMMING) == NULL, "metrics");
+}
+
+int main(void) {
+  u32 i;
+  for (i = 0; i < ROWS; i++) rows[i] = row_bytes[i];
+  print_levels();
+  for (i = 0; i < LEVELS; i++) test_bytes(levels[i]);
+  test_rotation();
+  test_learn();
+  test_codes();
+  test_extreme_sums();
+  test_values();
+  test_ranking();
+  test_stored();
+  test_hostile();
+  test_walk8();
+  printf("%u passed, %u failed\n", passed, failed);
+  return failed != 0;
+}

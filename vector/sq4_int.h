@@ -1,0 +1,65 @@
+/*
+ * sq4_int.h: what the files of 4-bit codes share: what was learned, the prepared query, the table of kernels of a level.
+ *
+ * How one level is made: sq4_<level>.c includes wide_<level>.h, defines the values of four codes and includes sq4_level.h,
+ * where all loops are. Every float operation there is rounded, and their order is fixed, so that all levels give the same bytes.
+ */
+#ifndef QUIRE_SQ4_INT_H
+#define QUIRE_SQ4_INT_H
+
+#include "sq4.h"
+#include "wide.h"
+
+/* Floats of a vector, padded with zeros to whole W. */
+#define SQ4_PADDED(dim) (((dim) + WIDE_LANES - 1) / WIDE_LANES * WIDE_LANES)
+
+struct Sq4 {
+  Metric metric;
+  Elem elem;
+  u32 dim, padded, blocks; /* padded: SQ4_PADDED(dim) */
+  float step;
+  float unit;    /* a power of two near 1/step: vectors are centred in these units, where nothing overflows */
+  float inverse; /* 1/(step*unit) */
+  u32 length;    /* of the transforms: the largest power of two that is at most dim */
+  u32 rounds;
+  float *mean;   /* dim floats; in one block with the next two, 64-byte aligned */
+  float *centre; /* mean*unit, padded with zeros */
+  float *signs; /* `rounds` times `length` floats: a sign times the root of 1/length, which makes a round orthonormal */
+};
+
+struct Sq4Query {
+  u32 blocks;
+  u32 unused[3];
+  i8 table[16]; /* 4x - 60 at x, or zeros for dot */
+  u8 unused2[32];
+  i8 minus[]; /* -u: 128 for each block, zeros beyond dim */
+};
+
+typedef struct Sq4Kernels {
+  const char *level;
+  Sq4Distances distances;
+  /* `dim` elements to floats, and zeros to a whole W. */
+  void (*widen[ELEM_BF16 + 1])(const u8 *v, u32 dim, float *x);
+  /* On `padded` floats: the largest |x|, NaN passed over; the sum of squares, in WIDE_LANES sums added up in order. */
+  float (*largest)(const float *x, u32 padded);
+  double (*squares)(const float *x, u32 padded);
+  void (*scale)(float *x, u32 padded, float factor);
+  /* x = (x*unit - centre) * inverse; what is beyond +-2^60 (or NaN) before the last product becomes that. */
+  void (*centre)(const Sq4 *sq4, float *x);
+  void (*rotate)(const Sq4 *sq4, float *x);
+  /* x*factor + offset, clamped to low..high (integers of at most 8 bits) and rounded; out may be where x is. */
+  void (*round)(const float *x, u32 padded, float factor, float offset, float low, float high, u8 *out);
+} Sq4Kernels;
+
+extern const Sq4Kernels sq4_plain;
+#if defined(HAVE_AVX2)
+extern const Sq4Kernels sq4_avx2, sq4_avx512;
+#endif
+#if defined(HAVE_NEON)
+extern const Sq4Kernels sq4_neon;
+#endif
+
+/* The coordinates that are encoded: centred, rotated, in steps; sq4->padded floats, of which those beyond dim are meaningless. */
+void sq4_coordinates(const Sq4 *sq4, const void *vector, float *x);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * sq4_plain.c: 4-bit codes in C alone. See sq4_int.h for how a level is made.
+ */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("O3", "fp-contract=off")
+#if defined(__i386__)
+#pragma GCC target("sse2,fpmath=sse")
+#endif
+#elif defined(_MSC_VER)
+#pragma fp_contract(off)
+#endif
+
+#include "sq4_int.h"
+
+#define CODE
+
+#include "wide_plain.h"
+
+/* Of 64 dimensions. */
+ALWAYS_INLINE i32 sum_half(const i8 *table, const i8 *minus, const u8 *code, u32 shift) {
+  i32 sum = 0;
+  u32 i;
+  for (i = 0; i < SQ4_BLOCK; i++) {
+    u32 x = code[i] >> shift & 15;
+    sum += (i32)x * (table[x] + minus[i]);
+  }
+  return sum;
+}
+
+ALWAYS_INLINE void sq4_four(const Sq4Query *q, u32 blocks, const u8 *const row[SCAN_ROWS], u32 *out) {
+  u32 r, b;
+  for (r = 0; r < SCAN_ROWS; r++) {
+    i32 sum = 0;
+    for (b = 0; b < blocks; b++) {
+      const u8 *code = row[r] + (size_t)b * SQ4_BLOCK;
+      const i8 *minus = q->minus + (size_t)b * 2 * SQ4_BLOCK;
+      sum += sum_half(q->table, minus, code, 0) + sum_half(q->table, minus + SQ4_BLOCK, code, 4);
+    }
+    out[r] = SQ4_ZERO + (u32)sum;
+  }
+}
+
+#define SQ4_LEVEL "plain"
+#define SQ4_TABLE sq4_plain
+#include "sq4_level.h"
