@@ -1,7 +1,7 @@
 # workload.tcl: seeded random changes of quire tables and of their mirror, for model.test and powercut.test.
 #
-# The mirror is an ordinary table m(tab, id, e, a) in the same database; live(tab) names the quire tables that exist (t, u, w,
-# x). Each change is made to both, by statements that do the same; both must succeed or both fail. SQLite alone is
+# The mirror is an ordinary table m(tab, id, e, a) in the same database; live(tab, ef) names the quire tables that exist (t, u, w,
+# x) and their ef_search (NULL: a flat index). Each change is made to both, by statements that do the same; both must succeed or both fail. SQLite alone is
 # responsible for m, so that m is the truth.
 #
 #   wl_start SEED            begin the sequence of choices
@@ -33,7 +33,7 @@ proc wl_start {seed} {
 proc wl_schema {} {
   db eval {
     CREATE TABLE m(tab TEXT, id INTEGER, e BLOB, a INTEGER, PRIMARY KEY(tab, id));
-    CREATE TABLE live(tab TEXT PRIMARY KEY);
+    CREATE TABLE live(tab TEXT PRIMARY KEY, ef INTEGER);
   }
 }
 proc wl_tables {} {db eval {SELECT tab FROM live ORDER BY tab}}
@@ -155,7 +155,7 @@ proc wl_create {} {
   if {$tab in [wl_tables]} return
   set wl(last) "CREATE $tab"
   if {$wl(quire)} {db eval "CREATE VIRTUAL TABLE $tab USING quire(e float\[4], a integer, fold_rows=$wl(fold_rows))"}
-  db eval {INSERT INTO live VALUES(:tab)}
+  db eval {INSERT INTO live VALUES(:tab, 64)}
 }
 
 proc wl_ddl {} {
@@ -194,16 +194,26 @@ proc wl_command {} {
     incr wl(commands)
     return
   }
-  set command [wl_pick {fold fold fold fold optimize rebuild}]
+  set ef [db onecolumn {SELECT ef FROM live WHERE tab = :tab}]
+  set command [wl_pick {fold fold fold fold optimize rebuild options}]
+  if {$command eq "options"} {
+    # auto() is exact for tables of this size
+    set value [expr {10 + [wl_rand 90]}]
+    set command [wl_pick {rebuild=auto(ef_search=$value) rebuild=flat()}]
+    if {$ef ne "" && [wl_chance 60]} {set command {ef_search=$value}}
+    set ef [expr {$command eq "rebuild=flat()" ? "" : $value}]
+    set command [subst $command]
+  }
   set wl(last) "command $command on $tab"
   db eval "INSERT INTO $tab ($tab) VALUES(:command)"
+  db eval {UPDATE live SET ef = nullif(:ef, '') WHERE tab = :tab AND ef IS NOT nullif(:ef, '')}
   incr wl(commands)
 }
 
 # The content of m and live; "empty" without them.
 proc wl_digest {handle} {
   if {![$handle exists {SELECT 1 FROM sqlite_schema WHERE name = 'live'}]} {return empty}
-  set live [$handle eval {SELECT tab FROM live ORDER BY tab}]
+  set live [$handle eval {SELECT tab, ef FROM live ORDER BY tab}]
   set rows [$handle eval {
     SELECT count(*), total(id), total(test_crc(tab || id || '.' || ifnull(a, 'n') || hex(ifnull(e, 'n'))) % 1000000007) FROM m
   }]
@@ -220,6 +230,9 @@ proc wl_compare {handle} {
     set wrong [$handle eval "SELECT 'extra', rowid FROM (SELECT rowid, e, a FROM $tab EXCEPT SELECT id, e, a FROM m WHERE tab = :tab)
       UNION ALL SELECT 'missing', id FROM (SELECT id, e, a FROM m WHERE tab = :tab EXCEPT SELECT rowid, e, a FROM $tab) LIMIT 4"]
     if {$wrong ne ""} {return "$tab: rows differ from m: $wrong"}
+    set ef [$handle onecolumn {SELECT ef FROM live WHERE tab = :tab}]
+    set found [$handle eval "SELECT ef_search FROM $tab WHERE e MATCH test_vector(1, 4) AND k = 1"]
+    if {$found ne {} && $found ne [list $ef]} {return "$tab: ef_search is {$found} instead of {$ef}"}
     foreach {seed k} {3 5 -7 1000} {
       set wrong [wl_compare_search $handle $tab $seed $k "" ""]
       if {$wrong ne ""} {return $wrong}
