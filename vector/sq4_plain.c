@@ -20,11 +20,12 @@
 
 /* Of 64 dimensions. */
 ALWAYS_INLINE i32 sum_half(const i8 *table, const i8 *minus, const u8 *code, u32 shift) {
+  i16 first = table[0], slope = (i16)(table[1] - first); /* the table, without looking up */
   i32 sum = 0;
   u32 i;
   for (i = 0; i < SQ4_BLOCK; i++) {
-    u32 x = code[i] >> shift & 15;
-    sum += (i32)x * (table[x] + minus[i]);
+    i16 x = (i16)(code[i] >> shift & 15);
+    sum += (i32)x * (i16)(x * slope + first + minus[i]);
   }
   return sum;
 }

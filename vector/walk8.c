@@ -56,9 +56,7 @@ static float rest_of(float bound2, float norm2) {
 
 void walk8_query(Metric metric, Walk8Use use, u32 dim, const u8 *row, float max_norm2, Walk8Query *out) {
   float norm = f32_at(row, 2);
-  u32 i, padded = padded_of(dim);
-  i32 sum = 0;
-  memset(out, 0, sizeof *out + padded);
+  memset(out, 0, sizeof *out);
   out->dots = dots_of_level();
   out->pieces = pieces_of(dim);
   out->scale = f32_at(row, 0);
@@ -70,12 +68,8 @@ void walk8_query(Metric metric, Walk8Use use, u32 dim, const u8 *row, float max_
     out->rest = rest_of(out->bound2, out->norm2);
     out->norm2 = out->norm2 > out->bound2 ? out->norm2 : out->bound2;
   }
-  for (i = 0; i < dim; i++) {
-    i8 c = (i8)row[CODES_HEADER + i];
-    out->codes[i] = c < -127 ? -127 : c;
-    sum += out->codes[i];
-  }
-  out->biased = 128 * sum;
+  memcpy(out->codes, row + CODES_HEADER, dim);
+  memset(out->codes + dim, 0, padded_of(dim) - dim);
 }
 
 /* ---- values ---------------------------------------------------------------------------------------------------------------- */

@@ -16,14 +16,13 @@ typedef void (*Walk8Dots)(const Walk8Query *query, const u8 *const *rows, u32 co
 struct Walk8Query {
   Walk8Dots dots;
   u32 pieces; /* of CODES_PIECE codes */
-  i32 biased; /* 128 times the sum of the codes: what adding 128 to each code of a row adds */
   float scale;
   float norm2;  /* |x|^2; l2 and cosine, or max(M^2, |x|^2) for dot */
   float bound2; /* M^2; negative for a dot query */
   float rest;   /* a; dot alone */
   int unknown;  /* of infinite radius */
-  u8 unused[64 - sizeof(Walk8Dots) - 7 * 4];
-  i8 codes[]; /* padded with zeros to a multiple of 64; none below -127 */
+  u8 unused[64 - sizeof(Walk8Dots) - 6 * 4];
+  i8 codes[]; /* padded with zeros to a multiple of 64 */
 };
 
 void walk8_dots_plain(const Walk8Query *query, const u8 *const *rows, u32 count, i32 *dots);

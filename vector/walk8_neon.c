@@ -1,7 +1,5 @@
 /*
  * walk8_neon.c: dot products of code rows for AArch64. See walk8_int.h.
- *
- * Two products fit 16 bits: the query's codes are within +-127, a row's at least -128, and 2 * 127 * 128 < 2^15.
  */
 #include "walk8_int.h"
 
@@ -13,7 +11,8 @@
 
 ALWAYS_INLINE int32x4_t add_products(int32x4_t sum, const u8 *codes, int8x16_t k) {
   int8x16_t c = vreinterpretq_s8_u8(vld1q_u8(codes));
-  return vpadalq_s16(sum, vmlal_high_s8(vmull_s8(vget_low_s8(c), vget_low_s8(k)), c, k));
+  sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(c), vget_low_s8(k)));
+  return vpadalq_s16(sum, vmull_high_s8(c, k));
 }
 
 ALWAYS_INLINE void walk8_four(const Walk8Query *q, const u8 *const row[SCAN_ROWS], i32 *dots) {

@@ -49,11 +49,15 @@ ALWAYS_INLINE void w_codes(u8 *p, W a) {
 }
 
 ALWAYS_INLINE W w_hadamard(W a) {
-  W b;
+  float *p = a.lane;
   u32 j, h;
   for (h = 1; h < WIDE_LANES; h *= 2) {
-    EACH_LANE(j) b.lane[j] = j & h ? a.lane[j ^ h] - a.lane[j] : a.lane[j] + a.lane[j ^ h];
-    a = b;
+    for (j = 0; j < WIDE_LANES; j++) {
+      float x = p[j], y = p[j | h];
+      if (j & h) continue;
+      p[j] = x + y;
+      p[j | h] = x - y;
+    }
   }
   return a;
 }
