@@ -7,9 +7,13 @@
  * a plain sum over the buffer reads; ns a row from cache; and ns of distance_exact. Each figure is the best of several runs.
  *
  * The lines "codes" are the same for scans of code rows; their last figure is ns of codes_encode.
+ *
+ * A second table: what a graph is walked on. ns a row whose codes are in the first cache, taken in the order of a shuffled list, as a
+ * walk does; ns of writing a code, and of preparing a query from a vector (for 8-bit codes: from a code row).
  */
 #define _GNU_SOURCE /* clock_gettime */
-#include "../vector/codes.h"
+#include "../vector/sq4.h"
+#include "../vector/walk8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +165,85 @@ static void measure_codes(Buffer *b, Metric metric, Elem elem, u32 dim) {
   fflush(stdout);
 }
 
+#define WALKED 64 /* rows in the first cache: of 128 dimensions */
+
+/* The kernels of one sort of codes, behind the same calls. */
+typedef struct Walk {
+  Metric metric;
+  u32 dim;
+  Sq4 *sq4; /* NULL: 8-bit codes */
+  u8 *query;
+  const u8 *rows[WALKED];
+} Walk;
+
+static void walk_encode(const Walk *w, const u8 *vector, u8 *code) {
+  if (w->sq4) {
+    sink += sq4_encode(w->sq4, vector, code);
+  } else {
+    codes_encode(w->metric, ELEM_F32, vector, w->dim, code);
+  }
+}
+
+static void walk_query(const Walk *w, const u8 *vector) {
+  if (w->sq4) {
+    sq4_query(w->sq4, vector, (Sq4Query *)(void *)w->query);
+  } else {
+    walk8_query(w->metric, WALK8_BUILD, w->dim, w->rows[0], 1e6f, (Walk8Query *)(void *)w->query);
+  }
+}
+
+static void walk_values(const Walk *w, u32 count, float *out) {
+  if (w->sq4) {
+    sq4_distances()((const Sq4Query *)(const void *)w->query, w->rows, count, (u32 *)(void *)out);
+  } else {
+    walk8_distances(w->metric)((const Walk8Query *)(const void *)w->query, w->rows, count, out);
+  }
+}
+
+static void measure_walk(const char *name, Walk *w, const u8 *vectors, u8 *codes, u32 stride, float *out) {
+  u32 rows = WALKED, repeats = 2000000 / w->dim, i;
+  double best[3] = {1e30, 1e30, 1e30};
+  int run;
+  for (i = 0; i < rows; i++) {
+    w->rows[i] = codes + (size_t)(i * 37 % WALKED) * stride;
+    walk_encode(w, vectors + (size_t)i * 4 * w->dim, codes + (size_t)(i * 37 % WALKED) * stride);
+  }
+  for (run = 0; run < 15; run++) {
+    double start[4];
+    start[0] = now();
+    for (i = 0; i < 200; i++) walk_query(w, vectors + 4 * (i & 31));
+    start[1] = now();
+    for (i = 0; i < repeats / 20; i++) walk_values(w, rows, out);
+    start[2] = now();
+    for (i = 0; i < 200; i++) walk_encode(w, vectors + 4 * (i & 31), codes);
+    start[3] = now();
+    best[0] = MIN(best[0], (start[1] - start[0]) / 200);
+    best[1] = MIN(best[1], (start[2] - start[1]) / (repeats / 20) / rows);
+    best[2] = MIN(best[2], (start[3] - start[2]) / 200);
+  }
+  printf("%-7s %-14s %-8s %5u  %8.2f ns  %8.1f ns  %8.1f ns\n", simd_level(), name, metric_name(w->metric), w->dim,
+         best[1], best[2], best[0]);
+  fflush(stdout);
+}
+
+static void measure_walks(const u8 *vectors, Metric metric, u32 dim, float *out) {
+  Walk w = {0};
+  const void *sample[WALKED];
+  u32 stride = MAX(codes_stride(metric, ELEM_F32, dim), sq4_stride(metric, ELEM_F32, dim)), i;
+  int rc = SQLITE_OK;
+  u8 *codes = mem_aligned(&rc, (u64)WALKED * stride);
+  w.metric = metric;
+  w.dim = dim;
+  w.query = mem_aligned(&rc, 64 + MAX_DIM + 128);
+  for (i = 0; i < WALKED; i++) sample[i] = vectors + (size_t)i * 4 * dim;
+  if (rc == SQLITE_OK) measure_walk("8 bits", &w, vectors, codes, codes_stride(metric, ELEM_F32, dim), out);
+  if (rc == SQLITE_OK) rc = sq4_learn(metric, ELEM_F32, dim, sample, WALKED, &w.sq4);
+  if (rc == SQLITE_OK) measure_walk("4 bits", &w, vectors, codes, sq4_stride(metric, ELEM_F32, dim), out);
+  sq4_free(w.sq4);
+  mem_aligned_free(w.query);
+  mem_aligned_free(codes);
+}
+
 int main(int argc, char **argv) {
   static const char *const levels[] = {"avx512", "avx2", "neon", "plain"};
   static const u32 dims[] = {128, 768, 1536};
@@ -192,6 +275,13 @@ int main(int argc, char **argv) {
           if (codes_stride((Metric)metric, (Elem)elem, dims[d])) measure_codes(&b, (Metric)metric, (Elem)elem, dims[d]);
         }
       }
+    }
+  }
+  printf("%-7s %-14s %-8s %5s  %11s  %11s  %11s\n", "level", "walked on", "metric", "dim", "row", "encode", "query");
+  for (level = 0; level < 4; level++) {
+    if (!simd_force(levels[level])) continue;
+    for (metric = METRIC_L2; metric <= METRIC_DOT; metric++) {
+      for (d = 0; d < 3; d++) measure_walks(b.bytes, (Metric)metric, dims[d], b.out);
     }
   }
   mem_free(b.out);
