@@ -402,7 +402,7 @@ static int fold_once(Store *s, FoldReason reason, Table *target) {
   rc = write_rows_of_fold(&f);
   if (rc) {
     store_set_error(s, "%s", sqlite3_errmsg(s->db));
-    if ((rc & 0xff) != SQLITE_NOMEM && (rc & 0xff) != SQLITE_FULL)
+    if ((rc & 0xff) != SQLITE_NOMEM && (rc & 0xff) != SQLITE_FULL && rc != SQLITE_INTERRUPT)
       rc = SQLITE_IOERR; /* S11: half the rows are changed */
     goto done;
   }
