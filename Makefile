@@ -74,11 +74,11 @@ demo: $(OUT)quire.$(EXT) ## index the system's word list, correct misspelt words
 # --- tests ---
 
 TEST_TOOLS := $(BUILD)/testfuncs.so $(if $(wildcard test/fault_vfs.c),$(BUILD)/testvfs.so) \
-              $(if $(wildcard test/faults.c),$(BUILD)/faults) $(BUILD)/static_test
+              $(if $(wildcard test/faults.c),$(BUILD)/faults) $(BUILD)/static_test $(BUILD)/threads_test
 # Absolute: tests start others in folders of their own.
 TEST_ENV = QUIRE_LIB=$(abspath $(OUT)quire.$(EXT)) QUIRE_TESTFUNCS=$(abspath $(BUILD)/testfuncs.so) \
            QUIRE_TESTVFS=$(abspath $(BUILD)/testvfs.so) QUIRE_FAULTS=$(abspath $(BUILD)/faults) \
-           QUIRE_STATIC_TEST=$(abspath $(BUILD)/static_test)
+           QUIRE_STATIC_TEST=$(abspath $(BUILD)/static_test) QUIRE_THREADS_TEST=$(abspath $(BUILD)/threads_test)
 
 $(BUILD)/testfuncs.so: test/testfuncs.c
 	@mkdir -p $(@D)
@@ -92,6 +92,19 @@ $(BUILD)/faults: test/faults.c
 
 $(BUILD)/static_test: test/static_test.c ext/quire.h $(BUILD)/libquire.a
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) $(filter %.c %.a,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
+
+# Linked, so that they run without Tcl, and under what does not like loaded libraries. SQLITE3_C: sqlite3.c of SQLite's amalgamation,
+# to be compiled like us; else the system's libsqlite3.
+SQLITE3_C ?=
+LINKED = $(CC) $(CFLAGS_ALL) -DSQLITE_CORE $(LDFLAGS) $(filter %.c %.a %.o,$^) -o $@ $(if $(SQLITE3_C),,-lsqlite3) $(LDLIBS_ALL)
+SQLITE3_O := $(if $(SQLITE3_C),$(BUILD)/sqlite3.o)
+$(BUILD)/sqlite3.o: $(SQLITE3_C)
+	@mkdir -p $(@D)
+	$(CC) $(OPT) -g $(CFLAGS) -w -c $(SQLITE3_C) -o $@
+$(BUILD)/threads_test: test/threads_test.c test/testfuncs.c $(BUILD)/libquire.a $(SQLITE3_O)
+	$(LINKED)
+$(BUILD)/transcript: test/transcript.c test/testfuncs.c $(BUILD)/libquire.a $(SQLITE3_O)
+	$(LINKED)
 
 -include $(BUILD)/testfuncs.d $(BUILD)/testvfs.d $(BUILD)/faults.d
 
@@ -112,6 +125,12 @@ asan: ## the test suite under the address and undefined-behaviour sanitizers
 	@mkdir -p build-asan
 	$(MAKE) BUILD=build-asan OUT=build-asan/ OPT=-O1 CFLAGS="$(ASAN_CFLAGS) $(CFLAGS)" all test-tools
 	$(ASAN_ENV) $(MAKE) BUILD=build-asan OUT=build-asan/ OPT=-O1 CFLAGS="$(ASAN_CFLAGS) $(CFLAGS)" test
+
+TSAN_SECONDS ?= 60
+.PHONY: tsan
+tsan: ## threads under the thread sanitizer; TSAN_SECONDS=60 each, SQLITE3_C=sqlite3.c of the amalgamation to see SQLite too
+	$(MAKE) BUILD=build-tsan OUT=build-tsan/ OPT=-O1 CFLAGS="-fsanitize=thread $(CFLAGS)" build-tsan/threads_test
+	cd build-tsan && for journal in wal delete; do ./threads_test -t $(TSAN_SECONDS) -s $$$$ -j $$journal || exit 1; done
 
 .PHONY: layers
 layers: ## check the include directions and that each header compiles alone
@@ -178,7 +197,7 @@ install: all static ## into PREFIX (default /usr/local), below DESTDIR; with hea
 
 .PHONY: clean
 clean: ## remove what make built
-	rm -rf build build-asan test/out quire.$(EXT) vec0.$(EXT)
+	rm -rf build build-asan build-tsan test/out quire.$(EXT) vec0.$(EXT)
 
 .PHONY: help
 help: ## this list

@@ -19,6 +19,7 @@
  */
 #include <stdlib.h>
 
+#include "cpu.h"
 #include "store_int.h"
 
 #define WAL_INDEX_VERSION 3007000u
@@ -59,7 +60,8 @@ static int read_wal_index(Store *store, Horizon *out) {
   }
   rc = file->pMethods->xShmMap(file, 0, WAL_INDEX_REGION, 0, &map);
   if (rc || map == NULL) return SQLITE_OK;
-  for (i = 0; i < 28; i++) h[i] = ((volatile u32 *)map)[i];
+  /* Others may be checkpointing. An older nBackfill only makes the horizon lower: it grows until a writer starts the log anew. */
+  for (i = 0; i < 28; i++) h[i] = RELAXED_LOAD((volatile u32 *)map + i);
   if (h[0] != WAL_INDEX_VERSION || memcmp(h, h + 12, 48) != 0) return SQLITE_OK;
   /* u32 words of the header: 4 mxFrame, 8 and 9 the salts; 24 nBackfill */
   out->in_wal = 1;
