@@ -164,20 +164,42 @@ neon-test: ## the same for AArch64, cross-compiled and emulated
 bench-kernels: $(BUILD)/bench_kernels ## nanoseconds per distance, beside the speed of memory
 	$<
 
-$(BUILD)/bench_sql: bench/sql.c
+# The data sets are the same bits everywhere: no contraction. Machine code of this machine, as the peers are built.
+BENCH_FLAGS := -O3 -march=native
+$(BUILD)/bench/data.o: CFLAGS += $(BENCH_FLAGS) -ffp-contract=off
+$(BUILD)/bench/peer_hnswlib.o: bench/peer_hnswlib.cpp
+	@test -r /usr/include/hnswlib/hnswlib.h || { echo "bench-hnsw: no hnswlib; on Debian: apt-get install g++ libhnswlib-dev"; exit 1; }
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) $< -o $@ -lsqlite3 $(LDLIBS_ALL)
+	$(CXX) -std=c++11 -g -MMD -MP $(WARN) $(WERROR) $(BENCH_FLAGS) $(CXXFLAGS) -c $< -o $@
+
+BENCH_OBJ := $(BUILD)/bench/bench.o $(BUILD)/bench/data.o
+HNSW_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/hnsw*.c)) $(BUILD)/bench/peer_hnswlib.o
+$(BUILD)/bench_sql: $(BUILD)/bench/sql.o $(BENCH_OBJ)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) $^ -o $@ -lsqlite3 $(LDLIBS_ALL)
+$(BUILD)/bench_hnsw: $(HNSW_OBJ) $(BENCH_OBJ)
+	$(CXX) $(LDFLAGS) $^ -o $@ -lsqlite3 $(LDLIBS_ALL)
+
+-include $(wildcard $(BUILD)/bench/*.d)
 
 # PEER=path of sqlite-vec's vec0.so: its figures beside ours. RUNS: how many of each (median). BENCH_DIR: where databases are made.
 .PHONY: bench
 bench: $(OUT)quire.$(EXT) $(BUILD)/bench_sql $(BUILD)/bench_kernels ## speed through SQL and of the kernels; PEER=vec0.so of sqlite-vec
 	@QUIRE_LIB=$(if $(OUT),$(OUT),./)quire PEER="$(PEER)" BENCH_DIR="$(abspath $(BUILD))" sh bench/bench.sh $(BUILD)
 
+# SET=s100, c100, r1m, mnist. WHAT=search, build, commit, open, size, memory, churn, duplicates, data. Other settings: the head of bench/hnsw.c.
+SET ?= s100
+WHAT ?= search
+BENCH_DIR ?= $(abspath $(BUILD))
+.PHONY: bench-hnsw
+bench-hnsw: $(OUT)quire.$(EXT) $(BUILD)/bench_hnsw ## the graph index beside hnswlib; SET=s100|c100|r1m|mnist WHAT=search|build|commit|…
+	@mkdir -p $(BENCH_DIR)
+	@QUIRE_LIB=$(if $(OUT),$(OUT),./)quire BENCH_DIR="$(BENCH_DIR)" $(BUILD)/bench_hnsw $(WHAT) $(SET)
+
 # --- the rest ---
 
 .PHONY: format
 format: ## clang-format over our C files
-	clang-format -i $(wildcard */*.c */*.h)
+	clang-format -i $(wildcard */*.c */*.h */*.cpp)
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
