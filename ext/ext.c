@@ -11,10 +11,12 @@
  *   E3  Nothing here reads the database: PRAGMA function_list and module_list need no schema, so that loading works on
  *       a locked database, and on an encrypted one before its key is given.
  *
- * A new function is a line in `functions`, a new module a line in `modules` (those that need a Conn: vtab.h).
+ * A new function is a line in `functions`, a new module a line in `modules` (those that need a Conn: vtab.h; those of
+ * companions, all named quire_* or kv_*, doc_*: companions.c).
  */
 #include "../vector/distance.h"
 #include "../vtab/vtab.h"
+#include "companions.h"
 #include "functions.h"
 #include "vec_each.h"
 
@@ -182,6 +184,14 @@ static int register_tables(sqlite3 *db, int with_vec0, char **error) {
   return rc;
 }
 
+static int register_companions(sqlite3 *db) {
+  Companions *companions = NULL;
+  int rc = companions_new(db, &companions);
+  if (rc == SQLITE_OK) rc = companions_register(db, companions);
+  companions_release(companions);
+  return rc;
+}
+
 static int register_all(sqlite3 *db, char **error) {
   Taken taken;
   int i, rc;
@@ -199,6 +209,7 @@ static int register_all(sqlite3 *db, char **error) {
     if (!taken.module[i]) rc = sqlite3_create_module_v2(db, modules[i].name, modules[i].module, NULL, NULL);
   }
   if (rc == SQLITE_OK) rc = register_tables(db, !taken.vec0, error);
+  if (rc == SQLITE_OK) rc = register_companions(db);
   if (rc == SQLITE_OK) rc = register_function(db, &loaded_mark);
   return rc;
 }

@@ -118,7 +118,8 @@ static void append_definitions(sqlite3_str *sql, const TableSpec *spec, int grou
   }
 }
 
-int content_create(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, char **error) {
+int content_create(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, const char *clause,
+                   char **error) {
   sqlite3_str *sql = sqlite3_str_new(db);
   char *text = NULL, *message = NULL;
   int rc;
@@ -126,7 +127,7 @@ int content_create(sqlite3 *db, const char *schema, const char *name, const Tabl
   sqlite3_str_appendf(sql, "CREATE TABLE \"%w\".\"%w_content\"(\"%w\" INTEGER PRIMARY KEY, \"%w\" INTEGER", schema,
                       name, rowid_name(spec), tag_name(spec));
   for (int group = 0; group < 4; group++) append_definitions(sql, spec, group);
-  sqlite3_str_appendall(sql, ")");
+  sqlite3_str_appendf(sql, "%s)", clause);
   rc = finish(sql, &text);
   if (rc) return rc;
   rc = sqlite3_exec(db, text, NULL, NULL, &message);

@@ -46,8 +46,9 @@ typedef struct Selection {
   u64 columns; /* bit i: give column i; the others come as NULL */
 } Selection;
 
-/* Make the table. *error as in vtab's xCreate. */
-int content_create(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, char **error);
+/* Make the table. `clause`: what follows its columns, such as a foreign key; "" if nothing. *error as in vtab's xCreate. */
+int content_create(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, const char *clause,
+                   char **error);
 /* `spec` must outlive the content. */
 int content_open(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, Content **out);
 /* Finalizes all statements; accepts NULL. No query may be on loan. */

@@ -34,12 +34,24 @@ typedef struct Dialect {
 
 extern const Dialect dialect_quire, dialect_vec0;
 
+typedef enum { RELATION_NONE, ONE_TO_ONE, ONE_TO_MANY, MANY_TO_MANY } RelationKind;
+typedef enum { ON_DELETE_CASCADE, ON_DELETE_RESTRICT, ON_DELETE_SET_NULL } OnDelete;
+
+/* Whose rows the vectors belong to: relation.h. The strings are owned. */
+typedef struct Relation {
+  RelationKind kind;
+  OnDelete on_delete;
+  char *parent, *key; /* relates_to='parent(key)'; key NULL: the parent's primary key */
+  char *column;       /* parent_column: of one-to-many, the column that has the parent's key */
+} Relation;
+
 typedef struct TableSpec {
   const Dialect *dialect;
   Column *column; /* in the order of declaration */
   int column_count;
   int key;       /* index of the primary key column, or -1 */
   u32 fold_rows; /* 0: the default */
+  Relation relation;
 } TableSpec;
 
 /*
@@ -49,6 +61,12 @@ typedef struct TableSpec {
 int spec_parse(const Dialect *dialect, const char *table, int argc, const char *const *argv, TableSpec **out,
                char **error);
 void spec_free(TableSpec *spec);
+/*
+ * Parse a relation by itself: `relates_to` is parent(key), argv further options such as "relation=one_to_many".
+ *   out     emptied first; cleared by relation_clear
+ */
+int spec_parse_relation(const char *relates_to, int argc, const char *const *argv, Relation *out, char **error);
+void relation_clear(Relation *relation);
 
 /* --- indexes (vtab_index.c) --- */
 

@@ -5,7 +5,8 @@
  *   vtab_index.c   indexes among them                    vtab_filter.c  predicates into rowids
  *   vtab_plan.c    xBestIndex                            vtab_update.c  xUpdate and commands
  *   vtab_scan.c    xOpen to xColumn                      store_vtab.c   the table `quire`
- *   vtab_txn.c     transaction hooks
+ *   vtab_txn.c     transaction hooks                     relation.c     whose rows the vectors belong to
+ *                                                        script.c       the scripts of sql/
  *
  * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and a Table of the
  * store, which is shared by all VecTables of t and owns t_delta and the pages.
@@ -165,6 +166,25 @@ static void fill_shape(VecTable *vt, TableShape *shape) {
   shape->fold_rows = vt->spec->fold_rows;
 }
 
+/* The first column of the table: its key, or rowid. */
+static const char *first_column(const VecTable *vt) {
+  return vt->spec->key >= 0 ? vt->spec->column[vt->spec->key].name : "rowid";
+}
+
+/* Learn from the schema what the relation is, which may have been made or changed after CREATE. */
+static int read_relation(VecTable *vt) {
+  Relation relation;
+  int rc = relation_of_content(vt->db, vt->schema, vt->name, &relation);
+
+  vt->indexed = -1;
+  vt->kind = relation.kind;
+  for (int i = 0; relation.column && i < vt->spec->column_count; i++) {
+    if (sqlite3_stricmp(vt->spec->column[i].name, relation.column) == 0) vt->indexed = i;
+  }
+  relation_clear(&relation);
+  return rc;
+}
+
 /* --- make and free --- */
 
 static void table_free(VecTable *vt) {
@@ -243,17 +263,25 @@ static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sql
   VecTable *vt = NULL;
   Store *store = NULL;
   TableShape shape;
+  char *clause = NULL;
   int rc = table_new(db, aux, argc, argv, &vt, error);
 
   if (rc) return rc;
-  rc = store_open(vt->conn, vt->schema, 1, &store, error);
-  if (rc == SQLITE_OK) rc = content_create(db, vt->schema, vt->name, vt->spec, error);
+  if (vt->spec->relation.parent) rc = relation_resolve(db, vt->schema, &vt->spec->relation, error);
+  if (rc) goto done;
+  clause = relation_clause(&vt->spec->relation, first_column(vt));
+  if (clause == NULL) rc = SQLITE_NOMEM;
+  if (rc == SQLITE_OK) rc = store_open(vt->conn, vt->schema, 1, &store, error);
+  if (rc == SQLITE_OK) rc = content_create(db, vt->schema, vt->name, vt->spec, clause, error);
   if (rc) goto done;
   fill_shape(vt, &shape);
   rc = table_create(store, vt->name, &shape, &vt->table);
+  if (rc == SQLITE_OK) rc = relation_install(db, vt->schema, vt->name, &vt->spec->relation, error);
+  if (rc == SQLITE_OK) rc = read_relation(vt);
 done:
   if (rc) explain_failure(vt, store, rc, error);
   store_release(store);
+  sqlite3_free(clause);
   if (rc)
     table_free(vt);
   else
@@ -272,6 +300,7 @@ static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sq
   if (rc == SQLITE_OK) {
     fill_shape(vt, &shape);
     rc = table_connect(store, vt->name, &shape, &vt->table);
+    if (rc == SQLITE_OK) rc = read_relation(vt);
   }
   if (rc && rc != SQLITE_NOMEM && is_sqlite_vec_table(vt)) {
     sqlite3_free(*error);
@@ -297,7 +326,8 @@ static int destroy(sqlite3_vtab *base) {
   int rc;
 
   vtab_free_spare(vt);
-  rc = vtab_store_error(vt, table_drop(vt->table));
+  rc = relation_drop(vt->db, vt->schema, vt->name);
+  if (rc == SQLITE_OK) rc = vtab_store_error(vt, table_drop(vt->table));
   if (rc == SQLITE_OK) rc = content_drop(vt->content);
   if (rc == SQLITE_OK) table_free(vt);
   return rc;
@@ -311,6 +341,7 @@ static int rename_table(sqlite3_vtab *base, const char *name) {
   if (rc) return rc;
   rc = content_rename(vt->content, name);
   if (rc == SQLITE_OK) rc = vtab_store_error(vt, table_rename(vt->table, name));
+  if (rc == SQLITE_OK) rc = relation_rename(vt->db, vt->schema, vt->name, name);
   if (rc) {
     mem_free(copy);
     return rc;
@@ -324,6 +355,12 @@ static int shadow_name(const char *suffix) {
   return sqlite3_stricmp(suffix, "content") == 0 || sqlite3_stricmp(suffix, "delta") == 0;
 }
 
+/* Pages, rows, and the relation. *problem: NULL if sound, else a sentence, freed by mem_free. */
+int vtab_integrity(VecTable *vt, char **problem) {
+  int rc = table_integrity(vt->table, problem);
+  return rc || *problem ? rc : relation_check(vt->db, vt->schema, vt->name, problem);
+}
+
 /* PRAGMA integrity_check, SQLite 3.44 and later. */
 static int integrity(sqlite3_vtab *base, const char *schema, const char *table, int flags, char **error) {
   VecTable *vt = (VecTable *)base;
@@ -332,7 +369,7 @@ static int integrity(sqlite3_vtab *base, const char *schema, const char *table, 
 
   (void)schema;
   (void)flags;
-  rc = table_integrity(vt->table, &problem);
+  rc = vtab_integrity(vt, &problem);
   if (rc == SQLITE_NOMEM || rc == SQLITE_INTERRUPT) return rc;
   if (rc == SQLITE_OK && problem)
     *error = sqlite3_mprintf("%s", problem);

@@ -5,7 +5,7 @@
  *   vector     = name type "[" dim "]" { "distance_metric" "=" metric | "INDEXED" "BY" index }    (vtab_index.c)
  *   column     = name type [ "primary" "key" | "partition" "key" ]
  *   auxiliary  = "+" name [ type ]
- *   option     = word "=" value
+ *   option     = word "=" ( word | number | 'text' )
  *   name       = word | "quoted" | [quoted] | `quoted`
  *
  * This is sqlite-vec's grammar and more: quoted names, names beyond ASCII, float16 and bfloat16, the metrics dot, hamming and jaccard,
@@ -346,33 +346,116 @@ static void set_fold_rows(Parser *p, i64 value) {
   p->spec->fold_rows = (u32)value;
 }
 
+/* Which of `words` the value is; reports it if it is none. */
+static int choose(Parser *p, const char *name, const char *value, const char *const *words, int count) {
+  sqlite3_str *known;
+  char *list;
+  for (int i = 0; i < count; i++) {
+    if (sqlite3_stricmp(value, words[i]) == 0) return i;
+  }
+  known = sqlite3_str_new(NULL);
+  for (int i = 0; i < count; i++) sqlite3_str_appendf(known, "%s%s", i ? ", " : "", words[i]);
+  list = sqlite3_str_finish(known);
+  parser_fail(p, "%s must be one of %s, found '%s'", name, list, value);
+  sqlite3_free(list);
+  return 0;
+}
+
+/* 'parent' or 'parent(key)'. */
+static void set_relates_to(Parser *p, const char *value) {
+  Relation *relation = &p->spec->relation;
+  const char *rest = p->at;
+
+  p->at = value;
+  mem_free(relation->parent);
+  mem_free(relation->key);
+  relation->parent = take_name(p);
+  relation->key = NULL;
+  if (relation->parent && take_char(p, '(')) {
+    relation->key = take_name(p);
+    if (relation->key == NULL || !take_char(p, ')'))
+      parser_fail(p, "relates_to must be 'table(column)', found '%s'", value);
+  }
+  if (relation->parent == NULL || !at_end(p)) parser_fail(p, "relates_to must be 'table(column)', found '%s'", value);
+  p->at = rest;
+  if (relation->kind == RELATION_NONE) relation->kind = ONE_TO_ONE;
+}
+
+/* One of the options of a relation; 0 if `name` is something else. */
+static int set_relation(Parser *p, const char *name, const char *value) {
+  static const char *const kinds[] = {"one_to_one", "one_to_many", "many_to_many"};
+  static const char *const actions[] = {"cascade", "restrict", "set_null"};
+  Relation *relation = &p->spec->relation;
+
+  if (sqlite3_stricmp(name, "relates_to") == 0) {
+    set_relates_to(p, value);
+  } else if (sqlite3_stricmp(name, "relation") == 0) {
+    relation->kind = (RelationKind)(ONE_TO_ONE + choose(p, name, value, kinds, 3));
+  } else if (sqlite3_stricmp(name, "on_delete") == 0) {
+    relation->on_delete = (OnDelete)choose(p, name, value, actions, 3);
+  } else if (sqlite3_stricmp(name, "parent_column") == 0) {
+    mem_free(relation->column);
+    relation->column = mem_strdup(&p->rc, value);
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
+/* The value of an option, freed by mem_free; NULL if there is none or more than one. */
+static char *take_value(Parser *p) {
+  const char *start;
+  char *value = NULL;
+  int size;
+
+  skip_space(p);
+  start = p->at;
+  if (*p->at == '\'') {
+    value = take_quoted(p, '\'');
+  } else {
+    if (is_digit(*p->at))
+      (void)take_number(p);
+    else
+      p->at = peek_word(p, &size) + size;
+    if (p->at > start) value = mem_array(&p->rc, (u64)(p->at - start) + 1, 1);
+    if (value) {
+      memcpy(value, start, (size_t)(p->at - start));
+      value[p->at - start] = 0;
+    }
+  }
+  if (value && at_end(p)) return value;
+  mem_free(value);
+  return NULL;
+}
+
+/* 0 for what is no number. */
+static i64 number_of(Parser *p, const char *value) {
+  const char *rest = p->at;
+  i64 number;
+  p->at = value;
+  number = take_number(p);
+  p->at = rest;
+  return number;
+}
+
 /* What follows "name ="; does not take `name` over. */
 static void parse_option(Parser *p, const char *name) {
-  i64 number = 0;
-  int size, has_value;
+  char *value;
 
   if (sqlite3_stricmp(name, "content") == 0 || sqlite3_stricmp(name, "content_rowid") == 0) {
     parser_fail(p, "%s= is not supported yet: rows are kept in the table itself", name);
     return;
   }
-  skip_space(p);
-  has_value = is_digit(*p->at);
-  if (has_value) {
-    number = take_number(p);
-  } else {
-    p->at = peek_word(p, &size) + size;
-    has_value = size > 0;
-  }
-  if (!has_value || !at_end(p)) {
+  value = take_value(p);
+  if (value == NULL)
     fail_option(p);
-    return;
-  }
-  if (sqlite3_stricmp(name, "chunk_size") == 0)
-    check_chunk_size(p, number);
+  else if (sqlite3_stricmp(name, "chunk_size") == 0)
+    check_chunk_size(p, number_of(p, value));
   else if (sqlite3_stricmp(name, "fold_rows") == 0)
-    set_fold_rows(p, number);
-  else
+    set_fold_rows(p, number_of(p, value));
+  else if (!set_relation(p, name, value))
     parser_fail(p, "Unknown table option: %s", name);
+  mem_free(value);
 }
 
 /* --- the whole --- */
@@ -418,10 +501,44 @@ static void parse_argument(Parser *p, const char *arg) {
   parse_plain_column(p, name, type);
 }
 
+/* What a relation needs and excludes. */
+static void check_relation(Parser *p) {
+  const Relation *relation = &p->spec->relation;
+  if (relation->parent == NULL) {
+    if (relation->kind || relation->on_delete || relation->column)
+      parser_fail(p, "relation, on_delete and parent_column need relates_to='table(column)'");
+    return;
+  }
+  if ((relation->kind == ONE_TO_MANY) != (relation->column != NULL))
+    parser_fail(
+        p, "parent_column= names the column with the parent's key: needed with relation=one_to_many, and only there");
+  if (relation->kind != ONE_TO_MANY && relation->on_delete == ON_DELETE_SET_NULL)
+    parser_fail(p, "on_delete=set_null needs relation=one_to_many: else there is no column to set");
+}
+
+/* Of a table: the column that the relation names, and the key it needs. */
+static void check_relation_column(Parser *p) {
+  const TableSpec *spec = p->spec;
+  const Relation *relation = &spec->relation;
+  if (relation->kind == ONE_TO_ONE && spec->key >= 0 && spec->column[spec->key].type == TYPE_TEXT)
+    parser_fail(p,
+                "relation=one_to_one takes the rowid as the parent's key: the table may not have a text primary key");
+  for (int i = 0; i < spec->column_count; i++) {
+    const Column *c = &spec->column[i];
+    if (relation->column && sqlite3_stricmp(c->name, relation->column) == 0 &&
+        (c->kind == COL_METADATA || c->kind == COL_PARTITION))
+      return;
+  }
+  if (relation->column)
+    parser_fail(p, "parent_column=%s is no metadata or partition column of the table", relation->column);
+}
+
 /* Without a primary key the first column is `rowid`, so that no other may have the name. */
 static void check_whole(Parser *p) {
   const TableSpec *spec = p->spec;
   if (p->count[COL_VECTOR] == 0) parser_fail(p, "At least one vector column is required");
+  check_relation(p);
+  check_relation_column(p);
   for (int i = 0; spec->key < 0 && i < spec->column_count; i++) {
     if (sqlite3_stricmp(spec->column[i].name, "rowid") == 0)
       parser_fail(p, "could not declare virtual table, 'duplicate column name: rowid'");
@@ -446,8 +563,42 @@ int spec_parse(const Dialect *dialect, const char *table, int argc, const char *
   return p.rc;
 }
 
+int spec_parse_relation(const char *relates_to, int argc, const char *const *argv, Relation *out, char **error) {
+  Dialect dialect = dialect_quire;
+  TableSpec spec = {.dialect = &dialect, .key = -1};
+  Parser p = {.spec = &spec, .arg = relates_to, .at = "", .error = error};
+
+  dialect.module = "quire_relate";
+  memset(out, 0, sizeof *out);
+  set_relates_to(&p, relates_to);
+  for (int i = 0; i < argc && !p.rc; i++) {
+    char *name;
+    p.arg = p.at = argv[i];
+    name = take_name(&p);
+    if (name && take_char(&p, '='))
+      parse_option(&p, name);
+    else
+      parser_fail(&p, "expected an option such as relation=one_to_many, found '%s'", argv[i]);
+    mem_free(name);
+  }
+  if (!p.rc) check_relation(&p);
+  if (p.rc)
+    relation_clear(&spec.relation);
+  else
+    *out = spec.relation;
+  return p.rc;
+}
+
+void relation_clear(Relation *relation) {
+  mem_free(relation->parent);
+  mem_free(relation->key);
+  mem_free(relation->column);
+  memset(relation, 0, sizeof *relation);
+}
+
 void spec_free(TableSpec *spec) {
   if (spec == NULL) return;
+  relation_clear(&spec->relation);
   for (int i = 0; i < spec->column_count; i++) mem_free(spec->column[i].name);
   mem_free(spec->column);
   mem_free(spec);

@@ -6,6 +6,7 @@
 
 #include "../vector/search.h"
 #include "content.h"
+#include "relation.h"
 #include "value.h"
 #include "vtab.h"
 
@@ -34,7 +35,9 @@ typedef struct VecTable {
   Layout layout;
   int vector_column[MAX_VECTOR_COLUMNS]; /* vector i is this column of the spec */
   u32 vector_count;
-  int text_key; /* the table is WITHOUT ROWID for SQLite */
+  int text_key;      /* the table is WITHOUT ROWID for SQLite */
+  int indexed;       /* column of the spec that t_content has an index on, or -1 */
+  RelationKind kind; /* of its relation to a parent */
   Table *table;
   Content *content;
   Cursor *spare; /* a closed cursor, kept to save an allocation */
@@ -44,6 +47,8 @@ typedef struct VecTable {
 int vtab_error(VecTable *vt, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Add the store's words to an error of the store's, if it has some; gives `rc`. */
 int vtab_store_error(VecTable *vt, int rc);
+/* Compare pages, rows and the parent. *problem: NULL if sound, else a sentence, freed by mem_free. */
+int vtab_integrity(VecTable *vt, char **problem);
 /* Which vector a column of the spec is, and its index as of the connection's last snapshot. */
 u32 vtab_vector_index(const VecTable *vt, int column);
 const IndexShape *vtab_index(const VecTable *vt, int column);

@@ -283,8 +283,14 @@ static void plan_rows(Planner *p) {
   p->plan.kind = PLAN_SCAN;
   plan_filters(p);
   plan_order(p);
-  for (int i = 0; i < p->plan.term_count; i++) rows /= p->plan.term[i].op == SQLITE_INDEX_CONSTRAINT_EQ ? 10 : 3;
   info->estimatedCost = p->plan.term_count ? 5e5 : 1e6;
+  for (int i = 0; i < p->plan.term_count; i++) {
+    const PlanTerm *term = &p->plan.term[i];
+    int by_index =
+        term->kind == TERM_FILTER && term->op == SQLITE_INDEX_CONSTRAINT_EQ && term->column == p->vt->indexed;
+    rows /= term->op == SQLITE_INDEX_CONSTRAINT_EQ ? (by_index ? 1e5 : 10) : 3;
+    if (by_index) info->estimatedCost = 50;
+  }
   info->estimatedRows = (sqlite3_int64)MAX(rows, 1);
   info->orderByConsumed = p->plan.order != ORDER_NONE;
 }

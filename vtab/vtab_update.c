@@ -203,6 +203,42 @@ static int check_rowid_is_free(Change *ch) {
   return rc ? rc : on_rival(ch, ch->rowid);
 }
 
+/* --- the parent --- */
+
+/* Words for a parent that is not there; gives the code of a foreign key. */
+static int refuse_parent(VecTable *vt) {
+  Relation relation;
+  int rc = relation_find(vt->db, vt->schema, vt->name, &relation);
+
+  if (rc == SQLITE_OK)
+    rc = vtab_error(vt, SQLITE_CONSTRAINT_FOREIGNKEY, "FOREIGN KEY constraint failed: %s of %s has no row in %s(%s)",
+                    relation.column ? relation.column : "the rowid", vt->name, relation.parent, relation.key);
+  relation_clear(&relation);
+  return rc;
+}
+
+/* Whether what the content table has just refused was the foreign key's fault. */
+static int is_parent_missing(const VecTable *vt, int rc) {
+  return vt->kind && (rc & 0xff) == SQLITE_CONSTRAINT &&
+         sqlite3_extended_errcode(vt->db) == SQLITE_CONSTRAINT_FOREIGNKEY;
+}
+
+/* Ask for the parent before a rival is removed: after that nothing may fail (U1). */
+static int check_parent(Change *ch) {
+  VecTable *vt = ch->vt;
+  Relation relation;
+  int rc;
+
+  if (vt->kind != ONE_TO_ONE && vt->kind != ONE_TO_MANY) return SQLITE_OK;
+  if (vt->kind == ONE_TO_MANY && (vt->indexed < 0 || ch->cell[vt->indexed].kind != CELL_VALUE)) return SQLITE_OK;
+  rc = relation_find(vt->db, vt->schema, vt->name, &relation);
+  if (rc == SQLITE_OK)
+    rc = relation_test(vt->db, vt->schema, &relation, vt->kind == ONE_TO_MANY ? ch->cell[vt->indexed].value : NULL,
+                       ch->rowid);
+  relation_clear(&relation);
+  return rc == SQLITE_CONSTRAINT_FOREIGNKEY ? refuse_parent(vt) : rc;
+}
+
 /* --- writing --- */
 
 /* Remove a row, vectors and all. */
@@ -248,9 +284,11 @@ static int insert_content(Change *ch) {
   i64 rival = ch->rowid;
   int rc = content_insert(vt->content, ch->cell, table_new_tag(vt->table), ch->has_rowid, &ch->rowid);
 
+  if (is_parent_missing(vt, rc)) return refuse_parent(vt);
   if ((rc & 0xff) != SQLITE_CONSTRAINT) return rc;
   rc = vt->text_key ? content_find(vt->content, ch->cell[vt->spec->key].value, &rival) : SQLITE_OK;
   if (rc == SQLITE_OK) rc = on_rival(ch, rival);
+  if (rc == SQLITE_OK) rc = check_parent(ch);
   if (rc == SQLITE_OK) rc = remove_rival(ch);
   if (rc == SQLITE_OK) rc = content_insert(vt->content, ch->cell, table_new_tag(vt->table), ch->has_rowid, &ch->rowid);
   return rc;
@@ -374,9 +412,11 @@ static int update_row(Change *ch, sqlite3_value **argv) {
   new_vectors = changes_vectors(ch, from);
   if (new_vectors) rc = gather_vectors(ch, from);
   if (rc == SQLITE_OK) rc = table_write_begin(vt->table);
+  if (rc == SQLITE_OK && ch->has_rival) rc = check_parent(ch);
   if (rc == SQLITE_OK) rc = remove_rival(ch);
   if (new_vectors) tag = table_new_tag(vt->table);
   if (rc == SQLITE_OK) rc = content_update(vt->content, from, ch->rowid, new_vectors ? &tag : NULL, ch->cell);
+  if (is_parent_missing(vt, rc)) rc = refuse_parent(vt);
   if (rc || !new_vectors) return rc;
   ch->wrote = 1;
   rc = table_remove(vt->table, from);
@@ -415,7 +455,7 @@ static int command_delete_all(Change *ch) {
 
 static int command_integrity_check(Change *ch) {
   char *problem = NULL;
-  int rc = table_integrity(ch->vt->table, &problem);
+  int rc = vtab_integrity(ch->vt, &problem);
 
   if (rc == SQLITE_OK && problem) rc = vtab_error(ch->vt, SQLITE_CORRUPT_VTAB, "%s", problem);
   mem_free(problem);
