@@ -74,11 +74,13 @@ demo: $(OUT)quire.$(EXT) ## index the system's word list, correct misspelt words
 # --- tests ---
 
 TEST_TOOLS := $(BUILD)/testfuncs.so $(if $(wildcard test/fault_vfs.c),$(BUILD)/testvfs.so) \
-              $(if $(wildcard test/faults.c),$(BUILD)/faults) $(BUILD)/static_test $(BUILD)/threads_test
+              $(if $(wildcard test/faults.c),$(BUILD)/faults) $(BUILD)/static_test $(BUILD)/threads_test \
+              $(BUILD)/rowmap_test
 # Absolute: tests start others in folders of their own.
 TEST_ENV = QUIRE_LIB=$(abspath $(OUT)quire.$(EXT)) QUIRE_TESTFUNCS=$(abspath $(BUILD)/testfuncs.so) \
            QUIRE_TESTVFS=$(abspath $(BUILD)/testvfs.so) QUIRE_FAULTS=$(abspath $(BUILD)/faults) \
-           QUIRE_STATIC_TEST=$(abspath $(BUILD)/static_test) QUIRE_THREADS_TEST=$(abspath $(BUILD)/threads_test)
+           QUIRE_STATIC_TEST=$(abspath $(BUILD)/static_test) QUIRE_THREADS_TEST=$(abspath $(BUILD)/threads_test) \
+           QUIRE_ROWMAP_TEST=$(abspath $(BUILD)/rowmap_test)
 
 $(BUILD)/testfuncs.so: test/testfuncs.c
 	@mkdir -p $(@D)
@@ -147,6 +149,12 @@ KERNELS_TESTS := kernels_test codes_test walk_test
 $(KERNELS_TESTS:%=$(BUILD)/%): $(BUILD)/%: test/%.c test/kernels_tester.h $(KERNELS_SRC) $(HDR)
 	@mkdir -p $(@D)
 	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
+# The map from rowid to slot over pages in memory.
+ROWMAP_SRC := $(KERNELS_SRC) $(wildcard vector/learned.c vector/run_*.c vector/rowmap*.c) wal_shim/array.c wal_shim/pages.c \
+              wal_shim/home_memory.c
+$(BUILD)/rowmap_test: test/rowmap_test.c test/kernels_tester.h $(ROWMAP_SRC) $(HDR)
+	@mkdir -p $(@D)
+	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
 $(BUILD)/%_aarch64: test/%.c test/kernels_tester.h $(KERNELS_SRC) $(HDR)
 	@mkdir -p $(@D)
 	$(AARCH64_CC) $(KERNELS_FLAGS) -std=gnu11 -O3 -static -DKERNELS_TEST_SHIM $(filter %.c,$^) -o $@ -lm
@@ -154,7 +162,22 @@ $(BUILD)/bench_kernels: bench/kernels.c $(KERNELS_SRC) $(HDR)
 	@mkdir -p $(@D)
 	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
 
-.PHONY: kernels-test neon-test bench-kernels
+# With Abseil's headers its btree_map is measured beside ours.
+CXX ?= c++
+ABSEIL := $(shell printf '\#include "absl/container/btree_map.h"\n' | $(CXX) -std=c++17 -E -x c++ - >/dev/null 2>&1 && echo yes)
+$(BUILD)/learned_peer.o: bench/learned_peer.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -O2 -march=native -c $< -o $@
+$(BUILD)/bench_learned: bench/learned.c $(if $(ABSEIL),$(BUILD)/learned_peer.o) $(ROWMAP_SRC) $(HDR)
+	@mkdir -p $(@D)
+	$(CC) $(KERNELS_FLAGS) $(if $(ABSEIL),-DHAVE_BTREE) $(LDFLAGS) $(filter %.c %.o,$^) -o $@ -lsqlite3 \
+	  $(if $(ABSEIL),-labsl_throw_delegate -labsl_raw_logging_internal -lstdc++) $(LDLIBS_ALL)
+
+.PHONY: kernels-test neon-test bench-kernels map-test bench-map
+map-test: $(BUILD)/rowmap_test ## the map from rowid to slot, without a database
+	$(BUILD)/rowmap_test
+bench-map: $(BUILD)/bench_learned ## the map from rowid to slot, beside in-memory trees; KEYS=10000000 RUNS=5
+	$(BUILD)/bench_learned $(or $(KEYS),10000000) $(or $(RUNS),5)
 kernels-test: $(KERNELS_TESTS:%=$(BUILD)/%) ## element types, distances, codes and kernels, without a database
 	for t in $^; do $$t || exit 1; done
 neon-test: ## the same for AArch64, cross-compiled and emulated

@@ -81,7 +81,7 @@ static u64 random64(void) {
   return z ^ z >> 31;
 }
 
-static u32 random_below(u32 n) { return (u32)(random64() % n); }
+MAY_BE_UNUSED static u32 random_below(u32 n) { return (u32)(random64() % n); }
 
 /* In [-1, 1), exactly representable as float. */
 MAY_BE_UNUSED static double random_unit(void) { return (double)(random64() >> 40) * 0x1p-23 - 1; }
@@ -99,7 +99,7 @@ typedef struct Guarded {
   u8 *start, *end;
 } Guarded;
 
-static Guarded guarded_new(size_t size) {
+MAY_BE_UNUSED static Guarded guarded_new(size_t size) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (size + page - 1) / page * page;
   u8 *p = mmap(NULL, whole + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   Guarded g;
@@ -110,6 +110,11 @@ static Guarded guarded_new(size_t size) {
   g.start = p + page;
   g.end = g.start + whole;
   return g;
+}
+
+MAY_BE_UNUSED static void guarded_free(Guarded *g) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  munmap(g->start - page, (size_t)(g->end - g->start) + 2 * page);
 }
 
 /* Set an element of float32, float16 or bfloat16: the nearest finite one. */

@@ -1,14 +1,10 @@
 /*
- * rowmap.c: from rowid to slot, over sorted runs. See rowmap.h for M1..M3.
+ * rowmap.c: from rowid to slot, over sorted runs of chunks: opening, searching, reading in order, checking. See rowmap.h for M1..M4.
+ * Writing is in rowmap_write.c.
  */
-#include "rowmap.h"
+#include "rowmap_int.h"
 
-#include "../wal_shim/bytes.h"
-
-#define KEY_EXTENT_PAGES 16u
-#define SLOT_EXTENT_PAGES 8u /* as many entries per extent as keys */
-
-static ArrayId run_array(const Rowmap *map, u32 run, u32 which) {
+ArrayId rowmap_array(const Rowmap *map, u32 run, u32 which) {
   ArrayId id = {map->owner, map->first_tag + 2 * run + which};
   return id;
 }
@@ -23,14 +19,18 @@ int rowmap_open(Rowmap *map, Pages *pages, u64 owner, u32 first_tag, u32 runs, c
   if (runs > ROWMAP_MAX_RUNS) return CORRUPT(0);
   for (i = 0; i < runs && rc == SQLITE_OK; i++) {
     RowmapRun *run = &map->run[i];
-    rc = array_open(&run->keys, pages, run_array(map, i, 0), 8, KEY_EXTENT_PAGES, refs + 2 * i * ARRAY_REF_SIZE);
+    rc = array_open(&run->lines, pages, rowmap_array(map, i, 0), CHUNK_LINE, LINES_EXTENT_PAGES,
+                    refs + 2 * i * ARRAY_REF_SIZE);
     if (rc == SQLITE_OK) {
-      rc = array_open(&run->slots, pages, run_array(map, i, 1), 4, SLOT_EXTENT_PAGES,
+      rc = array_open(&run->chunks, pages, rowmap_array(map, i, 1), CHUNK_RECORD_SIZE, CHUNKS_EXTENT_PAGES,
                       refs + (2 * i + 1) * ARRAY_REF_SIZE);
     }
     run->min = (i64)load64(bounds + 16 * i);
     run->max = (i64)load64(bounds + 16 * i + 8);
-    if (rc == SQLITE_OK && (run->keys.count != run->slots.count || run->keys.count == 0)) rc = CORRUPT(0);
+    if (rc == SQLITE_OK && (run->chunks.count == 0 || run->chunks.count > run->lines.count || run->min > run->max ||
+                            run->lines.count > 0xffffffffu)) {
+      rc = CORRUPT(0);
+    }
     if (rc == SQLITE_OK) map->run_count++;
   }
   return rc;
@@ -39,246 +39,336 @@ int rowmap_open(Rowmap *map, Pages *pages, u64 owner, u32 first_tag, u32 runs, c
 void rowmap_close(Rowmap *map) {
   u32 i;
   for (i = 0; i < ROWMAP_MAX_RUNS; i++) {
-    array_free(&map->run[i].keys);
-    array_free(&map->run[i].slots);
+    array_free(&map->run[i].lines);
+    array_free(&map->run[i].chunks);
+    run_index_free(&map->run[i].index);
   }
+}
+
+/* --- the directory --- */
+
+/* Read all chunk records; M1 is checked, save what the lines say. */
+static int read_records(RowmapRun *run, ChunkRecord *records) {
+  u64 line = 0;
+  u32 extent, n = 0, i, items = 0;
+  for (extent = 0; extent < run->chunks.extent_count; extent++) {
+    const u8 *data;
+    PageHold hold;
+    int rc = array_extent(&run->chunks, extent, &data, &items, &hold);
+    if (rc) return rc;
+    for (i = 0; i < items; i++, n++) {
+      ChunkRecord *r = &records[n];
+      chunk_get_record(data + (size_t)i * CHUNK_RECORD_SIZE, r);
+      if (!chunk_record_sound(r) || r->line != line || (n && r->base <= records[n - 1].base) ||
+          r->line / run->lines.per_extent != (r->line + r->lines - 1) / run->lines.per_extent) {
+        rc = CORRUPT(run->chunks.root.pgno);
+        break;
+      }
+      line += r->lines;
+    }
+    pages_release(run->chunks.pages, &hold);
+    if (rc) return rc;
+  }
+  if (n != run->chunks.count || line != run->lines.count || records[0].base != run->min ||
+      records[n - 1].base > run->max) {
+    return CORRUPT(run->chunks.root.pgno);
+  }
+  return SQLITE_OK;
+}
+
+int rowmap_load_run(RowmapRun *run) {
+  ChunkRecord *records;
+  int rc;
+  if (run->index.count) return SQLITE_OK;
+  rc = array_load(&run->chunks); /* which refuses counts that the file cannot back */
+  if (rc) return rc;
+  records = mem_array(&rc, run->chunks.count, sizeof *records);
+  if (rc == SQLITE_OK) rc = read_records(run, records);
+  if (rc == SQLITE_OK) rc = run_index_build(&run->index, records, (u32)run->chunks.count);
+  mem_free(records);
+  return rc;
+}
+
+int rowmap_lines(RowmapRun *run, u32 chunk, const u8 **lines, PageHold *hold) {
+  IndexChunk *c = &run->index.chunk[chunk];
+  u32 items = 0, per = run->lines.per_extent;
+  int rc;
+  hold->block = NULL;
+  *lines = c->lines;
+  if (*lines) return SQLITE_OK;
+  rc = array_extent(&run->lines, c->line / per, lines, &items, hold);
+  if (rc) return rc;
+  *lines += (size_t)(c->line % per) * CHUNK_LINE;
+  if (hold->block == NULL) c->lines = *lines; /* I1 */
+  return SQLITE_OK;
 }
 
 /* --- search --- */
 
-/* Where in a sorted extent `rowid` is or would be. */
-static u32 lower_bound(const u8 *keys, u32 count, i64 rowid) {
-  u32 lo = 0, hi = count;
-  while (lo < hi) {
-    u32 mid = lo + (hi - lo) / 2;
-    if ((i64)load64(keys + 8 * (size_t)mid) < rowid)
-      lo = mid + 1;
-    else
-      hi = mid;
-  }
-  return lo;
-}
-
-static int find_in_run(RowmapRun *run, i64 rowid, u32 *slot) {
-  const u8 *keys;
+/* A search that came to a chunk whose lines are not known yet. */
+static int find_unread(RowmapRun *run, u32 chunk, i64 rowid, u32 *slot) {
+  const u8 *lines;
   PageHold hold;
-  u32 lo = 0, hi, items = 0, at;
-  u8 bytes[4];
-  int rc = array_load(&run->keys);
+  int found, rc = rowmap_lines(run, chunk, &lines, &hold);
   if (rc) return rc;
-  hi = run->keys.extent_count;
-  while (hi - lo > 1) { /* the last extent whose first key is <= rowid */
-    u32 mid = lo + (hi - lo) / 2;
-    i64 first;
-    rc = array_extent(&run->keys, mid, &keys, &items, &hold);
-    if (rc) return rc;
-    first = (i64)load64(keys);
-    pages_release(run->keys.pages, &hold);
-    if (first <= rowid)
-      lo = mid;
-    else
-      hi = mid;
-  }
-  rc = array_extent(&run->keys, lo, &keys, &items, &hold);
-  if (rc) return rc;
-  at = lower_bound(keys, items, rowid);
-  if (at == items || (i64)load64(keys + 8 * (size_t)at) != rowid) rc = SQLITE_NOTFOUND;
-  pages_release(run->keys.pages, &hold);
-  if (rc) return rc;
-  rc = array_read(&run->slots, (u64)lo * run->keys.per_extent + at, bytes);
-  if (rc == SQLITE_OK) *slot = load32(bytes);
-  return rc;
+  found = run->index.kernels->find_in_chunk(&run->index.chunk[chunk], lines,
+                                            (u64)rowid - (u64)run_index_base(&run->index, chunk), slot);
+  pages_release(run->lines.pages, &hold);
+  return found ? SQLITE_OK : SQLITE_NOTFOUND;
 }
 
 int rowmap_find(Rowmap *map, i64 rowid, u32 *slot) {
-  u32 i;
+  u32 i, chunk = 0;
   for (i = map->run_count; i > 0; i--) {
     RowmapRun *run = &map->run[i - 1];
+    IndexAnswer answer;
     int rc;
     if (rowid < run->min || rowid > run->max) continue;
-    rc = find_in_run(run, rowid, slot);
+    if (UNLIKELY(run->index.count == 0)) {
+      rc = rowmap_load_run(run);
+      if (rc) return rc;
+    }
+    answer = run->index.kernels->find(&run->index, rowid, slot, &chunk);
+    if (LIKELY(answer == INDEX_FOUND)) return SQLITE_OK;
+    if (answer == INDEX_ABSENT) continue;
+    rc = find_unread(run, chunk, rowid, slot);
     if (rc != SQLITE_NOTFOUND) return rc;
   }
   return SQLITE_NOTFOUND;
 }
 
-/* --- in order --- */
-
-static int load_head(RowmapCursor *c, u32 i) {
-  RowmapRun *run = &c->map->run[i];
-  u8 key[8], slot[4];
-  int rc;
-  c->has[i] = c->at[i] < run->keys.count;
-  if (!c->has[i]) return SQLITE_OK;
-  rc = array_read(&run->keys, c->at[i], key);
-  if (rc == SQLITE_OK) rc = array_read(&run->slots, c->at[i], slot);
+/* Those of n <= INDEX_BATCH rowids that one run has. */
+static int find_batch(RowmapRun *run, const i64 *rowids, const u32 *which, u32 n, u32 *slots) {
+  i64 key[INDEX_BATCH];
+  u32 slot[INDEX_BATCH], i;
+  IndexAnswer answer[INDEX_BATCH];
+  int rc = rowmap_load_run(run);
   if (rc) return rc;
-  if (c->at[i] > 0 && (i64)load64(key) <= c->head[i].rowid) return CORRUPT(run->keys.root.pgno); /* M1 */
-  c->head[i].rowid = (i64)load64(key);
-  c->head[i].slot = load32(slot);
-  c->at[i]++;
+  for (i = 0; i < n; i++) key[i] = rowids[which[i]];
+  run->index.kernels->find_many(&run->index, key, n, slot, answer);
+  for (i = 0; i < n; i++) {
+    if (answer[i] == INDEX_UNREAD) {
+      rc = find_unread(run, run_index_chunk(&run->index, key[i]) - 1, key[i], &slot[i]);
+      if (rc == SQLITE_OK) answer[i] = INDEX_FOUND;
+      if (rc && rc != SQLITE_NOTFOUND) return rc;
+    }
+    if (answer[i] == INDEX_FOUND) slots[which[i]] = slot[i];
+  }
   return SQLITE_OK;
 }
 
-static int first_of(RowmapCursor *c, Rowmap *map, u32 from) {
+int rowmap_find_many(Rowmap *map, const i64 *rowids, u64 count, u32 *slots) {
+  u64 first;
+  u32 i, k;
+  for (first = 0; first < count; first += INDEX_BATCH) {
+    const i64 *key = rowids + first;
+    u32 n = (u32)MIN(count - first, INDEX_BATCH);
+    for (k = 0; k < n; k++) slots[first + k] = NO_SLOT;
+    for (i = map->run_count; i > 0; i--) {
+      RowmapRun *run = &map->run[i - 1];
+      u32 which[INDEX_BATCH], left = 0;
+      int rc;
+      for (k = 0; k < n; k++) {
+        if (slots[first + k] == NO_SLOT && key[k] >= run->min && key[k] <= run->max) which[left++] = k;
+      }
+      if (left == 0) continue;
+      rc = find_batch(run, key, which, left, slots + first);
+      if (rc) return rc;
+    }
+  }
+  return SQLITE_OK;
+}
+
+/* --- in order --- */
+
+/* Read line c->line of chunk c->chunk. */
+static int read_line(RunCursor *c) {
+  ChunkRecord record;
+  const u8 *lines;
+  PageHold hold;
   u32 i;
-  int rc = SQLITE_OK;
-  memset(c, 0, sizeof *c);
-  c->map = map;
-  for (i = from; i < map->run_count && rc == SQLITE_OK; i++) rc = load_head(c, i);
+  int rc = rowmap_lines(c->run, c->chunk, &lines, &hold);
+  if (rc) return rc;
+  run_index_record(&c->run->index, c->chunk, &record);
+  c->at = 0;
+  c->count = chunk_read_line(&record, lines, c->line, c->entry);
+  pages_release(c->run->lines.pages, &hold);
+  for (i = 1; i < c->count; i++) {
+    if (c->entry[i].rowid <= c->entry[i - 1].rowid) return CORRUPT(c->run->lines.root.pgno); /* M1 */
+  }
+  return SQLITE_OK;
+}
+
+/* Go on to the next line that has entries; at == count if there is none. */
+static int next_line(RunCursor *c, int descending) {
+  const RunIndex *x = &c->run->index;
+  i64 edge = c->count ? c->entry[descending ? 0 : c->count - 1].rowid : 0;
+  int had = c->count != 0, rc;
+  do {
+    if (descending) {
+      if (c->line == 0) {
+        if (c->chunk == 0) break;
+        c->chunk--;
+        c->line = x->chunk[c->chunk].line_count;
+      }
+      c->line--;
+    } else if (++c->line == x->chunk[c->chunk].line_count) {
+      if (c->chunk + 1 == x->count) break;
+      c->chunk++;
+      c->line = 0;
+    }
+    rc = read_line(c);
+    if (rc) return rc;
+    if (c->count == 0) continue;
+    if (had && (descending ? c->entry[c->count - 1].rowid >= edge : c->entry[0].rowid <= edge))
+      return CORRUPT(c->run->lines.root.pgno); /* M1 */
+    return SQLITE_OK;
+  } while (1);
+  c->at = c->count = 0;
+  return SQLITE_OK;
+}
+
+/* Stand on the first entry at or after (at or before) `from`. */
+static int seek_run(RunCursor *c, RowmapRun *run, i64 from, int descending) {
+  u32 lo, hi, at;
+  ChunkRecord record;
+  const u8 *lines;
+  PageHold hold;
+  int rc = rowmap_load_run(run);
+  c->run = run;
+  c->at = c->count = 0;
+  if (rc) return rc;
+  if (c->entry == NULL) c->entry = mem_array(&rc, BITMAP_LINE_KEYS, sizeof *c->entry);
+  if (rc) return rc;
+  at = run_index_chunk(&run->index, from);
+  if (at == 0 && descending) return SQLITE_OK;
+  c->chunk = at ? at - 1 : 0;
+  /* the last line that begins at or before `from` */
+  run_index_record(&run->index, c->chunk, &record);
+  rc = rowmap_lines(run, c->chunk, &lines, &hold);
+  if (rc) return rc;
+  lo = 0;
+  hi = record.lines;
+  while (hi - lo > 1) {
+    u32 mid = lo + (hi - lo) / 2;
+    if (chunk_line_begins(&record, lines, mid) <= from)
+      lo = mid;
+    else
+      hi = mid;
+  }
+  pages_release(run->lines.pages, &hold);
+  c->line = lo;
+  rc = read_line(c);
+  while (rc == SQLITE_OK) {
+    if (descending) {
+      while (c->at < c->count && c->entry[c->count - 1 - c->at].rowid > from) c->at++;
+    } else {
+      while (c->at < c->count && c->entry[c->at].rowid < from) c->at++;
+    }
+    if (c->at < c->count) return SQLITE_OK;
+    rc = next_line(c, descending);
+    if (c->count == 0) break;
+  }
   return rc;
 }
 
-int rowmap_first(RowmapCursor *c, Rowmap *map) { return first_of(c, map, 0); }
+static const RowmapEntry *head_of(const RunCursor *c, int descending) {
+  return &c->entry[descending ? c->count - 1 - c->at : c->at];
+}
+
+int rowmap_seek_runs(RowmapCursor *c, Rowmap *map, u32 first, i64 from, int descending) {
+  u32 i;
+  int rc = SQLITE_OK;
+  c->map = map;
+  c->descending = descending;
+  c->first = first;
+  c->end = map->run_count;
+  for (i = first; i < c->end && rc == SQLITE_OK; i++) rc = seek_run(&c->run[i], &map->run[i], from, descending);
+  return rc;
+}
+
+int rowmap_seek(RowmapCursor *c, Rowmap *map, i64 from, int descending) {
+  return rowmap_seek_runs(c, map, 0, from, descending);
+}
+
+static int step_run(RunCursor *c, int descending) {
+  if (LIKELY(++c->at < c->count)) return SQLITE_OK;
+  return next_line(c, descending);
+}
 
 int rowmap_next(RowmapCursor *c, RowmapEntry *out) {
-  u32 i, best = ROWMAP_MAX_RUNS;
+  u32 i, best = c->end;
   int rc = SQLITE_OK;
-  for (i = 0; i < c->map->run_count; i++) { /* equal rowids: the newest run is met last and wins */
-    if (c->has[i] && (best == ROWMAP_MAX_RUNS || c->head[i].rowid <= c->head[best].rowid)) best = i;
-  }
-  if (best == ROWMAP_MAX_RUNS) return SQLITE_DONE;
-  *out = c->head[best];
-  for (i = 0; i < c->map->run_count && rc == SQLITE_OK; i++) {
-    if (c->has[i] && c->head[i].rowid == out->rowid) rc = load_head(c, i);
-  }
-  return rc;
-}
-
-/* --- writing --- */
-
-int rowmap_writer_begin(RowmapWriter *w, Rowmap *map, u32 run, PageTx *tx) {
-  int rc;
-  memset(w, 0, sizeof *w);
-  w->tx = tx;
-  array_init(&w->empty_keys, map->pages, run_array(map, run, 0), 8, KEY_EXTENT_PAGES);
-  array_init(&w->empty_slots, map->pages, run_array(map, run, 1), 4, SLOT_EXTENT_PAGES);
-  rc = array_writer_begin(&w->keys, tx, &w->empty_keys, 0);
-  if (rc == SQLITE_OK) rc = array_writer_begin(&w->slots, tx, &w->empty_slots, 0);
-  return rc;
-}
-
-int rowmap_writer_add(RowmapWriter *w, i64 rowid, u32 slot) {
-  u8 *out;
-  u64 got;
-  int rc;
-  if (w->keys.count == 0) w->min = rowid;
-  w->max = rowid;
-  rc = array_writer_append(&w->keys, 1, &out, &got);
-  if (rc) return rc;
-  store64(out, (u64)rowid);
-  rc = array_writer_append(&w->slots, 1, &out, &got);
-  if (rc == SQLITE_OK) store32(out, slot);
-  return rc;
-}
-
-int rowmap_writer_finish(RowmapWriter *w, u8 *refs, u8 *bounds) {
-  int rc = array_writer_finish(&w->keys, refs);
-  if (rc == SQLITE_OK) rc = array_writer_finish(&w->slots, refs + ARRAY_REF_SIZE);
-  store64(bounds, (u64)w->min);
-  store64(bounds + 8, (u64)w->max);
-  return rc;
-}
-
-void rowmap_writer_end(RowmapWriter *w) {
-  array_writer_end(&w->keys);
-  array_writer_end(&w->slots);
-}
-
-static int free_run(RowmapRun *run, PageTx *tx) {
-  int rc = array_free_pages(&run->keys, tx);
-  if (rc == SQLITE_OK) rc = array_free_pages(&run->slots, tx);
-  return rc;
-}
-
-/* Append to run `i`; all entries are larger than what it has. */
-static int append_to_run(Rowmap *map, u32 i, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds) {
-  RowmapWriter w;
-  u64 k;
-  int rc;
-  memset(&w, 0, sizeof w);
-  rc = array_writer_begin(&w.keys, tx, &map->run[i].keys, 1);
-  if (rc == SQLITE_OK) rc = array_writer_begin(&w.slots, tx, &map->run[i].slots, 1);
-  for (k = 0; k < count && rc == SQLITE_OK; k++) rc = rowmap_writer_add(&w, entries[k].rowid, entries[k].slot);
-  w.min = map->run[i].min;
-  if (rc == SQLITE_OK) rc = rowmap_writer_finish(&w, refs + 2 * i * ARRAY_REF_SIZE, bounds + 16 * i);
-  rowmap_writer_end(&w);
-  return rc;
-}
-
-/* Runs from..end and the new entries merged into one run at place `from`. */
-static int merge_runs(Rowmap *map, u32 from, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds) {
-  RowmapCursor c;
-  RowmapWriter w;
-  RowmapEntry old = {0, 0};
-  u64 k = 0;
-  u32 i;
-  int rc = rowmap_writer_begin(&w, map, from, tx), more;
-  if (rc == SQLITE_OK) rc = first_of(&c, map, from);
-  more = rc == SQLITE_OK ? rowmap_next(&c, &old) : rc;
-  while (rc == SQLITE_OK && (more == SQLITE_OK || k < count)) {
-    if (more == SQLITE_OK && (k == count || old.rowid < entries[k].rowid)) {
-      rc = rowmap_writer_add(&w, old.rowid, old.slot);
-      more = rowmap_next(&c, &old);
-    } else {
-      if (more == SQLITE_OK && old.rowid == entries[k].rowid) more = rowmap_next(&c, &old);
-      rc = rowmap_writer_add(&w, entries[k].rowid, entries[k].slot);
-      k++;
+  for (i = c->first; i < c->end; i++) { /* equal rowids: the newest run is met last and wins */
+    const RunCursor *run = &c->run[i];
+    i64 rowid;
+    if (run->at == run->count) continue;
+    rowid = head_of(run, c->descending)->rowid;
+    if (best == c->end || (c->descending ? rowid >= out->rowid : rowid <= out->rowid)) {
+      best = i;
+      *out = *head_of(run, c->descending);
     }
-    if (more != SQLITE_OK && more != SQLITE_DONE) rc = more;
   }
-  if (rc == SQLITE_OK) rc = rowmap_writer_finish(&w, refs + 2 * from * ARRAY_REF_SIZE, bounds + 16 * from);
-  for (i = from; i < map->run_count && rc == SQLITE_OK; i++) rc = free_run(&map->run[i], tx);
-  rowmap_writer_end(&w);
-  return rc;
+  if (best == c->end) return SQLITE_DONE;
+  for (i = c->first; i < best && rc == SQLITE_OK; i++) {
+    RunCursor *run = &c->run[i];
+    if (run->at < run->count && head_of(run, c->descending)->rowid == out->rowid) rc = step_run(run, c->descending);
+  }
+  return rc ? rc : step_run(&c->run[best], c->descending);
 }
 
-int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds,
-                u32 *runs) {
-  u32 have = keep ? map->run_count : 0, from = have, i;
-  u64 size = count;
-  Rowmap none;
-  for (i = 0; i < have; i++) {
-    array_put_ref(&map->run[i].keys, refs + 2 * i * ARRAY_REF_SIZE);
-    array_put_ref(&map->run[i].slots, refs + (2 * i + 1) * ARRAY_REF_SIZE);
-    store64(bounds + 16 * i, (u64)map->run[i].min);
-    store64(bounds + 16 * i + 8, (u64)map->run[i].max);
-  }
-  *runs = have;
-  if (count == 0) return SQLITE_OK;
-  if (have && entries[0].rowid > map->run[have - 1].max) {
-    size += map->run[have - 1].keys.count;
-    if (have == 1 || map->run[have - 2].keys.count >= 2 * size) {
-      return append_to_run(map, have - 1, entries, count, tx, refs, bounds);
-    }
-    size -= map->run[have - 1].keys.count;
-  }
-  while (from > 0 && (map->run[from - 1].keys.count < 2 * size || from == ROWMAP_MAX_RUNS)) {
-    size += map->run[--from].keys.count; /* M2 */
-  }
-  *runs = from + 1;
-  memset(refs + 2 * from * ARRAY_REF_SIZE, 0, (size_t)(have - from) * 2 * ARRAY_REF_SIZE);
-  if (keep) return merge_runs(map, from, entries, count, tx, refs, bounds);
-  memset(&none, 0, sizeof none);
-  none.pages = map->pages;
-  none.owner = map->owner;
-  none.first_tag = map->first_tag;
-  return merge_runs(&none, 0, entries, count, tx, refs, bounds);
-}
-
-int rowmap_free_pages(Rowmap *map, PageTx *tx) {
+void rowmap_cursor_end(RowmapCursor *c) {
   u32 i;
-  int rc = SQLITE_OK;
-  for (i = 0; i < map->run_count && rc == SQLITE_OK; i++) rc = free_run(&map->run[i], tx);
-  return rc;
+  for (i = 0; i < ROWMAP_MAX_RUNS; i++) mem_free(c->run[i].entry);
+  memset(c, 0, sizeof *c);
 }
+
+/* --- pages, checks --- */
 
 int rowmap_walk(Rowmap *map, int (*visit)(void *arg, u32 pgno, u32 count), void *arg) {
   u32 i;
   int rc = SQLITE_OK;
   for (i = 0; i < map->run_count && rc == SQLITE_OK; i++) {
-    rc = array_walk(&map->run[i].keys, visit, arg);
-    if (rc == SQLITE_OK) rc = array_walk(&map->run[i].slots, visit, arg);
+    rc = array_walk(&map->run[i].lines, visit, arg);
+    if (rc == SQLITE_OK) rc = array_walk(&map->run[i].chunks, visit, arg);
   }
   return rc;
+}
+
+static int check_run(RowmapRun *run) {
+  u32 i;
+  i64 before = 0;
+  int rc = rowmap_load_run(run);
+  for (i = 0; i < run->index.count && rc == SQLITE_OK; i++) {
+    ChunkRecord record;
+    const u8 *lines;
+    PageHold hold;
+    i64 last = 0;
+    rc = rowmap_lines(run, i, &lines, &hold);
+    if (rc) return rc;
+    run_index_record(&run->index, i, &record);
+    if (!chunk_check(&record, lines, &last) || (i && record.base <= before)) rc = CORRUPT(run->lines.root.pgno);
+    pages_release(run->lines.pages, &hold);
+    before = last;
+  }
+  if (rc == SQLITE_OK && before != run->max) rc = CORRUPT(run->chunks.root.pgno);
+  return rc;
+}
+
+int rowmap_check(Rowmap *map) {
+  u32 i;
+  int rc = SQLITE_OK;
+  for (i = 0; i < map->run_count && rc == SQLITE_OK; i++) rc = check_run(&map->run[i]);
+  return rc;
+}
+
+void rowmap_size(const Rowmap *map, u64 *page_bytes, u64 *memory_bytes) {
+  u32 i, level;
+  *page_bytes = *memory_bytes = 0;
+  for (i = 0; i < map->run_count; i++) {
+    const RowmapRun *run = &map->run[i];
+    *page_bytes += run->lines.count * CHUNK_LINE + run->chunks.count * CHUNK_RECORD_SIZE;
+    *memory_bytes += run->index.count * (u64)sizeof(IndexChunk);
+    for (level = 0; level < run->index.levels; level++) *memory_bytes += run->index.nodes[level] * INDEX_NODE * 8u;
+  }
 }

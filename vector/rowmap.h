@@ -1,12 +1,15 @@
 /*
- * rowmap.h: from rowid to slot, over sorted runs of (rowid, slot) with binary search.
+ * rowmap.h: from rowid to slot: sorted runs of learned chunks (learned.h), newest first.
  *
- *   M1  A run is two arrays of the same length: ascending distinct rowids (i64) and their slots (u32). Runs are ordered from old to new; the newest
- *       run that has a rowid decides.
+ *   M1  A run is an array of lines (64 bytes) and an array of chunk records (32 bytes, learned.h). Chunks follow one another in the order of
+ *       their keys, which are distinct; the lines of chunk i+1 follow those of chunk i, and no chunk crosses an extent of the array of lines.
+ *       Runs are ordered from old to new; the newest run that has a rowid decides.
  *   M2  A fold adds one run, or appends to the newest one when all its rowids are larger than those in it. Runs are merged
- *       while the older of the last two is not twice as long as the newer, so there are at most log2(rows) of them and each row is rewritten
- *       at most as often.
+ *       while the older of the last two is not RUN_RATIO times as long as the newer, so there are at most log(rows) of them and each row is
+ *       rewritten about as often.
  *   M3  What is found is where the row was put; whether it still lives there is the caller's to check (slots.c).
+ *   M4  A run's chunk records are read at its first use and kept in memory (run_index.h), about 40 bytes a chunk; lines are read, and
+ *       verified, when a search first comes to their chunk.
  *
  * In the table page: per run the references of its two arrays, and its smallest and largest rowid.
  */
@@ -14,17 +17,14 @@
 #define QUIRE_ROWMAP_H
 
 #include "../wal_shim/array.h"
+#include "run_index.h"
 
 #define ROWMAP_MAX_RUNS 24u
 
-typedef struct RowmapEntry {
-  i64 rowid;
-  u32 slot;
-} RowmapEntry;
-
 typedef struct RowmapRun {
-  Array keys, slots;
+  Array lines, chunks;
   i64 min, max;
+  RunIndex index; /* empty until the first use */
 } RowmapRun;
 
 typedef struct Rowmap {
@@ -38,8 +38,11 @@ typedef struct Rowmap {
 /* refs: 2*runs array references; bounds: runs pairs of i64. */
 int rowmap_open(Rowmap *map, Pages *pages, u64 owner, u32 first_tag, u32 runs, const u8 *refs, const u8 *bounds);
 void rowmap_close(Rowmap *map);
+
 /* SQLITE_NOTFOUND if no run has it. */
 int rowmap_find(Rowmap *map, i64 rowid, u32 *slot);
+/* The slots of `count` rowids in any order; NO_SLOT for those that no run has. INDEX_BATCH of them are looked for at once. */
+int rowmap_find_many(Rowmap *map, const i64 *rowids, u64 count, u32 *slots);
 
 /*
  * The map with `count` entries (ascending, distinct) added; `keep` 0: with nothing else. Frees what it replaces.
@@ -48,22 +51,40 @@ int rowmap_find(Rowmap *map, i64 rowid, u32 *slot);
 int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds,
                 u32 *runs);
 
-/* All entries in ascending order of rowid, newest of each. */
+/* --- in order --- */
+
+/* Where a cursor stands in one run: a line's entries, read at once. */
+typedef struct RunCursor {
+  RowmapRun *run;
+  u32 chunk, line; /* of `entry`; the next one read lies beyond it */
+  u32 at, count;   /* entry[at] is next, in the cursor's direction; at == count: the run is at its end */
+  RowmapEntry *entry;
+} RunCursor;
+
+/* All entries in order of rowid, newest of each. Zeroed before its first use; rowmap_cursor_end frees what it holds. */
 typedef struct RowmapCursor {
   Rowmap *map;
-  u64 at[ROWMAP_MAX_RUNS];
-  RowmapEntry head[ROWMAP_MAX_RUNS];
-  int has[ROWMAP_MAX_RUNS];
+  int descending;
+  u32 first, end; /* the runs that it merges */
+  RunCursor run[ROWMAP_MAX_RUNS];
 } RowmapCursor;
-int rowmap_first(RowmapCursor *c, Rowmap *map);
+/* From the first entry with rowid >= from (descending: <= from). */
+int rowmap_seek(RowmapCursor *c, Rowmap *map, i64 from, int descending);
 /* SQLITE_DONE after the last. */
 int rowmap_next(RowmapCursor *c, RowmapEntry *out);
+void rowmap_cursor_end(RowmapCursor *c);
+
+/* --- building --- */
 
 /* Builds a map of one run from entries that come in ascending order. */
 typedef struct RowmapWriter {
   PageTx *tx;
-  Array empty_keys, empty_slots;
-  ArrayWriter keys, slots;
+  Array empty_lines, empty_chunks;
+  ArrayWriter lines, chunks;
+  RowmapEntry *entry; /* waiting for their chunk */
+  u64 waiting;
+  u32 hint; /* of chunk_choose */
+  int any;
   i64 min, max;
 } RowmapWriter;
 int rowmap_writer_begin(RowmapWriter *w, Rowmap *map, u32 run, PageTx *tx);
@@ -73,5 +94,9 @@ void rowmap_writer_end(RowmapWriter *w);
 
 int rowmap_free_pages(Rowmap *map, PageTx *tx);
 int rowmap_walk(Rowmap *map, int (*visit)(void *arg, u32 pgno, u32 count), void *arg);
+/* Every record, line and directory entry: SQLITE_CORRUPT_VTAB if one is not as the writer makes it. */
+int rowmap_check(Rowmap *map);
+/* Bytes in pages and in memory, for reports. */
+void rowmap_size(const Rowmap *map, u64 *page_bytes, u64 *memory_bytes);
 
 #endif

@@ -470,7 +470,7 @@ static int fold_compact(SlotsWriter *w, const Incoming *in, u64 count, int none_
   m.w = w;
   m.old_state = SQLITE_DONE;
   if (rc == SQLITE_OK && !none_left) {
-    rc = rowmap_first(&m.cursor, &s->map);
+    rc = rowmap_seek(&m.cursor, &s->map, INT64_MIN, 0);
     if (rc == SQLITE_OK) rc = next_old(&m);
   }
   while (rc == SQLITE_OK && (m.old_state == SQLITE_OK || k < count)) {
@@ -490,6 +490,7 @@ static int fold_compact(SlotsWriter *w, const Incoming *in, u64 count, int none_
     rc = rowmap_writer_finish(&map, body + REFS_AT + map_tag(s->columns) * ARRAY_REF_SIZE, body + BOUNDS_AT);
   }
   rowmap_writer_end(&map);
+  rowmap_cursor_end(&m.cursor);
   return rc ? rc : put_table_page(w, page, w->slots != 0, out);
 }
 
@@ -609,7 +610,9 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
     if (rc == SQLITE_OK && lives) rc = codes_fit(s, slot, row, &fit);
   }
   mem_free(row);
-  if (rc == SQLITE_OK) rc = rowmap_first(&cursor, &s->map);
+  memset(&cursor, 0, sizeof cursor);
+  if (rc == SQLITE_OK) rc = rowmap_check(&s->map);
+  if (rc == SQLITE_OK) rc = rowmap_seek(&cursor, &s->map, INT64_MIN, 0);
   while (rc == SQLITE_OK && (rc = rowmap_next(&cursor, &e)) == SQLITE_OK) {
     u8 stored[8];
     rc = e.slot < s->slots ? slot_lives(s, e.slot, &lives) : CORRUPT(s->table.pgno);
@@ -617,6 +620,7 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
     rc = array_read(&s->rowids, e.slot, stored);
     if (rc == SQLITE_OK && (i64)load64(stored) == e.rowid) mapped++;
   }
+  rowmap_cursor_end(&cursor);
   if (rc == SQLITE_DONE) rc = SQLITE_OK;
   if (rc) return rc;
   if (live != s->live || mapped != live) {

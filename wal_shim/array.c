@@ -296,7 +296,28 @@ int array_writer_append(ArrayWriter *w, u64 want, u8 **out, u64 *got) {
   return SQLITE_OK;
 }
 
-/* Level 0 of the directory into refs[]; pages that did not change are kept. */
+int array_writer_truncate(ArrayWriter *w, u64 count) {
+  u32 keep = (u32)ceil_div(count, w->per_extent), i;
+  int rc;
+  if (count > w->count) return CORRUPT(w->base->root.pgno);
+  if (count == w->count) return SQLITE_OK;
+  rc = flush_extent(w);
+  for (i = keep; i < w->extent_count && rc == SQLITE_OK; i++) {
+    const u8 *entry = w->entries + (size_t)i * w->entry_size;
+    rc = page_tx_free(w->tx, load32(entry), load32(entry + 4));
+  }
+  if (rc) return rc;
+  w->extent_count = keep;
+  w->count = count;
+  if (keep == 0) return SQLITE_OK;
+  if (count % w->per_extent) { /* the last extent has fewer items, maybe fewer pages */
+    rc = open_extent(w, keep - 1);
+    w->buffer_dirty = 1;
+  }
+  return rc ? rc : mark_dirty(w, keep - 1);
+}
+
+/* Level 0 of the directory into refs[]; pages that did not change are kept, those that are left over are freed. */
 static int put_leaves(ArrayWriter *w, u64 n, u8 *page, PageRef *refs) {
   const Array *base = w->base;
   u64 base_leaves = w->kept ? base->level_start[1] : 0, i;
@@ -316,6 +337,7 @@ static int put_leaves(ArrayWriter *w, u64 n, u8 *page, PageRef *refs) {
            (size_t)in_page * w->entry_size);
     rc = page_tx_put_structure(w->tx, page, PAGE_ARRAY, 0, w->id.owner, node_id(w->id.tag, 0, i), &refs[i]);
   }
+  for (i = n; i < base_leaves && rc == SQLITE_OK; i++) rc = page_tx_free(w->tx, base->nodes[i].pgno, 1);
   return rc;
 }
 
@@ -344,7 +366,7 @@ int array_writer_finish(ArrayWriter *w, u8 *ref) {
   int rc = flush_extent(w);
 
   memset(ref, 0, ARRAY_REF_SIZE);
-  if (rc || w->count == 0) return rc;
+  if (rc || (w->count == 0 && !w->kept)) return rc;
   refs = mem_array(&rc, n, sizeof *refs);
   page = mem_array(&rc, 1, PAGE_SIZE);
   if (rc == SQLITE_OK) rc = put_leaves(w, n, page, refs);
@@ -354,7 +376,7 @@ int array_writer_finish(ArrayWriter *w, u8 *ref) {
       rc = page_tx_free(w->tx, w->base->nodes[i].pgno, 1);
     }
   }
-  if (rc == SQLITE_OK) {
+  if (rc == SQLITE_OK && w->count) {
     Array done = *w->base;
     done.root = refs[0];
     done.levels = level + 1;

@@ -31,6 +31,7 @@ typedef int64_t i64;
 
 #define MAX_DIM 8192u         /* dimensions of a dense vector */
 #define MAX_VECTOR_COLUMNS 16 /* of one table */
+#define NO_SLOT 0xffffffffu   /* of a table's slots */
 
 #if defined(__GNUC__)
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))

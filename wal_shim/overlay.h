@@ -18,7 +18,6 @@
 #include "base.h"
 
 #define OVERLAY_CHUNK 256u
-#define NO_SLOT 0xffffffffu
 #define NO_ROW 0xffffffffu
 
 typedef struct OverlayRow {

@@ -1,0 +1,466 @@
+/*
+ * learned.c: the map from rowid to slot beside an in-memory B-tree (absl::btree_map) and a plain S+tree of all keys.
+ *
+ *   learned [KEYS [RUNS]]      default 10,000,000 keys, 5 runs of each (median), in turns
+ *
+ * For each set of keys: bytes a key in pages and in memory; one lookup whose key depends on the answer before ("point"), the same in batches
+ * of 1,024 keys ("batch"), 1,000 keys in order from a random one ("range", per key), keys that are not there ("absent"); building from
+ * sorted entries. Slots are those of a bulk load ("in order") or mixed ("stored": slots are kept beside the keys). Then on the first set:
+ * appends in folds of 65,536, random inserts into it in folds of 65,536 with all their merges, checking. Every key that is looked for
+ * is there, and every answer is compared. Pages are in memory.
+ */
+#define _GNU_SOURCE 1
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../vector/distance_int.h"
+#include "../vector/rowmap.h"
+
+#define OWNER 7u
+#define TAG 3u
+#define LOOKUPS 1000000u
+#define FOLD 65536u
+#define MAX_RUNS 101
+
+#if defined(HAVE_BTREE)
+void *btree_build(const i64 *keys, const u32 *slots, u64 count);
+u32 btree_find(const void *tree, i64 key);
+u64 btree_range(const void *tree, i64 from, u64 count);
+void btree_insert(void *tree, const i64 *keys, const u32 *slots, u64 count);
+void btree_free(void *tree);
+#endif
+
+static u64 count = 10000000;
+static int runs = 5;
+
+/* Of this thread alone, so that other work on the machine counts only by the caches it takes. */
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void die(const char *what) {
+  fprintf(stderr, "bench: %s\n", what);
+  exit(1);
+}
+
+static u64 random_state = 1;
+static u64 random64(void) { /* splitmix64 */
+  u64 x = random_state += 0x9e3779b97f4a7c15u;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+static double uniform(void) { return ((double)(random64() >> 11) + 0.5) / 9007199254740992.0; }
+
+static double median(double *v, int n) {
+  int i, j;
+  for (i = 1; i < n; i++) {
+    double x = v[i];
+    for (j = i; j > 0 && v[j - 1] > x; j--) v[j] = v[j - 1];
+    v[j] = x;
+  }
+  return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+/* --- key sets --- */
+
+typedef enum { SEQUENTIAL, GAPS, UNIFORM, LOGNORMAL, SNOWFLAKE, ADVERSARIAL, SETS } Set;
+static const char *const set_names[SETS] = {"sequential", "10 % gaps", "uniform",
+                                            "lognormal",  "snowflake", "adversarial"};
+
+static int compare_keys(const void *a, const void *b) {
+  i64 x = *(const i64 *)a, y = *(const i64 *)b;
+  return (x > y) - (x < y);
+}
+
+static i64 make_key(Set set, u64 i) {
+  switch (set) {
+    case SEQUENTIAL: return (i64)i + 1;
+    case GAPS: return (i64)(i * 10 / 9 + 1);
+    case UNIFORM: return (i64)(random64() >> 1);
+    case LOGNORMAL: return (i64)(exp(2 * sqrt(-2 * log(uniform())) * cos(6.283185307179586 * uniform())) * 1e12);
+    case SNOWFLAKE: /* milliseconds of a clock, worker, sequence: about ten a millisecond from 8 workers */
+      return (i64)((((u64)1 << 40) + i / 10) << 22 | (random64() & 7) << 12 | (i % 10));
+    default: /* runs of a length near the model's error, at distances that grow and shrink by powers of two */
+      return (i64)((i / 40) * ((u64)1 << 41) + (i % 40) * ((u64)1 << (i / 40 * 7 % 35)));
+  }
+}
+
+static u64 make_keys(Set set, i64 *keys) {
+  u64 i, n = 0;
+  random_state = 1 + set;
+  for (i = 0; i < count; i++) keys[i] = make_key(set, i);
+  qsort(keys, count, sizeof *keys, compare_keys);
+  for (i = 0; i < count; i++) {
+    if (n == 0 || keys[n - 1] != keys[i]) keys[n++] = keys[i];
+  }
+  return n;
+}
+
+/* --- the plain S+tree: nodes of 16 keys, all keys at the bottom, slots beside them; the same ranks in a node --- */
+
+typedef struct Plain {
+  i64 *tree;
+  u64 start[12], nodes[12], n;
+  u32 levels, *slots;
+} Plain;
+
+static void plain_build(Plain *p, const i64 *keys, const u32 *slots, u64 n) {
+  u64 size = 0, nodes = (n + 15) / 16, i;
+  u32 level = 0, k;
+  for (;; level++) {
+    p->nodes[level] = nodes;
+    p->start[level] = size;
+    size += nodes * 16;
+    if (nodes == 1) break;
+    nodes = (nodes + 16) / 17;
+  }
+  p->levels = level + 1;
+  p->n = n;
+  p->tree = aligned_alloc(64, size * sizeof *p->tree);
+  p->slots = aligned_alloc(64, (p->nodes[0] * 16 * sizeof *p->slots + 63) & ~(size_t)63);
+  if (p->tree == NULL || p->slots == NULL) die("no memory");
+  for (i = 0; i < p->nodes[0] * 16; i++) p->tree[i] = i < n ? keys[i] : INT64_MAX;
+  memcpy(p->slots, slots, n * sizeof *slots);
+  for (level = 1; level < p->levels; level++) {
+    for (i = 0; i < p->nodes[level]; i++) {
+      for (k = 0; k < 16; k++) {
+        u64 node = i * 17 + k + 1;
+        u32 l;
+        for (l = 1; l < level; l++) node *= 17;
+        p->tree[p->start[level] + i * 16 + k] = node * 16 < n ? keys[node * 16] : INT64_MAX;
+      }
+    }
+  }
+}
+
+#if defined(HAVE_AVX512)
+#include <immintrin.h>
+#define PLAIN_CODE __attribute__((target("avx512f")))
+PLAIN_CODE ALWAYS_INLINE u32 plain_rank(const i64 *node, i64 key) {
+  __m512i k = _mm512_set1_epi64(key);
+  u32 mask = (u32)_mm512_cmpgt_epi64_mask(_mm512_loadu_si512(node), k) |
+             (u32)_mm512_cmpgt_epi64_mask(_mm512_loadu_si512(node + 8), k) << 8;
+  return (u32)__builtin_ctz(mask | 1u << 16);
+}
+#else
+#define PLAIN_CODE
+ALWAYS_INLINE u32 plain_rank(const i64 *node, i64 key) {
+  u32 r = 0, i;
+  for (i = 0; i < 16; i++) r += node[i] <= key;
+  return r;
+}
+#endif
+
+PLAIN_CODE static u32 plain_find(const Plain *p, i64 key) {
+  u64 node = 0, at;
+  u32 level;
+  for (level = p->levels - 1; level > 0; level--) {
+    node = node * 17 + plain_rank(p->tree + p->start[level] + node * 16, key);
+    node = MIN(node, p->nodes[level - 1] - 1);
+  }
+  at = node * 16 + plain_rank(p->tree + node * 16, key);
+  return at && p->tree[at - 1] == key ? p->slots[at - 1] : NO_SLOT;
+}
+
+/* --- ours --- */
+
+typedef struct Ours {
+  Pages *pages;
+  Rowmap map;
+  u8 refs[2 * ROWMAP_MAX_RUNS * ARRAY_REF_SIZE], bounds[16 * ROWMAP_MAX_RUNS];
+  u32 count;
+  u64 fold;
+} Ours;
+
+static void ours_new(Ours *o) {
+  Home *home = NULL;
+  u8 head[PAGE_SIZE] = {0};
+  memset(o, 0, sizeof *o);
+  if (home_memory_open(&home) || pages_open(home, &o->pages) || home->methods->write(home, 0, 1, head)) die("pages");
+  o->count = 1;
+  if (rowmap_open(&o->map, o->pages, OWNER, TAG, 0, o->refs, o->bounds)) die("open");
+}
+
+static void ours_free(Ours *o) {
+  rowmap_close(&o->map);
+  pages_close(o->pages);
+}
+
+/* Freed pages are used again at once: nobody else reads them. */
+static PageRange *reusable;
+static u64 reusable_count;
+
+static void ours_fold(Ours *o, const RowmapEntry *entries, u64 n) {
+  PageTx tx;
+  u32 map_runs = 0;
+  if (page_tx_begin(&tx, o->pages, ++o->fold, o->count, reusable, reusable_count)) die("begin");
+  reusable = NULL;
+  reusable_count = 0;
+  if (rowmap_fold(&o->map, 1, entries, n, &tx, o->refs, o->bounds, &map_runs)) die("fold");
+  o->count = page_tx_count(&tx);
+  rowmap_close(&o->map);
+  if (pages_set_count(o->pages, o->count)) die("count");
+  if (rowmap_open(&o->map, o->pages, OWNER, TAG, map_runs, o->refs, o->bounds)) die("open");
+  page_tx_end(&tx);
+}
+
+static void report(const char *name, double seconds, double ops, double peer, double plain) {
+  printf("  %-10s %8.1f ns", name, seconds / ops * 1e9);
+  if (peer > 0) printf("   btree_map %8.1f ns  x%-6.2f", peer / ops * 1e9, peer / seconds);
+  if (plain > 0) printf("  S+tree %7.1f ns  x%-5.2f", plain / ops * 1e9, plain / seconds);
+  printf("\n");
+  fflush(stdout);
+}
+
+/* What is looked for, and its slot, read in order: only the map is read at random. */
+static i64 *probe;
+static u32 *expect;
+static volatile u32 no_bits; /* 0: a key that depends on the answer before, and is the same */
+
+/* One lookup at a time, each waiting for the one before. */
+static double point_ours(Ours *o, u64 n) {
+  double start = now();
+  u64 i;
+  u32 slot = 0, none = no_bits;
+  for (i = 0; i < n; i++) {
+    if (rowmap_find(&o->map, probe[i] + (slot & none), &slot) || slot != expect[i]) die("a key was not found");
+  }
+  return now() - start;
+}
+
+static double point_plain(const Plain *p, u64 n) {
+  double start = now();
+  u64 i;
+  u32 slot = 0, none = no_bits;
+  for (i = 0; i < n; i++) {
+    slot = plain_find(p, probe[i] + (slot & none));
+    if (slot != expect[i]) die("S+tree: a key was not found");
+  }
+  return now() - start;
+}
+
+#if defined(HAVE_BTREE)
+static double point_btree(const void *t, u64 n) {
+  double start = now();
+  u64 i;
+  u32 slot = 0, none = no_bits;
+  for (i = 0; i < n; i++) {
+    slot = btree_find(t, probe[i] + (slot & none));
+    if (slot != expect[i]) die("btree: a key was not found");
+  }
+  return now() - start;
+}
+#endif
+
+static double batch_ours(Ours *o, u64 n) {
+  static u32 slot[1024];
+  double start = now();
+  u64 i;
+  for (i = 0; i + 1024 <= n; i += 1024) {
+    if (rowmap_find_many(&o->map, probe + i, 1024, slot)) die("find_many");
+    if (memcmp(slot, expect + i, sizeof slot)) die("batch: a key was not found");
+  }
+  return now() - start;
+}
+
+static double range_ours(Ours *o, u64 n, u64 *sum) {
+  RowmapCursor c;
+  RowmapEntry e;
+  double start = now();
+  u64 i, k;
+  memset(&c, 0, sizeof c);
+  *sum = 0;
+  for (i = 0; i < n; i++) {
+    if (rowmap_seek(&c, &o->map, probe[i], 0)) die("seek");
+    for (k = 0; k < 1000 && rowmap_next(&c, &e) == SQLITE_OK; k++) *sum += e.slot;
+  }
+  rowmap_cursor_end(&c);
+  return now() - start;
+}
+
+static void bench_set(Set set, int stored, i64 *keys, u32 *slots, u32 *order) {
+  u64 n = make_keys(set, keys), i, page_bytes, memory, absent = 0;
+  RowmapEntry *entries = malloc(n * sizeof *entries);
+  double ours[MAX_RUNS], peer[MAX_RUNS], plain[MAX_RUNS], build[MAX_RUNS];
+  u64 lookups = MIN(LOOKUPS, n - 1), sum = 0;
+  Ours o;
+  Plain p;
+  void *tree = NULL;
+  int r;
+  if (entries == NULL) die("no memory");
+  for (i = 0; i < n; i++) slots[i] = (u32)i;
+  if (stored) {
+    for (i = n - 1; i > 0; i--) {
+      u64 k = random64() % (i + 1);
+      u32 t = slots[i];
+      slots[i] = slots[k];
+      slots[k] = t;
+    }
+  }
+  for (i = 0; i < n; i++) entries[i] = (RowmapEntry){keys[i], slots[i]};
+  for (i = 0; i < lookups; i++) {
+    order[i] = (u32)(random64() % (n - 1));
+    probe[i] = keys[order[i]];
+    expect[i] = slots[order[i]];
+  }
+  for (r = 0; r < runs; r++) {
+    double start = now();
+    if (r) ours_free(&o);
+    ours_new(&o);
+    ours_fold(&o, entries, n);
+    build[r] = now() - start;
+  }
+  plain_build(&p, keys, slots, n);
+#if defined(HAVE_BTREE)
+  tree = btree_build(keys, slots, n);
+#endif
+  point_ours(&o, lookups); /* every page is read and verified */
+  rowmap_size(&o.map, &page_bytes, &memory);
+  printf("%s, slots %s: %llu keys, %.3f bytes a key in pages, %.3f in memory; built at %.1f M keys/s\n", set_names[set],
+         stored ? "stored" : "in order", (unsigned long long)n, (double)page_bytes / (double)n,
+         (double)memory / (double)n, (double)n / median(build, runs) / 1e6);
+  for (r = 0; r < runs; r++) {
+    ours[r] = point_ours(&o, lookups);
+    plain[r] = point_plain(&p, lookups);
+    peer[r] = 0;
+#if defined(HAVE_BTREE)
+    peer[r] = point_btree(tree, lookups);
+#endif
+  }
+  report("point", median(ours, runs), (double)lookups, median(peer, runs), median(plain, runs));
+  for (r = 0; r < runs; r++) ours[r] = batch_ours(&o, lookups);
+  report("batch", median(ours, runs), (double)(lookups / 1024 * 1024), 0, 0);
+  for (r = 0; r < runs; r++) {
+    ours[r] = range_ours(&o, 1000, &sum);
+    peer[r] = 0;
+#if defined(HAVE_BTREE)
+    {
+      double start = now();
+      u64 other = 0;
+      for (i = 0; i < 1000; i++) other += btree_range(tree, probe[i], 1000);
+      peer[r] = now() - start;
+      if (other != sum) die("ranges differ");
+    }
+#endif
+  }
+  report("range", median(ours, runs), 1e6, median(peer, runs), 0);
+  for (r = 0; r < runs; r++) {
+    double start = now();
+    u32 slot = 0, none = no_bits;
+    absent = 0;
+    for (i = 0; i < lookups; i++) {
+      i64 key = probe[i] + 1 + (slot & none);
+      absent += rowmap_find(&o.map, key, &slot) == SQLITE_NOTFOUND;
+    }
+    ours[r] = now() - start;
+  }
+  printf("  %-10s %8.1f ns   (%.0f %% of them absent)\n", "key + 1", median(ours, runs) / (double)lookups * 1e9,
+         100.0 * (double)absent / (double)lookups);
+#if defined(HAVE_BTREE)
+  btree_free(tree);
+#endif
+  free(p.tree);
+  free(p.slots);
+  ours_free(&o);
+  free(entries);
+}
+
+/* Appends, random inserts, merges, checks. */
+static void bench_changes(i64 *keys, u32 *slots) {
+  u64 n = make_keys(SEQUENTIAL, keys), i, k, at;
+  RowmapEntry *entries = malloc(FOLD * sizeof *entries);
+  RowmapEntry *all = malloc(n * sizeof *all);
+  double start, spent;
+  u64 inserted = 0, added = MIN(n / 2, 4000000u);
+  Ours o;
+  if (entries == NULL || all == NULL) die("no memory");
+  ours_new(&o);
+  start = now();
+  for (at = 0; at < n; at += FOLD) {
+    u64 m = MIN(FOLD, n - at);
+    for (k = 0; k < m; k++) entries[k] = (RowmapEntry){keys[at + k], (u32)(at + k)};
+    ours_fold(&o, entries, m);
+  }
+  spent = now() - start;
+  printf("append in folds of %u: %.1f M keys/s\n", FOLD, (double)n / spent / 1e6);
+  start = now();
+  if (rowmap_check(&o.map)) die("check");
+  printf("check: %.1f M keys/s\n", (double)n / (now() - start) / 1e6);
+  ours_free(&o);
+
+  n = make_keys(UNIFORM, keys);
+  for (i = 0; i < n; i++) all[i] = (RowmapEntry){keys[i], (u32)i};
+  ours_new(&o);
+  ours_fold(&o, all, n);
+  spent = 0;
+  random_state = 99;
+  while (inserted < added) {
+    for (k = 0; k < FOLD; k++) keys[k] = (i64)(random64() >> 1);
+    start = now(); /* the keys come unsorted: sorting them is part of the work */
+    qsort(keys, FOLD, sizeof *keys, compare_keys);
+    spent += now() - start;
+    for (k = 1; k < FOLD; k++) {
+      if (keys[k] == keys[k - 1]) die("two keys are the same");
+    }
+    for (k = 0; k < FOLD; k++) entries[k] = (RowmapEntry){keys[k], (u32)(n + inserted + k)};
+    start = now();
+    ours_fold(&o, entries, FOLD);
+    spent += now() - start;
+    inserted += FOLD;
+    for (k = 0; k < FOLD; k += 997) {
+      if (rowmap_find(&o.map, keys[k], &slots[0]) || slots[0] != entries[k].slot) die("an insert was not found");
+    }
+  }
+  printf("random inserts into %llu keys, in folds of %u, sorting and merging included: %.1f M keys/s, %u runs now\n",
+         (unsigned long long)n, FOLD, (double)inserted / spent / 1e6, o.map.run_count);
+  if (rowmap_check(&o.map)) die("check");
+#if defined(HAVE_BTREE)
+  {
+    void *tree = btree_build(&all[0].rowid, slots, 0);
+    for (i = 0; i < n; i++) keys[i] = all[i].rowid;
+    btree_free(tree);
+    tree = btree_build(keys, slots, n);
+    random_state = 99;
+    for (k = 0; k < added; k++) keys[k] = (i64)(random64() >> 1);
+    start = now();
+    btree_insert(tree, keys, slots, added);
+    printf("  btree_map, the same keys: %.1f M keys/s\n", (double)added / (now() - start) / 1e6);
+    btree_free(tree);
+  }
+#endif
+  ours_free(&o);
+  free(entries);
+  free(all);
+}
+
+int main(int argc, char **argv) {
+  i64 *keys;
+  u32 *slots, *order;
+  int set;
+  if (argc > 1) count = strtoull(argv[1], NULL, 10);
+  if (argc > 2) runs = MIN(MAX(atoi(argv[2]), 1), MAX_RUNS);
+  if (count < 1000 || count > 0xfffffff0u) die("usage: learned [KEYS [RUNS]]");
+  sqlite3_initialize();
+  keys = malloc(count * sizeof *keys);
+  slots = malloc((count + 4000000) * sizeof *slots);
+  order = malloc(LOOKUPS * sizeof *order);
+  probe = malloc(LOOKUPS * sizeof *probe);
+  expect = malloc(LOOKUPS * sizeof *expect);
+  if (keys == NULL || slots == NULL || order == NULL || probe == NULL || expect == NULL) die("no memory");
+  for (set = 0; set < SETS; set++) {
+    bench_set((Set)set, 0, keys, slots, order);
+    bench_set((Set)set, 1, keys, slots, order);
+  }
+  bench_changes(keys, slots);
+  free(keys);
+  free(slots);
+  free(order);
+  free(probe);
+  free(expect);
+  return 0;
+}
