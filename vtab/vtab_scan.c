@@ -145,14 +145,19 @@ static int read_size(Cursor *cur, const PlanTerm *term, sqlite3_value *value) {
 /* An integer from low to high that the query gives for a hidden column. */
 static int read_setting(Cursor *cur, sqlite3_value *value, const char *name, int low, int high, u32 *out) {
   i64 n = sqlite3_value_int64(value);
+  const char *found;
 
   if (sqlite3_value_numeric_type(value) == SQLITE_INTEGER && n >= low && n <= high) {
     *out = (u32)n;
     return SQLITE_OK;
   }
+  switch (sqlite3_value_type(value)) {
+    case SQLITE_NULL: found = "NULL"; break;
+    case SQLITE_BLOB: found = "a BLOB"; break;
+    default: found = (const char *)sqlite3_value_text(value);
+  }
   return vtab_error(table_of(cur), SQLITE_ERROR, "%s in knn queries must be an integer from %d to %d, found %s", name,
-                    low, high,
-                    sqlite3_value_type(value) == SQLITE_NULL ? "NULL" : (const char *)sqlite3_value_text(value));
+                    low, high, found);
 }
 
 /* Narrow the range of distances by `distance op value`; 0 if no distance can pass. */
