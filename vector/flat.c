@@ -91,19 +91,25 @@ static int scan_codes(IndexPass *p, Pool *pool, CodeScan lower_bounds, u64 slot,
   return rc;
 }
 
-/* Every extent of the column's code rows if it has them, else of its vectors. */
-static int scan_all(IndexPass *p, Pool *pool, DistanceScan scan) {
+/* From slot `first` on every extent of the column's code rows if it has them, else of its vectors. */
+static int scan_all(IndexPass *p, Pool *pool, DistanceScan scan, u64 first) {
   SlotColumn *col = &p->slots->column[p->column];
   Array *array = p->codes ? &col->codes : &col->vectors;
   CodeScan lower_bounds = p->codes ? codes_scan(col->metric, col->elem) : NULL;
   u32 e, polled = 0, items = 0;
   int rc = array_load(array);
-  for (e = 0; e < array->extent_count && rc == SQLITE_OK; e++) {
+  for (e = (u32)(first / array->per_extent); e < array->extent_count && rc == SQLITE_OK; e++) {
     u64 slot = (u64)e * array->per_extent;
     const u8 *rows;
     PageHold hold;
     rc = array_extent(array, e, &rows, &items, &hold);
     if (rc) return rc;
+    if (slot < first) { /* the first extent, from its middle on */
+      u32 skip = (u32)MIN(first - slot, items);
+      rows += (size_t)skip * array->stride;
+      items -= skip;
+      slot = first;
+    }
     rc = p->codes ? scan_codes(p, pool, lower_bounds, slot, rows, items) : scan_rows(p, pool, scan, slot, rows, items);
     pages_release(p->slots->pages, &hold);
     polled += items;
@@ -141,16 +147,21 @@ static int scan_some(IndexPass *p, Pool *pool, DistanceScan scan) {
   return rc;
 }
 
-static int flat_search(IndexPass *p, Pool *pool) {
+int flat_search_from(IndexPass *p, Pool *pool, u64 first) {
   const SlotColumn *col = &p->slots->column[p->column];
   DistanceScan scan = distance_scan(col->metric, col->elem);
-  if (p->slots->slots == 0 || p->overlay->all_dead_at < p->length) return SQLITE_OK;
-  return p->only ? scan_some(p, pool, scan) : scan_all(p, pool, scan);
+  if (p->slots->slots <= first || p->overlay->all_dead_at < p->length) return SQLITE_OK;
+  return p->only ? scan_some(p, pool, scan) : scan_all(p, pool, scan, first);
 }
 
-const IndexMethods flat_index = {"flat", flat_search};
+static int flat_search(IndexPass *p, Pool *pool) { return flat_search_from(p, pool, 0); }
 
-const IndexMethods *index_find(u32 kind) {
-  (void)kind;
-  return &flat_index;
+static int flat_ready(const Slots *slots, u32 column) {
+  (void)slots;
+  (void)column;
+  return 1;
 }
+
+const IndexMethods flat_index = {"flat", flat_ready, 0, flat_search};
+
+const IndexMethods *index_find(u32 kind) { return kind == INDEX_HNSW ? &hnsw_index : &flat_index; }

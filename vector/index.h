@@ -39,12 +39,17 @@ typedef struct IndexPass {
   u64 only_count;
   const u64 *allowed; /* a bit per slot, or NULL: all */
   float norm2_max;    /* raised as by DistanceScan */
+  u32 ef;             /* an index that approximates: how many candidates it keeps */
+  u64 want;           /* and how many rows are asked for */
   int (*interrupted)(void *arg);
   void *interrupt_arg;
 } IndexPass;
 
 typedef struct IndexMethods {
   const char *name;
+  /* Whether this version of the table has the index, so that it is worth asking. */
+  int (*ready)(const Slots *slots, u32 column);
+  int approximate; /* the pool may miss rows that it wants, and what it is offered has exact values (POOL_EXACT) */
   /*
    * Offer to the pool live slots, among them every one whose value the pool wants (an exact index), or the ones the index finds
    * nearest. A slot is offered at most once.
@@ -62,7 +67,9 @@ static inline int scan_wants(const Pool *pool, float value) {
   return pool_wants(pool, (double)value) || !(value >= -FLT_MAX && value <= FLT_MAX);
 }
 
-extern const IndexMethods flat_index;
+extern const IndexMethods flat_index, hnsw_index;
+/* The exact scan of the slots from `first` on. */
+int flat_search_from(IndexPass *pass, Pool *pool, u64 first);
 
 /* By stored number; unknown numbers are answered by flat, which needs no structure of its own. */
 const IndexMethods *index_find(u32 kind);

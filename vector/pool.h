@@ -12,10 +12,11 @@
 typedef struct Candidate {
   double value;
   i64 rowid;
-  u64 ref; /* the slot; POOL_OVERLAY | row of the overlay; for content rows nothing */
+  u64 ref; /* the slot; POOL_OVERLAY | row of the overlay; for content rows nothing; flags */
 } Candidate;
 
 #define POOL_OVERLAY ((u64)1 << 32)
+#define POOL_EXACT ((u64)1 << 33) /* the value is that of distance_exact() */
 
 typedef struct Pool {
   Candidate *heap; /* the largest first; grows up to `cap` */

@@ -8,7 +8,10 @@
  *       e = distance_error(w). Candidates below that are complete; if they are too few the pass is repeated with a larger pool.
  *   Q2  A pass after the first leaves out rows that were given: those at or before the last hit's (distance, rowid).
  *   Q3  Where float32 overflowed or could not tell, the value is the true one (scan_value), so every value in a pool is finite.
- *   Q4  A damaged page before the first hit: the search starts anew over the content rows; after it: SQLITE_CORRUPT_VTAB (S15).
+ *   Q4  With an index that approximates, the first pass gives its best; a later one looks further and leaves out the rows that were given (`seen`), by
+ *       their rowids, since one that was missed may be nearer than the last given. When it would have to look at a good part of all rows,
+ *       or distances are bounded or rows chosen, the search is exact, to the last row.
+ *   Q5  A damaged page before the first hit: the search starts anew over the content rows; after it: SQLITE_CORRUPT_VTAB (S15).
  */
 #include "search.h"
 
@@ -22,6 +25,10 @@
 #define RETRY_GROWTH 8u
 /* With fewer chosen slots than this share of all, they are visited one by one, else the scan runs over all. */
 #define GATHER_SHARE 4u
+/* An approximate pass over more than this share of the rows, or with more candidates than this, is no better than an exact one. */
+#define EXACT_SHARE 4u
+#define MAX_EF 4096u
+#define EF_GROWTH 4u
 
 struct Search {
   Snapshot *snap;
@@ -52,9 +59,16 @@ struct Search {
   int norm2_known; /* a pass over all rows has been made */
   double query_norm2;
 
+  const IndexMethods *method; /* of this pass */
+  u32 ef;                     /* of an approximate pass */
+  i64 *seen;                  /* rowids given by approximate passes; ascending once `seen_sorted` */
+  u64 seen_count, seen_cap, seen_sorted;
+
   SearchHit *ready;
   u64 ready_at, ready_count, ready_cap;
-  int exhausted, given;
+  int exhausted;
+  int given;     /* `last` is the last hit of an exact pass */
+  int delivered; /* any hit at all was given */
   SearchHit last;
 };
 
@@ -92,12 +106,13 @@ static int resolve_set(Search *s) {
   return rc;
 }
 
-/* Q4 */
+/* Q5 */
 static int fall_to_content(Search *s, int rc) {
   if (rc != SQLITE_CORRUPT_VTAB || s->content) return rc;
   snapshot_damaged(s->snap);
-  if (s->given) return rc;
+  if (s->delivered) return rc;
   s->content = 1;
+  s->method = &flat_index;
   return SQLITE_OK;
 }
 
@@ -106,6 +121,14 @@ static double norm2(Elem elem, const void *v, u32 dim) {
   u32 i;
   for (i = 0; i < dim; i++) sum += elem_get(elem, v, i) * elem_get(elem, v, i);
   return sum;
+}
+
+/* Exact wherever that is asked for, or is what the index would come to (Q4). */
+static const IndexMethods *first_method(const Search *s, const SearchRequest *r) {
+  const IndexMethods *index = index_find(s->index.kind);
+  if (!index->approximate || s->content || r->exact || r->rowids || !index->ready(s->slots, r->column))
+    return &flat_index;
+  return isinf(r->min) && isinf(r->max) ? index : &flat_index;
 }
 
 int search_open(const SearchRequest *r, Search **out) {
@@ -131,6 +154,8 @@ int search_open(const SearchRequest *r, Search **out) {
   s->interrupted = r->interrupted;
   s->interrupt_arg = r->interrupt_arg;
   s->content = s->at.degraded;
+  s->method = first_method(s, r);
+  s->ef = r->ef_search ? r->ef_search : s->index.ef_search;
   s->query = mem_aligned(&rc, MAX(shape->size, 64));
   if (rc == SQLITE_OK) {
     memcpy(s->query, r->query, shape->size);
@@ -154,14 +179,12 @@ void search_close(Search *s) {
   mem_free(s->allowed);
   mem_free(s->rows);
   mem_free(s->ready);
+  mem_free(s->seen);
   snapshot_release(s->snap);
   mem_free(s);
 }
 
-const char *search_mode(const Search *s) {
-  if (s->content) return "content";
-  return index_find(s->index.kind)->name;
-}
+const char *search_mode(const Search *s) { return s->content ? "content" : s->method->name; }
 
 /* --- units: what the user sees, and what the scan kernels give --- */
 
@@ -183,22 +206,27 @@ static double exact(const Search *s, const void *vector) {
   return distance_exact(s->metric, s->elem, s->query, vector, s->dim);
 }
 
-static int in_set(const Search *s, i64 rowid) {
-  u64 lo = 0, hi = s->rowid_count;
-  if (s->rowids == NULL) return 1;
+/* Whether an ascending list has the rowid. */
+static int has_rowid(const i64 *rowids, u64 count, i64 rowid) {
+  u64 lo = 0, hi = count;
   while (lo < hi) {
     u64 mid = lo + (hi - lo) / 2;
-    if (s->rowids[mid] < rowid)
+    if (rowids[mid] < rowid)
       lo = mid + 1;
     else
       hi = mid;
   }
-  return lo < s->rowid_count && s->rowids[lo] == rowid;
+  return lo < count && rowids[lo] == rowid;
 }
 
-/* Whether a hit lies in the asked range and after the last one given (Q2). */
+static int in_set(const Search *s, i64 rowid) {
+  return s->rowids == NULL || has_rowid(s->rowids, s->rowid_count, rowid);
+}
+
+/* Whether a hit lies in the asked range and was not given yet (Q2, Q4). */
 static int counts(const Search *s, double d, i64 rowid) {
   if (d < s->min || (s->min_open && d == s->min) || d > s->max || (s->max_open && d == s->max)) return 0;
+  if (s->seen_count && has_rowid(s->seen, s->seen_count, rowid)) return 0;
   if (!s->given) return 1;
   return d > s->last.distance || (d == s->last.distance && rowid > s->last.rowid);
 }
@@ -235,7 +263,7 @@ static void scan_overlay(Search *s, Pool *pool) {
   }
 }
 
-static int scan_pages(Search *s, Pool *pool) {
+static int scan_pages(Search *s, Pool *pool, u64 want) {
   IndexPass pass;
   int rc;
   memset(&pass, 0, sizeof pass);
@@ -249,9 +277,11 @@ static int scan_pages(Search *s, Pool *pool) {
   pass.only_count = s->only_count;
   pass.allowed = s->allowed;
   pass.norm2_max = s->norm2_max;
+  pass.ef = s->ef;
+  pass.want = want;
   pass.interrupted = s->interrupted;
   pass.interrupt_arg = s->interrupt_arg;
-  rc = index_find(s->index.kind)->search(&pass, pool);
+  rc = s->method->search(&pass, pool);
   s->norm2_max = pass.norm2_max;
   return rc;
 }
@@ -284,6 +314,11 @@ static int candidate_distance(Search *s, const Candidate *c, double *distance) {
     *distance = c->value;
     return SQLITE_OK;
   }
+  if (c->ref & POOL_EXACT) {
+    *distance = s->metric == METRIC_L2 ? sqrt(c->value)
+                                       : c->value; /* the square of a float, so that its root is that float again */
+    return SQLITE_OK;
+  }
   if (c->ref & POOL_OVERLAY) {
     *distance = exact(s, overlay_vector(s->at.overlay, (u32)c->ref, s->column));
     return SQLITE_OK;
@@ -309,7 +344,8 @@ static int take_hits(Search *s, const Pool *pool) {
   u64 i, n = 0;
   int rc = mem_reserve(&s->ready, &s->ready_cap, pool->count, sizeof *s->ready);
   if (rc) return rc;
-  if (pool_full(pool) && !s->content) bound = pool->heap[0].value - slack(s, pool->heap[0].value);
+  if (pool_full(pool) && !s->content && !s->method->approximate)
+    bound = pool->heap[0].value - slack(s, pool->heap[0].value);
   for (i = 0; i < pool->count; i++) {
     SearchHit hit;
     hit.rowid = pool->heap[i].rowid;
@@ -321,11 +357,11 @@ static int take_hits(Search *s, const Pool *pool) {
   if (n) qsort(s->ready, (size_t)n, sizeof *s->ready, compare_hits);
   s->ready_at = 0;
   s->ready_count = n;
-  s->exhausted = !pool_full(pool);
+  s->exhausted = !pool_full(pool) && !s->method->approximate;
   return SQLITE_OK;
 }
 
-static int run_pass(Search *s, u64 cap) {
+static int run_pass(Search *s, u64 cap, u64 want) {
   Pool pool;
   double low = -HUGE_VAL, limit = HUGE_VAL, from = s->given ? MAX(s->min, s->last.distance) : s->min;
   int slack_known = s->metric != METRIC_DOT || s->norm2_known || s->content, rc;
@@ -342,8 +378,8 @@ static int run_pass(Search *s, u64 cap) {
     ContentScan scan = {s, &pool, 0};
     rc = snapshot_content(s->snap, content_row, &scan);
   } else {
+    rc = scan_pages(s, &pool, want);
     scan_overlay(s, &pool);
-    rc = scan_pages(s, &pool);
     if (rc == SQLITE_OK) s->norm2_known = 1;
   }
   if (rc == SQLITE_OK) rc = pool.rc;
@@ -353,14 +389,45 @@ static int run_pass(Search *s, u64 cap) {
   return rc;
 }
 
+static int compare_rowids(const void *a, const void *b) {
+  i64 x = *(const i64 *)a, y = *(const i64 *)b;
+  return (x > y) - (x < y);
+}
+
+/* The next approximate pass, or the turn to exact ones (Q4). *done: hits are ready. */
+static int fill_approximately(Search *s, u64 want, int *done) {
+  u64 rows = s->slots->slots, total = s->seen_count + MAX(want, FIRST_BATCH);
+  int rc;
+  *done = 0;
+  if (s->seen_count > s->seen_sorted) {
+    qsort(s->seen, (size_t)s->seen_count, sizeof *s->seen, compare_rowids);
+    s->seen_sorted = s->seen_count;
+    s->ef = MIN(s->ef, MAX_EF + 1) * EF_GROWTH;
+  }
+  s->ef = (u32)MAX(s->ef, MIN(total, MAX_EF + 1));
+  if (s->ef > MAX_EF || s->ef >= rows / EXACT_SHARE) {
+    s->method = &flat_index;
+    return SQLITE_OK;
+  }
+  rc = run_pass(s, MAX(total, s->ef / 2), s->seen_count + want);
+  if (rc == SQLITE_OK && s->ready_count == 0) s->method = &flat_index;
+  *done = s->ready_count > 0;
+  return rc;
+}
+
 /* Make at least one hit ready, `want` if there are as many. */
 static int fill(Search *s, u64 want) {
-  u64 need = MAX(want, FIRST_BATCH), cap = need + MAX(need / 8, 16);
+  u64 need = MAX(want, FIRST_BATCH), cap = need + MAX(need / 8, 16) + s->seen_count;
   for (;;) {
-    int was_content = s->content, rc;
+    int was_content = s->content, rc, done = 0;
+    if (s->method->approximate) {
+      rc = fall_to_content(s, fill_approximately(s, want, &done));
+      if (rc || done) return rc;
+      continue;
+    }
     /* one more than there are rows is never full */
     if (!s->content) cap = MIN(cap, s->slots->slots + s->at.overlay->rows + 1);
-    rc = run_pass(s, cap);
+    rc = run_pass(s, cap, 0);
     rc = fall_to_content(s, rc);
     if (rc) return rc;
     if (s->content && !was_content) continue;
@@ -368,6 +435,14 @@ static int fill(Search *s, u64 want) {
     if (cap > (u64)1 << 40) return SQLITE_NOMEM;
     cap *= RETRY_GROWTH;
   }
+}
+
+/* Note what an approximate pass gave. */
+static int note_seen(Search *s, const SearchHit *hits, u64 count) {
+  u64 i;
+  int rc = mem_reserve(&s->seen, &s->seen_cap, s->seen_count + count, sizeof *s->seen);
+  for (i = 0; i < count && rc == SQLITE_OK; i++) s->seen[s->seen_count++] = hits[i].rowid;
+  return rc;
 }
 
 int search_next(Search *s, u64 want, SearchHit *hits, u64 *count) {
@@ -384,9 +459,15 @@ int search_next(Search *s, u64 want, SearchHit *hits, u64 *count) {
     n = MIN(want - *count, s->ready_count - s->ready_at);
     memcpy(hits + *count, s->ready + s->ready_at, (size_t)n * sizeof *hits);
     s->ready_at += n;
+    if (s->method->approximate) {
+      int rc = note_seen(s, hits + *count, n);
+      if (rc) return rc;
+    } else {
+      s->last = hits[*count + n - 1];
+      s->given = 1;
+    }
     *count += n;
-    s->last = hits[*count - 1];
-    s->given = 1;
+    s->delivered = 1;
   }
   return SQLITE_OK;
 }

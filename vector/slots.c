@@ -7,6 +7,7 @@
 
 #include "../wal_shim/bytes.h"
 #include "../wal_shim/table_methods.h"
+#include "graph.h"
 
 #define ROWID_EXTENT_PAGES 16u
 #define BITS_EXTENT_PAGES 4u
@@ -14,6 +15,8 @@
 #define ARRAYS_OF_COLUMN 3u
 #define MAX_REFS (1 + ARRAYS_OF_COLUMN * MAX_VECTOR_COLUMNS + 2 * ROWMAP_MAX_RUNS)
 #define BOUNDS_AT (REFS_AT + MAX_REFS * ARRAY_REF_SIZE)
+#define GRAPH_ENTRY_SIZE 16u
+#define GRAPHS_AT (PAGE_BODY_SIZE - GRAPH_ENTRY_SIZE * MAX_VECTOR_COLUMNS)
 #define COMPACT_MIN_DEAD 256u /* L2 is not worth a rewrite below this */
 
 static ArrayId array_id(u64 owner, u32 tag) {
@@ -33,6 +36,7 @@ static void free_arrays(Slots *s) {
   u32 c;
   array_free(&s->rowids);
   for (c = 0; c < s->columns; c++) {
+    graph_close(s->column[c].graph);
     array_free(&s->column[c].vectors);
     array_free(&s->column[c].present);
     array_free(&s->column[c].codes);
@@ -52,7 +56,7 @@ static void *slots_retain(void *view) {
   return view;
 }
 
-static int shape_columns(Slots *s, const TableShape *shape) {
+static void shape_columns(Slots *s, const TableShape *shape) {
   u32 c;
   s->columns = shape->vector_count;
   for (c = 0; c < s->columns; c++) {
@@ -62,7 +66,16 @@ static int shape_columns(Slots *s, const TableShape *shape) {
     col->dim = shape->vector[c].dim;
     col->size = shape->vector[c].size;
     col->stride = vector_stride(col->size);
+    col->index = shape->vector[c].index;
     col->code_stride = codes_stride(col->metric, col->elem, col->dim);
+  }
+}
+
+/* Arrays of no items. */
+static void init_arrays(Slots *s) {
+  u32 c;
+  for (c = 0; c < s->columns; c++) {
+    SlotColumn *col = &s->column[c];
     array_init(&col->vectors, s->pages, array_id(s->id, vectors_tag(c)), col->stride, EXTENT_MAX_PAGES);
     array_init(&col->present, s->pages, array_id(s->id, present_tag(c)), 8, BITS_EXTENT_PAGES);
     array_init(&col->codes, s->pages, array_id(s->id, codes_tag(c)), MAX(col->code_stride, 16), EXTENT_MAX_PAGES);
@@ -71,7 +84,6 @@ static int shape_columns(Slots *s, const TableShape *shape) {
   s->map.pages = s->pages;
   s->map.owner = s->id;
   s->map.first_tag = map_tag(s->columns);
-  return SQLITE_OK;
 }
 
 static int open_column(Slots *s, u32 c, const u8 *refs) {
@@ -104,10 +116,49 @@ static int open_table_page(Slots *s, const u8 *body) {
   }
   rc = array_open(&s->rowids, s->pages, array_id(s->id, 0), 8, ROWID_EXTENT_PAGES, body + REFS_AT);
   if (rc == SQLITE_OK && s->rowids.count != s->slots) rc = CORRUPT(s->table.pgno);
-  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) rc = open_column(s, c, body + REFS_AT);
+  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
+    const u8 *graph = body + GRAPHS_AT + c * GRAPH_ENTRY_SIZE;
+    rc = open_column(s, c, body + REFS_AT);
+    s->column[c].graph_ref.pgno = load32(graph);
+    s->column[c].graph_ref.crc = load32(graph + 4);
+    s->column[c].graph_nodes = load64(graph + 8);
+    if (rc == SQLITE_OK && s->column[c].graph_nodes > (s->column[c].graph_ref.pgno ? s->slots : 0))
+      rc = CORRUPT(s->table.pgno);
+  }
   if (rc) return rc;
   return rowmap_open(&s->map, s->pages, s->id, map_tag(s->columns), runs,
                      body + REFS_AT + map_tag(s->columns) * ARRAY_REF_SIZE, body + BOUNDS_AT);
+}
+
+/* The version that a table page's body describes, before the page is written; of the same table as `like`. */
+static int slots_of_body(const Slots *like, const u8 *body, Slots **out) {
+  u32 c;
+  int rc = SQLITE_OK;
+  Slots *s = mem_zeroed(&rc, 1, sizeof *s);
+  if (rc) return rc;
+  s->refs = 1;
+  s->pages = like->pages;
+  s->id = like->id;
+  s->columns = like->columns;
+  for (c = 0; c < s->columns; c++) {
+    const SlotColumn *from = &like->column[c];
+    SlotColumn *to = &s->column[c];
+    to->elem = from->elem;
+    to->metric = from->metric;
+    to->dim = from->dim;
+    to->size = from->size;
+    to->stride = from->stride;
+    to->code_stride = from->code_stride;
+    to->index = from->index;
+  }
+  init_arrays(s);
+  rc = open_table_page(s, body);
+  if (rc) {
+    slots_release(s);
+    return rc;
+  }
+  *out = s;
+  return SQLITE_OK;
 }
 
 int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void **out) {
@@ -121,6 +172,7 @@ int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void 
   s->id = id;
   s->table = ref;
   shape_columns(s, shape);
+  init_arrays(s);
   if (ref.pgno) {
     rc = pages_get_structure(pages, ref, PAGE_TABLE, id, 0, &page, &hold);
     if (rc == SQLITE_OK) rc = open_table_page(s, page + PAGE_HEADER_SIZE);
@@ -195,9 +247,25 @@ static int slots_valid(const VectorShape *shape, const void *vector) {
   return elem_first_nonfinite((Elem)shape->elem, vector, shape->dim) < 0;
 }
 
-static void slots_counts(void *view, u64 *slots, u64 *live) {
-  *slots = view ? ((Slots *)view)->slots : 0;
-  *live = view ? ((Slots *)view)->live : 0;
+static int slots_lag(void *view) {
+  const Slots *s = view;
+  u32 c;
+  for (c = 0; c < s->columns; c++) {
+    const SlotColumn *col = &s->column[c];
+    if (col->index.kind == INDEX_HNSW && s->slots >= MAX(col->index.from_rows, 1) && col->graph_nodes < s->slots)
+      return 1;
+  }
+  return 0;
+}
+
+static void slots_counts(void *view, TableCounts *counts) {
+  const Slots *s = view;
+  u32 c;
+  memset(counts, 0, sizeof *counts);
+  if (s == NULL) return;
+  counts->slots = s->slots;
+  counts->live = s->live;
+  for (c = 0; c < s->columns; c++) counts->graph_nodes = MAX(counts->graph_nodes, s->column[c].graph_nodes);
 }
 
 /* --- folding --- */
@@ -215,6 +283,9 @@ typedef struct SlotsWriter {
   int keep; /* old slots stay */
   u64 slots, live;
   ArrayWriter rowids, vectors[MAX_VECTOR_COLUMNS], present[MAX_VECTOR_COLUMNS], codes[MAX_VECTOR_COLUMNS];
+  u32 *dead; /* slots that died, ascending */
+  u64 dead_count;
+  u32 *moved; /* compaction: by old slot its new one, or NO_SLOT */
 } SlotsWriter;
 
 static int writer_begin(SlotsWriter *w, Slots *old, const Overlay *overlay, int keep, PageTx *tx) {
@@ -244,6 +315,8 @@ static void writer_end(SlotsWriter *w) {
     array_writer_end(&w->present[c]);
     array_writer_end(&w->codes[c]);
   }
+  mem_free(w->dead);
+  mem_free(w->moved);
 }
 
 static int set_present(ArrayWriter *w, u64 slot) {
@@ -343,22 +416,22 @@ static int compare_u32(const void *a, const void *b) {
 static int clear_dead(SlotsWriter *w) {
   const Overlay *o = w->overlay;
   u64 i;
-  u32 c, *slots;
+  u32 c;
   int rc = SQLITE_OK;
   if (o->kill_count == 0) return SQLITE_OK;
-  slots = mem_array(&rc, o->kill_count, sizeof *slots);
+  w->dead = mem_array(&rc, o->kill_count, sizeof *w->dead);
   if (rc) return rc;
-  for (i = 0; i < o->kill_count; i++) slots[i] = o->kill[i].slot;
-  qsort(slots, (size_t)o->kill_count, sizeof *slots, compare_u32);
+  w->dead_count = o->kill_count;
+  for (i = 0; i < o->kill_count; i++) w->dead[i] = o->kill[i].slot;
+  qsort(w->dead, (size_t)w->dead_count, sizeof *w->dead, compare_u32);
   for (c = 0; c < w->old->columns && rc == SQLITE_OK; c++) {
-    for (i = 0; i < o->kill_count && rc == SQLITE_OK; i++) {
+    for (i = 0; i < w->dead_count && rc == SQLITE_OK; i++) {
       u8 *word;
-      rc = array_writer_edit(&w->present[c], slots[i] / 64, &word);
-      if (rc == SQLITE_OK) store64(word, load64(word) & ~((u64)1 << slots[i] % 64));
+      rc = array_writer_edit(&w->present[c], w->dead[i] / 64, &word);
+      if (rc == SQLITE_OK) store64(word, load64(word) & ~((u64)1 << w->dead[i] % 64));
     }
   }
   w->live -= MIN(w->live, o->kill_count);
-  mem_free(slots);
   return rc;
 }
 
@@ -388,9 +461,9 @@ static int collect(const Overlay *o, Incoming **out, u64 *count) {
   return SQLITE_OK;
 }
 
-static int put_table_page(SlotsWriter *w, u8 *page, u32 runs, PageRef *out) {
+/* Write what is left of the arrays; the table page's body then says all but where the graphs are. */
+static int finish_arrays(SlotsWriter *w, u8 *body, u32 runs) {
   Slots *s = w->old;
-  u8 *body = page + PAGE_HEADER_SIZE;
   u32 c;
   int rc = array_writer_finish(&w->rowids, body + REFS_AT);
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
@@ -404,13 +477,46 @@ static int put_table_page(SlotsWriter *w, u8 *page, u32 runs, PageRef *out) {
   store32(body + 8, runs);
   store64(body + 16, w->slots);
   store64(body + 24, w->live);
-  return page_tx_put_structure(w->tx, page, PAGE_TABLE, 0, s->id, 0, out);
+  return SQLITE_OK;
+}
+
+/* The graphs of the new version, whose other arrays are written. */
+static int fold_graphs(SlotsWriter *w, const FoldHow *how, u8 *body) {
+  Slots *s = w->old, *after = NULL;
+  GraphFold f;
+  u32 c, graphs = 0;
+  int rc = SQLITE_OK;
+  for (c = 0; c < s->columns; c++) graphs += s->column[c].index.kind == INDEX_HNSW;
+  if (graphs == 0) return SQLITE_OK;
+  rc = pages_set_count(s->pages, page_tx_count(w->tx));
+  if (rc == SQLITE_OK) rc = slots_of_body(s, body, &after);
+  memset(&f, 0, sizeof f);
+  f.before = s;
+  f.after = after;
+  f.moved = w->moved;
+  f.dead = w->dead;
+  f.dead_count = w->dead_count;
+  f.rows = how->index_rows;
+  f.threads = how->threads;
+  f.tx = w->tx;
+  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
+    u8 *entry = body + GRAPHS_AT + c * GRAPH_ENTRY_SIZE;
+    PageRef ref = {0, 0};
+    u64 nodes = 0;
+    if (s->column[c].index.kind != INDEX_HNSW) continue;
+    f.column = c;
+    rc = graph_fold(&f, &ref, &nodes);
+    store32(entry, ref.pgno);
+    store32(entry + 4, ref.crc);
+    store64(entry + 8, nodes);
+  }
+  slots_release(after);
+  return rc;
 }
 
 /* Old slots stay, dead ones are marked, new rows are appended. */
-static int fold_append(SlotsWriter *w, const Incoming *in, u64 count, u8 *page, PageRef *out) {
+static int fold_append(SlotsWriter *w, const Incoming *in, u64 count, u8 *body) {
   Slots *s = w->old;
-  u8 *body = page + PAGE_HEADER_SIZE;
   RowmapEntry *entries = NULL;
   u64 i;
   u32 runs = 0;
@@ -428,7 +534,7 @@ static int fold_append(SlotsWriter *w, const Incoming *in, u64 count, u8 *page, 
                      body + BOUNDS_AT, &runs);
   }
   mem_free(entries);
-  return rc ? rc : put_table_page(w, page, runs, out);
+  return rc ? rc : finish_arrays(w, body, runs);
 }
 
 /* Live rows of the old version and new ones, merged in the order of rowids. */
@@ -459,9 +565,8 @@ static int next_old(Merge *m) {
   return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int fold_compact(SlotsWriter *w, const Incoming *in, u64 count, int none_left, u8 *page, PageRef *out) {
+static int fold_compact(SlotsWriter *w, const Incoming *in, u64 count, int none_left, u8 *body) {
   Slots *s = w->old;
-  u8 *body = page + PAGE_HEADER_SIZE;
   RowmapWriter map;
   Merge m;
   u64 k = 0, done = 0;
@@ -469,6 +574,8 @@ static int fold_compact(SlotsWriter *w, const Incoming *in, u64 count, int none_
   memset(&m, 0, sizeof m);
   m.w = w;
   m.old_state = SQLITE_DONE;
+  w->moved = mem_array(&rc, s->slots, sizeof *w->moved);
+  if (rc == SQLITE_OK) memset(w->moved, 0xff, (size_t)s->slots * sizeof *w->moved); /* NO_SLOT */
   if (rc == SQLITE_OK && !none_left) {
     rc = rowmap_seek(&m.cursor, &s->map, INT64_MIN, 0);
     if (rc == SQLITE_OK) rc = next_old(&m);
@@ -478,6 +585,7 @@ static int fold_compact(SlotsWriter *w, const Incoming *in, u64 count, int none_
     int take_old = m.old_state == SQLITE_OK && (k == count || m.old.rowid < in[k].rowid);
     if (!take_old) row = &in[k];
     rc = rowmap_writer_add(&map, row->rowid, (u32)w->slots);
+    if (take_old) w->moved[row->slot] = (u32)w->slots;
     if (rc == SQLITE_OK) rc = put_row(w, row);
     if (rc) break;
     if (!take_old)
@@ -491,7 +599,7 @@ static int fold_compact(SlotsWriter *w, const Incoming *in, u64 count, int none_
   }
   rowmap_writer_end(&map);
   rowmap_cursor_end(&m.cursor);
-  return rc ? rc : put_table_page(w, page, w->slots != 0, out);
+  return rc ? rc : finish_arrays(w, body, w->slots != 0);
 }
 
 static int free_all(Slots *s, PageTx *tx) {
@@ -506,20 +614,24 @@ static int free_all(Slots *s, PageTx *tx) {
   return rc;
 }
 
-static int slots_fold(void *view, const Overlay *o, int compact, PageTx *tx, PageRef *out) {
+static int slots_fold(void *view, const Overlay *o, const FoldHow *how, PageTx *tx, PageRef *out) {
   Slots *s = view;
   SlotsWriter w;
   Incoming *in = NULL;
   u64 count = 0, dead = s->slots - s->live + o->kill_count;
-  int none_left = o->all_dead_at < o->length, rc;
+  int none_left = o->all_dead_at < o->length, compact = how->compact, rc;
   u8 *page = NULL;
 
-  if (none_left || (dead >= COMPACT_MIN_DEAD && dead > s->slots - MIN(dead, s->slots))) compact = 1; /* L2 */
+  if (none_left || (how->index_rows && dead >= COMPACT_MIN_DEAD && dead > s->slots - MIN(dead, s->slots)))
+    compact = 1; /* L2 */
   rc = writer_begin(&w, s, o, !compact, tx);
   if (rc == SQLITE_OK) rc = collect(o, &in, &count);
   page = mem_zeroed(&rc, 1, PAGE_SIZE);
   if (rc == SQLITE_OK) {
-    rc = compact ? fold_compact(&w, in, count, none_left, page, out) : fold_append(&w, in, count, page, out);
+    u8 *body = page + PAGE_HEADER_SIZE;
+    rc = compact ? fold_compact(&w, in, count, none_left, body) : fold_append(&w, in, count, body);
+    if (rc == SQLITE_OK) rc = fold_graphs(&w, how, body);
+    if (rc == SQLITE_OK) rc = page_tx_put_structure(tx, page, PAGE_TABLE, 0, s->id, 0, out);
   }
   if (rc == SQLITE_OK && compact) rc = free_all(s, tx);
   if (rc == SQLITE_OK && s->table.pgno) rc = page_tx_free(tx, s->table.pgno, 1);
@@ -541,18 +653,12 @@ static int slots_drop(Pages *pages, u64 id, PageRef ref, PageTx *tx) {
   body = page + PAGE_HEADER_SIZE;
   refs = load32(body);
   if (refs > MAX_REFS) rc = CORRUPT(ref.pgno);
-  for (i = 0; i < refs && rc == SQLITE_OK; i++) {
-    const u8 *r = body + REFS_AT + i * ARRAY_REF_SIZE;
-    u32 stride = load32(r + 12), extent_pages = r[9];
-    Array a;
-    if (r[8] == 0) continue;
-    if (extent_pages == 0 || extent_pages > EXTENT_MAX_PAGES || stride == 0 || stride > extent_pages * PAGE_SIZE) {
-      rc = CORRUPT(ref.pgno);
-      break;
-    }
-    rc = array_open(&a, pages, array_id(id, i), stride, extent_pages, r);
-    if (rc == SQLITE_OK) rc = array_free_pages(&a, tx);
-    array_free(&a);
+  for (i = 0; i < refs && rc == SQLITE_OK; i++)
+    rc = array_drop(pages, array_id(id, i), body + REFS_AT + i * ARRAY_REF_SIZE, tx);
+  for (i = 0; i < MAX_VECTOR_COLUMNS && rc == SQLITE_OK; i++) {
+    const u8 *entry = body + GRAPHS_AT + i * GRAPH_ENTRY_SIZE;
+    PageRef graph = {load32(entry), load32(entry + 4)};
+    if (graph.pgno) rc = graph_drop(pages, id, i, graph, tx);
   }
   if (rc == SQLITE_OK) rc = page_tx_free(tx, ref.pgno, 1);
   pages_release(pages, &hold);
@@ -569,6 +675,7 @@ static int walk_all(Slots *s, int (*visit)(void *arg, u32 pgno, u32 count), void
     if (rc == SQLITE_OK) rc = array_walk(&s->column[c].codes, visit, arg);
   }
   if (rc == SQLITE_OK) rc = rowmap_walk(&s->map, visit, arg);
+  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) rc = graph_pages(s, c, visit, arg);
   return rc;
 }
 
@@ -602,6 +709,7 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   RowmapCursor cursor;
   RowmapEntry e;
   u64 slot, live = 0, mapped = 0;
+  u32 c;
   int rc = walk_all(s, visit, arg), lives = 0, fit = 1;
   u8 *row = mem_array(&rc, MAX_DIM + 64, 1);
   for (slot = 0; slot < s->slots && rc == SQLITE_OK; slot++) {
@@ -631,9 +739,10 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
     *problem = sqlite3_mprintf("code rows differ from their vectors");
     if (*problem == NULL) return SQLITE_NOMEM;
   }
-  return SQLITE_OK;
+  for (c = 0; c < s->columns && rc == SQLITE_OK && *problem == NULL; c++) rc = graph_check(s, c, problem);
+  return rc;
 }
 
 const TableMethods table_methods = {slots_valid,     slots_open,      slots_retain, slots_release,
-                                    slots_find_view, slots_max_rowid, slots_fold,   slots_drop,
-                                    slots_check,     slots_counts,    slots_vector};
+                                    slots_find_view, slots_max_rowid, slots_fold,   slots_lag,
+                                    slots_drop,      slots_check,     slots_counts, slots_vector};

@@ -10,6 +10,7 @@
  *         slot%64 of word slot/64); 3+3c its code rows (codes.h), empty if its type has none; from 1+3*columns on two per run of the
  *         rowid map
  *   3168  per run of the map: i64 smallest and largest rowid
+ *   3808  per column: PageRef of its graph (graph.h), 0: none; u64 slots that it covers
  *
  *   L1  A slot lives if any column's presence bit is set. A dead slot stays dead in this version; a row that comes back gets a new one.
  *   L2  When more slots are dead than live the fold drops them all and numbers anew, in the order of rowids (at most one more row is
@@ -29,7 +30,11 @@ typedef struct SlotColumn {
   Metric metric;
   u32 dim, size, stride;
   u32 code_stride; /* 0: no code rows */
+  IndexShape index;
   Array vectors, present, codes;
+  PageRef graph_ref;   /* {0,0}: no graph (yet) */
+  u64 graph_nodes;     /* slots below this are in it */
+  struct Graph *graph; /* opened by the first search (graph.c) */
 } SlotColumn;
 
 typedef struct Slots {

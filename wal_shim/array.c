@@ -167,6 +167,89 @@ int array_read(Array *array, u64 index, void *item) {
   return SQLITE_OK;
 }
 
+/* --- addresses of items --- */
+
+int array_map_open(ArrayMap *map, Array *array, u64 room, int whole) {
+  u32 bits = 0;
+  int rc = array_load(array);
+  memset(map, 0, sizeof *map);
+  if (rc) return rc;
+  map->array = array;
+  map->per_extent = array->per_extent;
+  map->stride = array->stride;
+  map->extent_pages = array->extent_pages;
+  map->whole = whole;
+  map->extents = (u32)ceil_div(MAX(room, array->count), array->per_extent);
+  while ((u64)1 << bits < map->per_extent) bits++;
+  /* magic * per_extent - 2^shift is in 1..2^bits, so the quotient is right up to 2^(shift - bits) = 2^31 */
+  map->shift = 31 + bits;
+  map->magic = ((u64)1 << map->shift) / map->per_extent + 1;
+  map->extent = mem_zeroed(&rc, map->extents, sizeof *map->extent);
+  map->hold = mem_zeroed(&rc, map->extents, sizeof *map->hold);
+  if (!whole) map->checked = mem_zeroed(&rc, ((u64)map->extents * map->extent_pages + 63) / 64, sizeof *map->checked);
+  if (rc) array_map_close(map);
+  return rc;
+}
+
+void array_map_close(ArrayMap *map) {
+  u32 i;
+  for (i = 0; map->hold && i < map->extents; i++) pages_release(map->array->pages, &map->hold[i]);
+  mem_free(map->extent);
+  mem_free(map->hold);
+  mem_free(map->checked);
+  memset(map, 0, sizeof *map);
+}
+
+int array_map_touch(ArrayMap *map, u32 index) {
+  Array *a = map->array;
+  const u8 *entry, *data;
+  u32 items = 0, pages;
+  int rc;
+  if (map->extent[index]) return SQLITE_OK;
+  if (index >= a->extent_count) return CORRUPT(a->root.pgno);
+  if (map->whole) {
+    rc = array_extent(a, index, &data, &items, &map->hold[index]);
+  } else {
+    entry = a->entries + (size_t)index * entry_size(a->extent_pages);
+    pages = load32(entry + 4);
+    if (pages != pages_for(extent_items(a->count, a->per_extent, index), a->stride)) return CORRUPT(a->root.pgno);
+    rc = pages_get_unchecked(a->pages, load32(entry), pages, &data, &map->hold[index]);
+  }
+  if (rc == SQLITE_OK) map->extent[index] = data;
+  return rc;
+}
+
+int array_map_touch_all(ArrayMap *map) {
+  u32 i;
+  int rc = SQLITE_OK;
+  for (i = 0; i < map->array->extent_count && rc == SQLITE_OK; i++) rc = array_map_touch(map, i);
+  return rc;
+}
+
+int array_map_get(ArrayMap *map, u64 index, const u8 **out) {
+  Array *a = map->array;
+  u32 e, offset, page, last;
+  int rc = SQLITE_OK;
+  e = array_map_extent(map, (u32)index);
+  if (UNLIKELY(e >= map->extents)) return CORRUPT(a->root.pgno);
+  if (UNLIKELY(map->extent[e] == NULL)) {
+    rc = array_map_touch(map, e);
+    if (rc) return rc;
+  }
+  offset = ((u32)index - e * map->per_extent) * map->stride;
+  *out = map->extent[e] + offset;
+  if (map->whole) return SQLITE_OK;
+  last = (offset + map->stride - 1) / PAGE_SIZE;
+  for (page = offset / PAGE_SIZE; page <= last && rc == SQLITE_OK; page++) {
+    u64 bit = (u64)e * map->extent_pages + page;
+    const u8 *entry = a->entries + (size_t)e * entry_size(a->extent_pages);
+    if (LIKELY(map->checked[bit / 64] >> bit % 64 & 1)) continue;
+    rc = pages_check(a->pages, load32(entry) + page, entry + 8 + 4 * page, map->extent[e] + (size_t)page * PAGE_SIZE);
+    if (rc == SQLITE_OK) map->checked[bit / 64] |= (u64)1 << bit % 64;
+  }
+  return rc;
+}
+
 /* --- writing --- */
 
 int array_writer_begin(ArrayWriter *w, PageTx *tx, Array *base, int keep) {
@@ -398,6 +481,20 @@ int array_free_pages(Array *array, PageTx *tx) {
   for (i = 0; array->levels && i < array->level_start[array->levels] && rc == SQLITE_OK; i++) {
     rc = page_tx_free(tx, array->nodes[i].pgno, 1);
   }
+  return rc;
+}
+
+int array_drop(Pages *pages, ArrayId id, const u8 *ref, PageTx *tx) {
+  u32 stride = load32(ref + 12), extent_pages = ref[9];
+  Array a;
+  int rc;
+  if (ref[8] == 0) return SQLITE_OK;
+  if (extent_pages == 0 || extent_pages > EXTENT_MAX_PAGES || stride == 0 || stride > extent_pages * PAGE_SIZE) {
+    return CORRUPT(load32(ref));
+  }
+  rc = array_open(&a, pages, id, stride, extent_pages, ref);
+  if (rc == SQLITE_OK) rc = array_free_pages(&a, tx);
+  array_free(&a);
   return rc;
 }
 

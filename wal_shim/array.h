@@ -66,6 +66,42 @@ int array_extent(Array *array, u32 index, const u8 **out, u32 *items, PageHold *
 /* One item, copied. */
 int array_read(Array *array, u64 index, void *item);
 
+/*
+ * Addresses of single items, for whoever reads many in no order: the place of an extent is looked up once and kept. What it points to stays
+ * valid until array_map_close, in homes that cannot map too (there the pages touched stay in memory).
+ *
+ *   whole  every page of an extent is checked when it is first touched, so that array_map_item alone is enough; else only the
+ *          pages of the items asked for are (array_map_checked).
+ */
+typedef struct ArrayMap {
+  Array *array;
+  const u8 **extent; /* by extent: where it is, or NULL */
+  PageHold *hold;    /* by extent */
+  u64 *checked;      /* not whole: a bit per page, extent_pages of them for each extent */
+  u64 magic;         /* index / per_extent = index * magic >> shift, for any index below 2^31 */
+  u32 shift, per_extent, stride, extent_pages;
+  u32 extents;
+  int whole;
+} ArrayMap;
+
+/* `room`: items that there will be (at least those of the array), for a map that a writer goes on with. */
+int array_map_open(ArrayMap *map, Array *array, u64 room, int whole);
+void array_map_close(ArrayMap *map);
+/* Make extent `index` known. */
+int array_map_touch(ArrayMap *map, u32 index);
+int array_map_touch_all(ArrayMap *map);
+static inline u32 array_map_extent(const ArrayMap *map, u32 index) {
+  return (u32)((u64)index * map->magic >> map->shift);
+}
+/* Item `index`, of a whole map; NULL if its extent was not touched yet. The caller checks that the index is one. */
+static inline const u8 *array_map_item(const ArrayMap *map, u32 index) {
+  u32 e = array_map_extent(map, index);
+  const u8 *at = map->extent[e];
+  return at ? at + (size_t)(index - e * map->per_extent) * map->stride : NULL;
+}
+/* Item `index` (below 2^31), its extent touched and its pages checked where they were not. The caller checks that the index is one. */
+int array_map_get(ArrayMap *map, u64 index, const u8 **out);
+
 /* --- writing a new version --- */
 
 typedef struct ArrayWriter {
@@ -98,6 +134,8 @@ int array_writer_finish(ArrayWriter *w, u8 *ref);
 void array_writer_end(ArrayWriter *w);
 /* Free every page of this version. */
 int array_free_pages(Array *array, PageTx *tx);
+/* The same for a reference to an array whose shape is not known. */
+int array_drop(Pages *pages, ArrayId id, const u8 *ref, PageTx *tx);
 /* Report every range of pages the version reaches; verifies all checksums. */
 int array_walk(Array *array, int (*visit)(void *arg, u32 pgno, u32 count), void *arg);
 

@@ -96,9 +96,11 @@ static int compare_row(void *arg, i64 rowid, const void *const *vectors) {
 
 /* Rows that pages and overlay have, at the overlay's length. */
 static u64 visible_rows(Table *t) {
-  u64 slots = 0, live = 0, rows = 0;
+  TableCounts counts;
+  u64 live, rows = 0;
   u32 i;
-  table_methods.counts(t->view, &slots, &live);
+  table_methods.counts(t->view, &counts);
+  live = counts.live;
   if (t->overlay->all_dead_at != 0xffffffff)
     live = 0;
   else
@@ -203,15 +205,16 @@ typedef struct Report {
 
 static int report_table(Table *t, void *arg) {
   Report *r = arg;
-  u64 slots = 0, live = 0;
+  TableCounts counts;
   int rc;
   t->current = 0;
   rc = table_refresh(t);
   if (rc) return rc;
   if (!store_usable(t->store)) return SQLITE_OK;
-  table_methods.counts(t->view, &slots, &live);
-  if (r->emit(r->arg, "slots", t->name, (i64)slots, NULL)) return SQLITE_OK;
-  if (r->emit(r->arg, "live_slots", t->name, (i64)live, NULL)) return SQLITE_OK;
+  table_methods.counts(t->view, &counts);
+  if (r->emit(r->arg, "slots", t->name, (i64)counts.slots, NULL)) return SQLITE_OK;
+  if (r->emit(r->arg, "live_slots", t->name, (i64)counts.live, NULL)) return SQLITE_OK;
+  if (r->emit(r->arg, "graph_nodes", t->name, (i64)counts.graph_nodes, NULL)) return SQLITE_OK;
   r->emit(r->arg, "delta_rows", t->name, overlay_pending(t->overlay), NULL);
   return SQLITE_OK;
 }

@@ -48,6 +48,11 @@ static int add_entry(Fold *f, u64 id, PageRef ref) {
   return SQLITE_OK;
 }
 
+static FoldHow how_of(const Fold *f, int compact) {
+  FoldHow how = {compact, f->reason == FOLD_BULK ? 0 : UINT64_MAX, (u32)store_threads(f->store)};
+  return how;
+}
+
 typedef struct Rebuild {
   Fold *fold;
   Table *table;
@@ -58,9 +63,10 @@ typedef struct Rebuild {
 
 /* Put what was gathered into pages, and go on from there. */
 static int rebuild_flush(Rebuild *r) {
+  static const FoldHow rows_only;
   Fold *f = r->fold;
   u32 sizes[MAX_VECTOR_COLUMNS], i;
-  int rc = table_methods.fold(r->view, r->overlay, 0, &f->tx, &r->ref);
+  int rc = table_methods.fold(r->view, r->overlay, &rows_only, &f->tx, &r->ref);
   if (rc) return rc;
   table_methods.release(r->view);
   r->view = NULL;
@@ -87,6 +93,7 @@ static int rebuild_row(void *arg, i64 rowid, const void *const *vectors) {
 /* The table made anew from its content rows. */
 static int rebuild_table(Fold *f, Table *t, PageRef *out) {
   u32 sizes[MAX_VECTOR_COLUMNS], i;
+  FoldHow how = how_of(f, 0);
   PageRef none = {0, 0}, old = store_catalog_ref(f->store, t->id);
   Rebuild r;
   int rc;
@@ -101,7 +108,7 @@ static int rebuild_table(Fold *f, Table *t, PageRef *out) {
   rc = table_methods.open(f->store->pages, t->id, &t->shape, none, &r.view);
   if (rc == SQLITE_OK) rc = overlay_new(t->shape.vector_count, sizes, &r.overlay);
   if (rc == SQLITE_OK) rc = table_load_content_vectors(t, rebuild_row, &r);
-  if (rc == SQLITE_OK) rc = table_methods.fold(r.view, r.overlay, 0, &f->tx, &r.ref);
+  if (rc == SQLITE_OK) rc = table_methods.fold(r.view, r.overlay, &how, &f->tx, &r.ref);
   table_methods.release(r.view);
   overlay_release(r.overlay);
   *out = r.ref;
@@ -111,7 +118,8 @@ static int rebuild_table(Fold *f, Table *t, PageRef *out) {
 static int fold_table(Fold *f, Table *t) {
   Store *s = f->store;
   int chosen = f->target == NULL || f->target == t, rc;
-  int rebuild = f->fresh || (f->reason == FOLD_REBUILD && chosen), compact = f->reason == FOLD_COMPACT && chosen;
+  int rebuild = f->fresh || (f->reason == FOLD_REBUILD && chosen), compact = f->reason == FOLD_COMPACT && chosen, lags;
+  FoldHow how = how_of(f, compact);
   PageRef ref = store_catalog_ref(s, t->id);
   if (rebuild) {
     rc = rebuild_table(f, t, &ref);
@@ -120,8 +128,9 @@ static int fold_table(Fold *f, Table *t) {
     rc = table_refresh(t);
     if (rc == SQLITE_OK && !store_usable(s)) rc = SQLITE_CORRUPT_VTAB;
     if (rc) return rc;
-    if (overlay_pending(t->overlay) == 0 && !compact) return add_entry(f, t->id, ref);
-    if (t->overlay->length || compact) rc = table_methods.fold(t->view, t->overlay, compact, &f->tx, &ref);
+    lags = how.index_rows && table_methods.lags(t->view);
+    if (overlay_pending(t->overlay) == 0 && !compact && !lags) return add_entry(f, t->id, ref);
+    if (t->overlay->length || compact || lags) rc = table_methods.fold(t->view, t->overlay, &how, &f->tx, &ref);
   }
   if (rc) return rc;
   if (mem_reserve(&f->folded, &f->folded_cap, f->folded_count + 1, sizeof *f->folded)) return SQLITE_NOMEM;

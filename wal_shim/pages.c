@@ -238,22 +238,30 @@ static int get_raw(Pages *pages, u32 pgno, u32 count, const u8 **out, PageHold *
 
 static int known(const Pages *pages, u32 pgno, u32 crc) { return crc != 0 && pages->verified[pgno] == crc; }
 
+int pages_get_unchecked(Pages *pages, u32 pgno, u32 count, const u8 **out, PageHold *hold) {
+  return get_raw(pages, pgno, count, out, hold);
+}
+
+int pages_check(Pages *pages, u32 pgno, const u8 *crc, const u8 *data) {
+  u32 want = load32(crc);
+  if (LIKELY(known(pages, pgno, want))) return SQLITE_OK;
+  if (crc32c(0, data, PAGE_SIZE) != want) return CORRUPT(pgno);
+  pages->verified[pgno] = want;
+  pages->stats.verified++;
+  return SQLITE_OK;
+}
+
 int pages_get(Pages *pages, u32 pgno, u32 count, const u8 *crc, const u8 **out, PageHold *hold) {
   u32 i;
   int rc = get_raw(pages, pgno, count, out, hold);
-  if (rc) return rc;
-  for (i = 0; i < count; i++) {
-    u32 want = load32(crc + 4 * i);
-    if (LIKELY(known(pages, pgno + i, want))) continue;
-    if (crc32c(0, *out + (size_t)i * PAGE_SIZE, PAGE_SIZE) != want) {
-      pages_release(pages, hold);
-      *out = NULL;
-      return CORRUPT(pgno + i);
-    }
-    pages->verified[pgno + i] = want;
-    pages->stats.verified++;
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    rc = pages_check(pages, pgno + i, crc + 4 * i, *out + (size_t)i * PAGE_SIZE);
   }
-  return SQLITE_OK;
+  if (rc) {
+    pages_release(pages, hold);
+    *out = NULL;
+  }
+  return rc;
 }
 
 int pages_get_structure(Pages *pages, PageRef ref, PageKind kind, u64 owner, u64 logical, const u8 **out,

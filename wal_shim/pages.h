@@ -32,7 +32,8 @@ typedef enum {
   PAGE_ROOT = 1,    /* logical id 0; the catalog's first page */
   PAGE_CATALOG = 2, /* logical id = its number in the chain */
   PAGE_TABLE = 3,   /* logical id 0 */
-  PAGE_ARRAY = 4    /* logical id = array tag << 32 | number of the page in its level */
+  PAGE_ARRAY = 4,   /* logical id = array tag << 40 | level << 32 | number of the page in its level */
+  PAGE_GRAPH = 5    /* logical id = the vector column's number (vector/graph.h) */
 } PageKind;
 
 typedef struct Pages Pages;
@@ -68,6 +69,10 @@ int pages_set_count(Pages *pages, u32 count);
  * SQLITE_CORRUPT_VTAB if a checksum differs or a page is out of range.
  */
 int pages_get(Pages *pages, u32 pgno, u32 count, const u8 *crc, const u8 **out, PageHold *hold);
+/* The same without the checksums: each page is then checked by pages_check before anything on it is used. */
+int pages_get_unchecked(Pages *pages, u32 pgno, u32 count, const u8 **out, PageHold *hold);
+/* Whether page `pgno`, which lies at `data`, has the checksum that `crc` points to; SQLITE_CORRUPT_VTAB if not. */
+int pages_check(Pages *pages, u32 pgno, const u8 *crc, const u8 *data);
 /* One structure page, its header checked too. *out points to the whole page. */
 int pages_get_structure(Pages *pages, PageRef ref, PageKind kind, u64 owner, u64 logical, const u8 **out,
                         PageHold *hold);

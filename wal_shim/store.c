@@ -128,6 +128,8 @@ int store_interrupted(void *arg) {
   return rc == SQLITE_INTERRUPT;
 }
 
+int store_threads(Store *store) { return MAX(sqlite3_limit(store->db, SQLITE_LIMIT_WORKER_THREADS, -1), 1); }
+
 int store_other_statements_busy(Store *store) {
   sqlite3_stmt *s = NULL;
   int busy = 0;

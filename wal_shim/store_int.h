@@ -142,6 +142,8 @@ PageRef store_catalog_ref(const Store *store, u64 id);
 /* The connection was interrupted (polled by stepping a statement). */
 int store_interrupted(void *store);
 void store_mark_damaged(Store *store, i64 gen);
+/* PRAGMA threads, at least one. */
+int store_threads(Store *store);
 /* Busy statements of the connection beyond the one that runs now. */
 int store_other_statements_busy(Store *store);
 

@@ -840,13 +840,18 @@ void store_txn_end(Store *s, int committed) {
   s->base_known = s->folded = s->unsynced = s->lost = s->txn_unknown = 0;
 }
 
-/* Whether any changed table has reached its threshold. Tables that are gone from the registry are passed over (zombies). */
+/* Whether a changed table has reached its threshold, or bulk folds left rows out of its indexes. */
+static int is_due(Table *t) {
+  return overlay_pending(t->overlay) >= fold_rows(t) || (t->view && table_methods.lags(t->view));
+}
+
+/* Whether any changed table is due. Tables that are gone from the registry are passed over (zombies). */
 static int fold_due(Store *s, int *due) {
   Table *t;
   *due = 0;
   for (t = s->tables; t && !*due; t = t->next) {
     int rc;
-    if (!t->written || (t->current && t->overlay && overlay_pending(t->overlay) < fold_rows(t))) continue;
+    if (!t->written || (t->current && t->overlay && !is_due(t))) continue;
     rc = table_confirm_name(t);
     if (rc == SQLITE_NOTFOUND) continue;
     if (rc) return rc;
@@ -854,7 +859,7 @@ static int fold_due(Store *s, int *due) {
       rc = table_refresh(t);
       if (rc) return rc;
     }
-    *due = t->overlay && overlay_pending(t->overlay) >= fold_rows(t);
+    *due = t->overlay && is_due(t);
   }
   return SQLITE_OK;
 }

@@ -12,6 +12,17 @@
  * What the store needs from vector/: the inside of a table's pages. A view is an immutable version of them, counted.
  * `ref` {0,0} is the empty table.
  */
+/* What a fold does beside moving the overlay into pages. */
+typedef struct FoldHow {
+  int compact;    /* without dead slots, in rowid order */
+  u64 index_rows; /* rows that may be put into indexes; the rest is for later folds. 0: in the middle of a transaction */
+  u32 threads;    /* that may work on it */
+} FoldHow;
+
+typedef struct TableCounts {
+  u64 slots, live, graph_nodes; /* the most slots that a graph covers */
+} TableCounts;
+
 typedef struct TableMethods {
   /* Whether these bytes are a vector of this shape (finite elements). */
   int (*valid)(const VectorShape *shape, const void *vector);
@@ -22,14 +33,16 @@ typedef struct TableMethods {
   int (*slot)(void *view, i64 rowid, u32 *slot);
   /* The largest rowid that any slot was given, dead ones included; INT64_MIN if there is none. */
   i64 (*max_rowid)(void *view);
-  /* The table with the overlay's operations done; `compact`: without dead slots, in rowid order. Frees what it replaces. */
-  int (*fold)(void *view, const Overlay *overlay, int compact, PageTx *tx, PageRef *out);
+  /* The table with the overlay's operations done. Frees what it replaces. */
+  int (*fold)(void *view, const Overlay *overlay, const FoldHow *how, PageTx *tx, PageRef *out);
+  /* Whether an index does not have all rows of the pages yet. */
+  int (*lags)(void *view);
   /* Free every page of a table whose shape is not known any more. */
   int (*drop)(Pages *pages, u64 id, PageRef ref, PageTx *tx);
   /* Every page verified and visited; *problem a sentence if the inside does not fit together. */
   int (*check)(void *view, int (*visit)(void *arg, u32 pgno, u32 count), void *arg, char **problem);
   /* Counts for reports. */
-  void (*counts)(void *view, u64 *slots, u64 *live);
+  void (*counts)(void *view, TableCounts *counts);
   /* The vector of a live row, copied; *present 0 if it has none in that column. For integrity-check. */
   int (*vector)(void *view, u32 slot, u32 column, void *out, int *present);
 } TableMethods;

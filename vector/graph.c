@@ -1,0 +1,450 @@
+/*
+ * graph.c: opening a graph, searching it, checking it. See graph.h; the walk itself is in graph_walk.c.
+ *
+ * A search goes from the top level down, then walks level 0 with a pool of ef. The best live nodes of the pool, `rerank` of them, are
+ * compared on full vectors, and the slots that the graph does not cover are scanned (G1).
+ */
+#include "graph.h"
+
+#include <math.h>
+
+#define MIN_RERANK 15u
+#define RERANK_SHARE 3u    /* of ef */
+#define MAX_PREFETCH 1024u /* bytes of a vector fetched ahead */
+
+struct Graph {
+  GraphArrays at;
+  Slots *slots;
+  u32 column;
+  ArrayMap links, upper[GRAPH_MAX_LEVELS];
+  LayerMaps maps;
+  ArrayMap vectors, present, rowids;
+  Space walk;
+  Sq4 *sq4;
+  Walker walker;
+  u32 *found; /* slots to be compared on full vectors */
+  u64 found_cap;
+};
+
+/* --- opening --- */
+
+ArrayId graph_array_id(u64 owner, u32 column, u32 array) {
+  ArrayId id;
+  id.owner = owner;
+  id.tag = 0x10000 + column * 64 + array;
+  return id;
+}
+
+static void init_arrays(GraphArrays *g, Slots *slots, u32 column) {
+  const SlotColumn *col = &slots->column[column];
+  u32 i, code = sq4_stride(col->metric, col->elem, col->dim);
+  array_init(&g->links, slots->pages, graph_array_id(slots->id, column, 0), graph_link_stride(g->head.m), 1);
+  array_init(&g->codes, slots->pages, graph_array_id(slots->id, column, 1), MAX(code, SQ4_BLOCK), GRAPH_CODE_PAGES);
+  array_init(&g->learned, slots->pages, graph_array_id(slots->id, column, 2), 64, 16);
+  for (i = 0; i < GRAPH_MAX_LEVELS; i++) {
+    array_init(&g->upper[i], slots->pages, graph_array_id(slots->id, column, GRAPH_ARRAYS + i),
+               graph_record_stride(g->head.m), 1);
+  }
+}
+
+static int open_array(Array *array, const u8 *ref) {
+  return array_open(array, array->pages, array->id, array->stride, array->extent_pages, ref);
+}
+
+static int open_page(GraphArrays *g, Slots *slots, u32 column, const u8 *body) {
+  const SlotColumn *col = &slots->column[column];
+  GraphHead *h = &g->head;
+  const u8 *refs = body + GRAPH_REFS_AT;
+  u64 below;
+  u32 i;
+  int rc;
+  if (load32(body) != h->m) return CORRUPT(g->page.pgno);
+  h->levels = load32(body + 4);
+  h->entry = load32(body + 8);
+  h->learned_bytes = load32(body + 12);
+  h->nodes = load64(body + 16);
+  h->learned_at = load64(body + 24);
+  memcpy(&h->max_norm2, body + 32, 4);
+  if (h->levels > GRAPH_MAX_LEVELS || h->nodes != col->graph_nodes || h->nodes >= GRAPH_NULL || !(h->max_norm2 >= 0) ||
+      (h->learned_bytes && h->learned_bytes != sq4_size(col->dim)) ||
+      (h->learned_bytes && sq4_stride(col->metric, col->elem, col->dim) == 0)) {
+    return CORRUPT(g->page.pgno);
+  }
+  rc = open_array(&g->links, refs);
+  if (rc == SQLITE_OK) rc = open_array(&g->codes, refs + ARRAY_REF_SIZE);
+  if (rc == SQLITE_OK) rc = open_array(&g->learned, refs + 2 * ARRAY_REF_SIZE);
+  for (i = 0; i < GRAPH_MAX_LEVELS && rc == SQLITE_OK; i++) {
+    rc = open_array(&g->upper[i], refs + (GRAPH_ARRAYS + i) * ARRAY_REF_SIZE);
+  }
+  if (rc) return rc;
+  if (g->links.count != h->nodes || g->codes.count != (h->learned_bytes ? h->nodes : 0) ||
+      g->learned.count != (h->learned_bytes + 63) / 64) {
+    return CORRUPT(g->page.pgno);
+  }
+  for (i = 0, below = h->nodes; i < GRAPH_MAX_LEVELS; below = g->upper[i++].count) {
+    if (i < h->levels ? g->upper[i].count == 0 || g->upper[i].count > below : g->upper[i].count != 0)
+      return CORRUPT(g->page.pgno);
+    h->records[i] = (u32)g->upper[i].count;
+  }
+  if (h->levels == 0 && h->entry == GRAPH_NULL) return SQLITE_OK;
+  return h->entry < (h->levels ? h->records[h->levels - 1] : h->nodes) ? SQLITE_OK : CORRUPT(g->page.pgno);
+}
+
+int graph_arrays_open(GraphArrays *g, Slots *slots, u32 column, PageRef ref) {
+  const u8 *page;
+  PageHold hold;
+  int rc;
+  memset(g, 0, sizeof *g);
+  g->head.m = slots->column[column].index.m;
+  g->page = ref;
+  init_arrays(g, slots, column);
+  if (ref.pgno == 0) return SQLITE_OK;
+  rc = pages_get_structure(slots->pages, ref, PAGE_GRAPH, slots->id, column, &page, &hold);
+  if (rc) return rc;
+  rc = open_page(g, slots, column, page + PAGE_HEADER_SIZE);
+  pages_release(slots->pages, &hold);
+  return rc;
+}
+
+void graph_arrays_close(GraphArrays *g) {
+  u32 i;
+  array_free(&g->links);
+  array_free(&g->codes);
+  array_free(&g->learned);
+  for (i = 0; i < GRAPH_MAX_LEVELS; i++) array_free(&g->upper[i]);
+}
+
+int graph_learned(GraphArrays *g, const SlotColumn *col, Sq4 **out) {
+  u8 *bytes;
+  u64 i;
+  int rc = SQLITE_OK;
+  *out = NULL;
+  if (g->head.learned_bytes == 0) return SQLITE_OK;
+  bytes = mem_array(&rc, g->learned.count, 64);
+  for (i = 0; i < g->learned.count && rc == SQLITE_OK; i++) rc = array_read(&g->learned, i, bytes + 64 * i);
+  if (rc == SQLITE_OK) rc = sq4_load(col->metric, col->elem, col->dim, bytes, out);
+  mem_free(bytes);
+  return rc;
+}
+
+static int open_walk_space(Graph *g) {
+  const SlotColumn *col = &g->slots->column[g->column];
+  int rc = graph_learned(&g->at, col, &g->sq4);
+  if (rc) return rc;
+  if (g->sq4) return space_sq4(g->slots, g->column, &g->at.codes, g->sq4, &g->walk);
+  if (col->index.quantizer != QUANTIZER_NONE && col->code_stride && walk8_fits(col->metric))
+    return space_rows(g->slots, g->column, 0, &g->walk);
+  return space_full(g->slots, g->column, 0, &g->walk);
+}
+
+static int open_maps(Graph *g) {
+  SlotColumn *col = &g->slots->column[g->column];
+  u32 i;
+  int rc = array_map_open(&g->links, &g->at.links, 0, 1);
+  g->maps.level[0] = &g->links;
+  for (i = 0; i < GRAPH_MAX_LEVELS; i++) g->maps.level[1 + i] = &g->upper[i];
+  for (i = 0; i < g->at.head.levels && rc == SQLITE_OK; i++) rc = array_map_open(&g->upper[i], &g->at.upper[i], 0, 1);
+  if (rc == SQLITE_OK) rc = array_map_open(&g->vectors, &col->vectors, 0, 0);
+  if (rc == SQLITE_OK) rc = array_map_open(&g->present, &col->present, 0, 1);
+  if (rc == SQLITE_OK) rc = array_map_open(&g->rowids, &g->slots->rowids, 0, 0);
+  return rc;
+}
+
+void graph_close(Graph *g) {
+  u32 i;
+  if (g == NULL) return;
+  walker_close(&g->walker);
+  space_close(&g->walk);
+  sq4_free(g->sq4);
+  array_map_close(&g->links);
+  for (i = 0; i < GRAPH_MAX_LEVELS; i++) array_map_close(&g->upper[i]);
+  array_map_close(&g->vectors);
+  array_map_close(&g->present);
+  array_map_close(&g->rowids);
+  graph_arrays_close(&g->at);
+  mem_free(g->found);
+  mem_free(g);
+}
+
+int graph_of(Slots *slots, u32 column, Graph **out) {
+  SlotColumn *col = &slots->column[column];
+  int rc = SQLITE_OK;
+  Graph *g = col->graph;
+  *out = g;
+  if (g || col->graph_ref.pgno == 0) return SQLITE_OK;
+  g = mem_zeroed(&rc, 1, sizeof *g);
+  if (rc) return rc;
+  g->slots = slots;
+  g->column = column;
+  rc = graph_arrays_open(&g->at, slots, column, col->graph_ref);
+  if (rc == SQLITE_OK) rc = open_maps(g);
+  if (rc == SQLITE_OK) rc = open_walk_space(g);
+  if (rc == SQLITE_OK)
+    rc = walker_open(&g->walker, g->at.head.nodes, col->index.ef_search, g->walk.methods->query_size(&g->walk));
+  if (rc) {
+    graph_close(g);
+    return rc;
+  }
+  *out = col->graph = g;
+  return SQLITE_OK;
+}
+
+/* --- searching --- */
+
+/* Whether a slot may be given. */
+static int is_wanted(Graph *g, const IndexPass *p, u32 slot, int *wanted) {
+  const u8 *word;
+  int rc = array_map_get(&g->present, slot / 64, &word);
+  if (rc) return rc;
+  *wanted =
+      (int)(load64(word) >> slot % 64 & 1) && !(p->overlay->kill_count && overlay_killed(p->overlay, p->length, slot));
+  return SQLITE_OK;
+}
+
+/* The best live nodes of the pool, their vectors on the way from memory. */
+static int choose(Graph *g, const IndexPass *p, const Walker *w, u64 most, u64 *count) {
+  u32 i, stride = g->vectors.stride, at;
+  int rc = mem_reserve(&g->found, &g->found_cap, MIN(most, w->count), sizeof *g->found);
+  *count = 0;
+  for (i = 0; i < w->count && *count < most && rc == SQLITE_OK; i++) {
+    u32 slot = pool_node(w->pool[i]);
+    const u8 *vector;
+    int wanted = 0;
+    rc = is_wanted(g, p, slot, &wanted);
+    if (rc || !wanted) continue;
+    rc = array_map_get(&g->vectors, slot, &vector);
+    if (rc) break;
+#if defined(__GNUC__)
+    for (at = 0; at < MIN(stride, MAX_PREFETCH); at += 64) __builtin_prefetch(vector + at);
+#else
+    (void)at;
+#endif
+    g->found[(*count)++] = slot;
+  }
+  return rc;
+}
+
+/* Compare what was found on full vectors. */
+static int refine_found(Graph *g, const IndexPass *p, Pool *pool, u64 count) {
+  const SlotColumn *col = &g->slots->column[g->column];
+  u64 i;
+  int rc = SQLITE_OK;
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    const u8 *vector, *rowid;
+    double value;
+    rc = array_map_get(&g->vectors, g->found[i], &vector);
+    if (rc == SQLITE_OK) rc = array_map_get(&g->rowids, g->found[i], &rowid);
+    if (rc) return rc;
+    value = scan_value(col->metric, col->elem, col->dim, p->query, vector, NAN);
+    pool_offer(pool, value, (i64)load64(rowid), g->found[i] | POOL_EXACT);
+  }
+  return rc;
+}
+
+/* The pool holds dead nodes as well: it is made so much larger that as many live ones find room. */
+static u32 pool_size(const Graph *g, const IndexPass *p) {
+  u64 slots = g->slots->slots, live = g->slots->live - MIN(g->slots->live, p->overlay->kill_count);
+  return (u32)MIN(p->ef * slots / MAX(live, 1), 2 * (u64)p->ef);
+}
+
+static int walk_graph(Graph *g, const IndexPass *p, Pool *pool) {
+  Walker *w = &g->walker;
+  const GraphHead *h = &g->at.head;
+  const IndexShape *index = &g->slots->column[g->column].index;
+  u64 rerank = MAX(MAX((u64)MIN_RERANK, p->ef / RERANK_SHARE), p->want), over = p->want * index->oversample / 100,
+      count = 0;
+  Layer ground = graph_layer(h, &g->maps, 0, g->slots->slots);
+  u32 node, slot;
+  int rc;
+  g->walk.methods->from_vector(&g->walk, p->query, w->query);
+  rc = walk_descend(w, h, &g->maps, &g->walk, g->slots->slots, 0, &node, &slot);
+  if (rc == SQLITE_OK) rc = walk_begin(w, pool_size(g, p));
+  if (rc == SQLITE_OK) rc = walk_enter(w, &g->walk, node, slot);
+  if (rc == SQLITE_OK) rc = walk_run(w, &ground, &g->walk);
+  if (rc == SQLITE_OK) rc = choose(g, p, w, MAX(rerank, over), &count);
+  return rc ? rc : refine_found(g, p, pool, count);
+}
+
+static int hnsw_search(IndexPass *p, Pool *pool) {
+  Graph *g;
+  u64 nodes = 0;
+  int rc = graph_of(p->slots, p->column, &g);
+  if (rc || p->slots->slots == 0 || p->overlay->all_dead_at < p->length) return rc;
+  if (g) {
+    nodes = g->at.head.nodes;
+    if (g->at.head.entry != GRAPH_NULL) rc = walk_graph(g, p, pool);
+  }
+  return rc ? rc : flat_search_from(p, pool, nodes);
+}
+
+static int hnsw_ready(const Slots *slots, u32 column) { return slots->column[column].graph_nodes > 0; }
+
+const IndexMethods hnsw_index = {"hnsw", hnsw_ready, 1, hnsw_search};
+
+/* --- checking --- */
+
+int graph_pages(Slots *slots, u32 column, int (*visit)(void *arg, u32 pgno, u32 count), void *arg) {
+  GraphArrays g;
+  PageRef ref = slots->column[column].graph_ref;
+  u32 i;
+  int rc;
+  if (ref.pgno == 0) return SQLITE_OK;
+  rc = graph_arrays_open(&g, slots, column, ref);
+  if (rc == SQLITE_OK) rc = visit(arg, ref.pgno, 1);
+  if (rc == SQLITE_OK) rc = array_walk(&g.links, visit, arg);
+  if (rc == SQLITE_OK) rc = array_walk(&g.codes, visit, arg);
+  if (rc == SQLITE_OK) rc = array_walk(&g.learned, visit, arg);
+  for (i = 0; i < GRAPH_MAX_LEVELS && rc == SQLITE_OK; i++) rc = array_walk(&g.upper[i], visit, arg);
+  graph_arrays_close(&g);
+  return rc;
+}
+
+/* One list of links: in range, none after the first unused, none to itself, none twice. */
+static int list_is_sound(const u32 *links, u32 width, u32 self, u32 count) {
+  u32 i, k, used = 0;
+  while (used < width && link_get(&links[used]) != GRAPH_NULL) used++;
+  for (i = used; i < width; i++) {
+    if (link_get(&links[i]) != GRAPH_NULL) return 0;
+  }
+  for (i = 0; i < used; i++) {
+    u32 node = link_get(&links[i]) & ~GRAPH_TREE;
+    if (node >= count || node == self) return 0;
+    for (k = 0; k < i; k++) {
+      if ((link_get(&links[k]) & ~GRAPH_TREE) == node) return 0;
+    }
+  }
+  return 1;
+}
+
+typedef struct GraphCheck {
+  Graph *g;
+  char **problem;
+  u8 *reached;
+  u32 *queue;
+} GraphCheck;
+
+static int say(GraphCheck *c, const char *format, u32 a, u32 b) {
+  if (*c->problem) return SQLITE_OK;
+  *c->problem = sqlite3_mprintf(format, a, b);
+  return *c->problem ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static int check_records(GraphCheck *c, u32 level) {
+  Graph *g = c->g;
+  Layer layer = graph_layer(&g->at.head, &g->maps, level, g->at.head.nodes);
+  Layer below = graph_layer(&g->at.head, &g->maps, level - 1, g->at.head.nodes);
+  u32 i, k, slot, down, other = 0, ignored;
+  int rc = SQLITE_OK;
+  for (i = 0; i < layer.count && rc == SQLITE_OK; i++) {
+    const u8 *at;
+    const u32 *links;
+    rc = graph_record(&layer, i, &slot, &down);
+    if (rc == SQLITE_OK) rc = array_map_get(layer.links, i, &at);
+    if (rc) break;
+    links = (const u32 *)(const void *)at + 2;
+    if (level == 1) {
+      other = down;
+    } else {
+      rc = graph_record(&below, down, &other, &ignored);
+    }
+    if (rc == SQLITE_OK && other != slot) rc = say(c, "graph level %u: record %u has another node below", level, i);
+    if (rc == SQLITE_OK && !list_is_sound(links, layer.width, i, layer.count))
+      return say(c, "graph level %u: the links of record %u are wrong", level, i);
+    for (k = 0; k < layer.width && rc == SQLITE_OK && link_get(&links[k]) != GRAPH_NULL; k++) {
+      rc = graph_record(&layer, link_get(&links[k]), &other, &ignored);
+      if (rc == SQLITE_OK && other != link_get(&links[layer.width + k]))
+        rc = say(c, "graph level %u: a link of record %u names another node", level, i);
+    }
+  }
+  return rc;
+}
+
+/* Level 0, breadth first along the tree: every node with links is reached. */
+static int check_ground(GraphCheck *c) {
+  Graph *g = c->g;
+  const GraphHead *h = &g->at.head;
+  Layer ground = graph_layer(h, &g->maps, 0, h->nodes);
+  u32 node = h->entry, slot, head = 0, tail = 0, i, k, level;
+  int rc = SQLITE_OK;
+  for (level = h->levels; level > 0 && rc == SQLITE_OK; level--) {
+    Layer layer = graph_layer(h, &g->maps, level, h->nodes);
+    rc = graph_record(&layer, node, &slot, &node);
+  }
+  if (rc) return rc;
+  if (node != GRAPH_NULL) {
+    if (node >= h->nodes) return CORRUPT(g->at.page.pgno);
+    c->reached[node] = 1;
+    c->queue[tail++] = node;
+  }
+  while (head < tail && rc == SQLITE_OK) {
+    const u8 *at;
+    const u32 *links;
+    node = c->queue[head++];
+    rc = array_map_get(&g->links, node, &at);
+    if (rc) return rc;
+    links = (const u32 *)(const void *)at;
+    if (!list_is_sound(links, ground.width, node, ground.count))
+      return say(c, "graph: the links of slot %u are wrong", node, 0);
+    for (k = 0; k < ground.width && link_get(&links[k]) != GRAPH_NULL; k++) {
+      u32 next = link_get(&links[k]);
+      if (!(next & GRAPH_TREE)) continue;
+      next &= ~GRAPH_TREE;
+      if (c->reached[next]) continue; /* a former entry node */
+      c->reached[next] = 1;
+      c->queue[tail++] = next;
+    }
+  }
+  for (i = 0; i < h->nodes && rc == SQLITE_OK; i++) {
+    const u8 *at;
+    int present = 0;
+    rc = slots_present(g->slots, g->column, i, &present);
+    if (rc == SQLITE_OK && present && !c->reached[i]) rc = say(c, "graph: slot %u cannot be reached", i, 0);
+    if (rc == SQLITE_OK) rc = array_map_get(&g->links, i, &at);
+    if (rc == SQLITE_OK && !c->reached[i] && link_get((const u32 *)(const void *)at) != GRAPH_NULL)
+      rc = say(c, "graph: slot %u has links and cannot be reached", i, 0);
+  }
+  return rc;
+}
+
+static int check_codes(GraphCheck *c) {
+  Graph *g = c->g;
+  const SlotColumn *col = &g->slots->column[g->column];
+  u8 *code;
+  u64 i;
+  int rc = SQLITE_OK;
+  if (g->sq4 == NULL) return SQLITE_OK;
+  code = mem_array(&rc, g->at.codes.stride, 1);
+  for (i = 0; i < g->at.codes.count && rc == SQLITE_OK; i++) {
+    const u8 *vector, *stored;
+    int present = 0;
+    rc = slots_present(g->slots, g->column, i, &present);
+    if (rc || !present) continue;
+    rc = array_map_get(&g->vectors, i, &vector);
+    if (rc == SQLITE_OK) rc = array_map_get(&g->walk.rows, i, &stored);
+    if (rc) break;
+    sq4_encode(g->sq4, vector, code);
+    if (memcmp(code, stored, sq4_stride(col->metric, col->elem, col->dim)))
+      rc = say(c, "graph: the 4-bit code of slot %u differs from its vector", (u32)i, 0);
+  }
+  mem_free(code);
+  return rc;
+}
+
+int graph_check(Slots *slots, u32 column, char **problem) {
+  GraphCheck c;
+  Graph *g;
+  u32 level;
+  int rc = graph_of(slots, column, &g);
+  if (rc || g == NULL || g->at.head.nodes == 0) return rc;
+  memset(&c, 0, sizeof c);
+  c.g = g;
+  c.problem = problem;
+  c.reached = mem_zeroed(&rc, g->at.head.nodes, 1);
+  c.queue = mem_array(&rc, g->at.head.nodes, sizeof *c.queue);
+  for (level = 1; level <= g->at.head.levels && rc == SQLITE_OK; level++) rc = check_records(&c, level);
+  if (rc == SQLITE_OK) rc = check_ground(&c);
+  if (rc == SQLITE_OK) rc = check_codes(&c);
+  mem_free(c.reached);
+  mem_free(c.queue);
+  return rc;
+}

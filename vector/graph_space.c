@@ -1,0 +1,135 @@
+/*
+ * graph_space.c: the spaces a graph is walked and built in: full vectors, int8 code rows, 4-bit codes. See graph.h.
+ */
+#include "graph.h"
+#include "walk8.h"
+
+#include <math.h>
+
+/* --- full vectors --- */
+
+typedef struct FullQuery {
+  const u8 *vector;
+  float
+      augmented; /* dot, of a node: its coordinate in the space where inner products are l2 distances; NaN for a user's query */
+} FullQuery;
+
+static u32 full_query_size(const Space *s) {
+  (void)s;
+  return sizeof(FullQuery);
+}
+
+/* The added coordinate a with |x|^2 + a^2 = max_norm2 (Bachrach et al., RecSys 2014): then -x.y - a b orders as the l2 distance. */
+static float augmented(const Space *s, float norm2) { return sqrtf(MAX(s->max_norm2 - norm2, 0)); }
+
+static void full_from_vector(const Space *s, const void *vector, void *query) {
+  FullQuery *q = query;
+  (void)s;
+  q->vector = vector;
+  q->augmented = NAN;
+}
+
+static void full_from_row(const Space *s, const u8 *row, void *query) {
+  FullQuery *q = query;
+  float value, norm2 = 0;
+  q->vector = row;
+  q->augmented = 0;
+  if (s->metric != METRIC_DOT) return;
+  s->kernel.scan(row, row, s->size, 1, s->dim, &value, &norm2);
+  q->augmented = augmented(s, norm2);
+}
+
+static void full_distances(const Space *s, const void *query, const u8 *const *rows, u32 count, u32 *out) {
+  const FullQuery *q = query;
+  float value, norm2;
+  u32 i;
+  for (i = 0; i < count; i++) {
+    norm2 = 0;
+    s->kernel.scan(q->vector, rows[i], s->size, 1, s->dim, &value, &norm2);
+    if (s->metric == METRIC_DOT && !isnan(q->augmented)) value -= q->augmented * augmented(s, norm2);
+    out[i] = space_order(value);
+  }
+}
+
+static const SpaceMethods full_space = {"vectors", full_query_size, full_from_vector, full_from_row, full_distances};
+
+/* --- code rows --- */
+
+static u32 rows_query_size(const Space *s) { return walk8_query_size(s->dim); }
+
+static void rows_from_vector(const Space *s, const void *vector, void *query) {
+  u8 row[MAX_DIM + 64];
+  codes_encode(s->metric, s->elem, vector, s->dim, row);
+  walk8_query(s->metric, WALK8_QUERY, s->dim, row, 0, query);
+}
+
+static void rows_from_row(const Space *s, const u8 *row, void *query) {
+  walk8_query(s->metric, WALK8_BUILD, s->dim, row, s->max_norm2, query);
+}
+
+static void rows_distances(const Space *s, const void *query, const u8 *const *rows, u32 count, u32 *out) {
+  float value[GRAPH_MAX_LINKS];
+  u32 i, n;
+  for (; count; count -= n, rows += n, out += n) {
+    n = MIN(count, GRAPH_MAX_LINKS);
+    s->kernel.walk8(query, rows, n, value);
+    for (i = 0; i < n; i++) out[i] = space_order(value[i]);
+  }
+}
+
+static const SpaceMethods rows_space = {"int8", rows_query_size, rows_from_vector, rows_from_row, rows_distances};
+
+/* --- 4-bit codes: for searches alone --- */
+
+static u32 sq4_query_bytes(const Space *s) { return sq4_query_size(s->sq4); }
+
+static void sq4_from_vector(const Space *s, const void *vector, void *query) { sq4_query(s->sq4, vector, query); }
+
+static void sq4_distances_of(const Space *s, const void *query, const u8 *const *rows, u32 count, u32 *out) {
+  s->kernel.sq4(query, rows, count, out);
+}
+
+static const SpaceMethods sq4_space = {"int4", sq4_query_bytes, sq4_from_vector, NULL, sq4_distances_of};
+
+/* --- opening --- */
+
+static void describe(Space *space, const SpaceMethods *methods, const SlotColumn *col, float max_norm2, u32 row_bytes) {
+  memset(space, 0, sizeof *space);
+  space->methods = methods;
+  space->metric = col->metric;
+  space->elem = col->elem;
+  space->dim = col->dim;
+  space->size = col->size;
+  space->max_norm2 = max_norm2;
+  space->row_bytes = row_bytes;
+}
+
+int space_full(Slots *slots, u32 column, float max_norm2, Space *out) {
+  SlotColumn *col = &slots->column[column];
+  describe(out, &full_space, col, max_norm2, col->size);
+  out->kernel.scan = distance_scan(col->metric, col->elem);
+  return array_map_open(&out->rows, &col->vectors, 0, 1);
+}
+
+int space_rows(Slots *slots, u32 column, float max_norm2, Space *out) {
+  SlotColumn *col = &slots->column[column];
+  describe(out, &rows_space, col, max_norm2, col->code_stride);
+  out->kernel.walk8 = walk8_distances(col->metric);
+  return array_map_open(&out->rows, &col->codes, 0, 1);
+}
+
+int space_sq4(Slots *slots, u32 column, Array *codes, const Sq4 *sq4, Space *out) {
+  SlotColumn *col = &slots->column[column];
+  describe(out, &sq4_space, col, 0, sq4_stride(col->metric, col->elem, col->dim));
+  out->sq4 = sq4;
+  out->kernel.sq4 = sq4_distances();
+  return array_map_open(&out->rows, codes, 0, 1);
+}
+
+int space_build(Slots *slots, u32 column, float max_norm2, Space *out) {
+  const SlotColumn *col = &slots->column[column];
+  if (col->code_stride && walk8_fits(col->metric)) return space_rows(slots, column, max_norm2, out);
+  return space_full(slots, column, max_norm2, out);
+}
+
+void space_close(Space *space) { array_map_close(&space->rows); }

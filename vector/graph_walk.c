@@ -1,0 +1,222 @@
+/*
+ * graph_walk.c: best-first search of one level of a graph.
+ *
+ * The pool is one sorted array of the ef nearest nodes so far. Step i takes the first node of it that is not expanded yet, asks for the rows of its
+ * unvisited neighbours, and while these arrive from memory computes the distances of the rows asked for in step i - 1.
+ */
+#include "graph.h"
+
+#if defined(__GNUC__)
+#define PREFETCH_ROW(p) __builtin_prefetch(p)
+#define INLINE_ALWAYS static inline __attribute__((always_inline))
+#else
+#define PREFETCH_ROW(p) ((void)(p))
+#define INLINE_ALWAYS static inline
+#endif
+#define LINE 64u
+#define MAX_PREFETCH (12 * LINE) /* longer rows are streams, which the processor fetches ahead by itself */
+
+int walker_open(Walker *w, u64 visited, u32 ef, u32 query_size) {
+  int rc = SQLITE_OK;
+  memset(w, 0, sizeof *w);
+  w->visited = mem_zeroed(&rc, visited, 1);
+  w->visited_size = visited;
+  w->query = mem_aligned(&rc, MAX(query_size, 64));
+  if (rc == SQLITE_OK) rc = mem_reserve(&w->pool, &w->pool_cap, (u64)ef + 1, sizeof *w->pool);
+  if (rc) walker_close(w);
+  return rc;
+}
+
+void walker_close(Walker *w) {
+  mem_free(w->visited);
+  mem_free(w->pool);
+  mem_aligned_free(w->query);
+  memset(w, 0, sizeof *w);
+}
+
+int walk_begin(Walker *w, u32 ef) {
+  if (++w->epoch == 256) {
+    memset(w->visited, 0, (size_t)w->visited_size);
+    w->epoch = 1;
+  }
+  w->count = 0;
+  w->ef = ef;
+  if (w->pool_cap > ef) return SQLITE_OK;
+  return mem_reserve(&w->pool, &w->pool_cap, (u64)ef + 1, sizeof *w->pool);
+}
+
+/* How many of the first `count` keys are smaller. */
+INLINE_ALWAYS u32 pool_below(const u64 *pool, u32 count, u64 key) {
+  const u64 *base = pool;
+  while (count > 1) {
+    u32 half = count / 2;
+    base += base[half - 1] < key ? half : 0;
+    count -= half;
+  }
+  return (u32)(base - pool) + (count == 1 && *base < key);
+}
+
+/* Merge ascending keys into the pool, each stretch of it moved once; what is beyond ef falls out. Gives the first place that changed. */
+INLINE_ALWAYS u32 pool_merge(Walker *w, const u64 *key, u32 n) {
+  u64 *pool = w->pool;
+  u32 end = w->count, at = end;
+  w->count = MIN(w->count + n, w->ef);
+  while (n-- > 0) {
+    u32 to;
+    at = pool_below(pool, end, key[n]);
+    to = at + n + 1;
+    if (to < w->ef) memmove(pool + to, pool + at, (size_t)MIN(end - at, w->ef - to) * sizeof *pool);
+    if (to <= w->ef) pool[to - 1] = key[n];
+    end = at;
+  }
+  return at;
+}
+
+int walk_enter(Walker *w, Space *space, u32 node, u32 slot) {
+  const u8 *row;
+  u32 distance;
+  u64 key;
+  int rc = array_map_get(&space->rows, slot, &row);
+  if (rc) return rc;
+  w->visited[node] = (u8)w->epoch;
+  space->methods->distances(space, w->query, &row, 1, &distance);
+  key = (u64)distance << 32 | (u64)node << 1;
+  pool_merge(w, &key, 1);
+  return SQLITE_OK;
+}
+
+typedef struct Batch {
+  u32 count;
+  u32 node[GRAPH_MAX_LINKS];
+  const u8 *row[GRAPH_MAX_LINKS];
+} Batch;
+
+INLINE_ALWAYS void prefetch_row(const u8 *row, u32 bytes) {
+  u32 at;
+  for (at = 0; at < bytes; at += LINE) PREFETCH_ROW(row + at);
+}
+
+INLINE_ALWAYS int gather(Walker *w, const Layer *layer, Space *space, u32 node, const int upper, Batch *out) {
+  const u8 *at = array_map_item(layer->links, node);
+  const u32 *links, *slots;
+  u32 i, width = layer->width, epoch = w->epoch, bytes = MIN(space->row_bytes, MAX_PREFETCH);
+  int rc;
+  if (UNLIKELY(at == NULL)) {
+    rc = array_map_get(layer->links, node, &at);
+    if (rc) return rc;
+  }
+  links = (const u32 *)(const void *)at + (upper ? 2 : 0);
+  slots = links + width;
+  for (i = 0; i < width; i++) {
+    u32 next = link_get(&links[i]) & ~GRAPH_TREE, slot;
+    const u8 *row;
+    if (UNLIKELY(next >= layer->count)) {
+      if (next == GRAPH_NULL) break;
+      return CORRUPT(0);
+    }
+    if (w->visited[next] == epoch) continue;
+    w->visited[next] = (u8)epoch;
+    slot = upper ? link_get(&slots[i]) : next;
+    if (upper && slot >= layer->slots) return CORRUPT(0);
+    row = array_map_item(&space->rows, slot);
+    if (UNLIKELY(row == NULL)) {
+      rc = array_map_get(&space->rows, slot, &row);
+      if (rc) return rc;
+    }
+    prefetch_row(row, bytes);
+    out->node[out->count] = next;
+    out->row[out->count++] = row;
+  }
+  return SQLITE_OK;
+}
+
+/* Distances of a batch; what is near enough enters the pool. Gives the first place that changed, or `first` if it is before. */
+INLINE_ALWAYS u32 take_in(Walker *w, const Layer *layer, Space *space, const Batch *b, u32 first) {
+  u32 distance[GRAPH_MAX_LINKS], i, n = 0, at;
+  u64 worst = w->count == w->ef ? w->pool[w->count - 1] : ~(u64)0, key[GRAPH_MAX_LINKS];
+  space->methods->distances(space, w->query, b->row, b->count, distance);
+  for (i = 0; i < b->count; i++) {
+    u64 k = (u64)distance[i] << 32 | (u64)b->node[i] << 1;
+    const u8 *links;
+    u32 to;
+    if (k >= worst) continue;
+    links = array_map_item(layer->links, b->node[i]);
+    if (links) prefetch_row(links, MIN(layer->links->stride, 2 * LINE));
+    for (to = n++; to > 0 && key[to - 1] > k; to--) key[to] = key[to - 1];
+    key[to] = k;
+  }
+  if (n == 0) return first;
+  at = pool_merge(w, key, n);
+  return MIN(first, at);
+}
+
+INLINE_ALWAYS int run(Walker *w, const Layer *layer, Space *space, const int upper) {
+  Batch batch[2];
+  u32 next = 0, side = 0;
+  int rc;
+  batch[0].count = batch[1].count = 0;
+  for (;;) {
+    Batch *asked = &batch[side], *arrived = &batch[side ^ 1];
+    asked->count = 0;
+    while (next < w->count && w->pool[next] & 1) next++;
+    if (next < w->count) {
+      w->pool[next] |= 1;
+      rc = gather(w, layer, space, pool_node(w->pool[next]), upper, asked);
+      if (rc) return rc;
+    } else if (arrived->count == 0) {
+      return SQLITE_OK;
+    }
+    if (arrived->count) next = take_in(w, layer, space, arrived, next);
+    side ^= 1;
+  }
+}
+
+int walk_run(Walker *w, const Layer *layer, Space *space) {
+  return layer->upper ? run(w, layer, space, 1) : run(w, layer, space, 0);
+}
+
+Layer graph_layer(const GraphHead *head, const LayerMaps *maps, u32 level, u64 slots) {
+  Layer layer;
+  layer.upper = level > 0;
+  layer.links = maps->level[level];
+  layer.width = level ? graph_record_stride(head->m) / 8 - 1 : graph_link_stride(head->m) / 4;
+  layer.count = level ? head->records[level - 1] : (u32)head->nodes;
+  layer.slots = slots;
+  return layer;
+}
+
+int graph_record(const Layer *layer, u32 record, u32 *slot, u32 *down) {
+  const u8 *at;
+  int rc = record < layer->count ? array_map_get(layer->links, record, &at) : CORRUPT(0);
+  if (rc) return rc;
+  *slot = link_get((const u32 *)(const void *)at);
+  *down = link_get((const u32 *)(const void *)at + 1);
+  return *slot < layer->slots ? SQLITE_OK : CORRUPT(0);
+}
+
+int walk_descend(Walker *w, const GraphHead *head, const LayerMaps *maps, Space *space, u64 slots, u32 to, u32 *node,
+                 u32 *slot) {
+  u32 level, record = head->entry, down;
+  int rc = SQLITE_OK;
+  *node = *slot = head->entry;
+  if (head->levels == 0) return head->entry < head->nodes ? SQLITE_OK : CORRUPT(0);
+  for (level = head->levels; level > to && rc == SQLITE_OK; level--) {
+    Layer layer = graph_layer(head, maps, level, slots);
+    rc = walk_begin(w, 1);
+    if (rc == SQLITE_OK) rc = graph_record(&layer, record, slot, &down);
+    if (rc == SQLITE_OK) rc = walk_enter(w, space, record, *slot);
+    if (rc == SQLITE_OK) rc = walk_run(w, &layer, space);
+    if (rc == SQLITE_OK) rc = graph_record(&layer, pool_node(w->pool[0]), slot, &down);
+    record = down;
+  }
+  if (rc) return rc;
+  *node = record;
+  if (to == 0) { /* the record below level 1 is the node itself */
+    *slot = record;
+    if (record >= head->nodes) rc = CORRUPT(0);
+  } else {
+    Layer layer = graph_layer(head, maps, to, slots);
+    rc = graph_record(&layer, record, slot, &down);
+  }
+  return rc;
+}
