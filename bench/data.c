@@ -32,7 +32,7 @@ typedef struct Mixture {
 } Mixture;
 
 static const Mixture clustered = {1, 32, 1000, 0.7f, 1.4f, 0, 0.85f, 0.02f};
-static const Mixture hard = {2, 64, 1000, 0.8f, 1.6f, 0.3f, 0.85f, 0.05f};
+static const Mixture hard = {2, 64, 1000, 0.8f, 1.6f, 0.42f, 0.85f, 0.05f};
 
 typedef struct Random {
   uint64_t state;
