@@ -80,7 +80,7 @@ static int scan_codes(IndexPass *p, Pool *pool, CodeScan lower_bounds, u64 slot,
   int rc = SQLITE_OK;
   while (count && rc == SQLITE_OK) {
     u32 n = MIN(count, BLOCK_ROWS);
-    lower_bounds(p->codes, rows, col->code_stride, n, lower);
+    lower_bounds(*p->codes, rows, col->code_stride, n, lower);
     for (i = 0; i < n && rc == SQLITE_OK; i++) {
       if (UNLIKELY(!((double)lower[i] > pool->worst))) rc = refine(p, pool, slot + i);
     }
@@ -94,10 +94,12 @@ static int scan_codes(IndexPass *p, Pool *pool, CodeScan lower_bounds, u64 slot,
 /* From slot `first` on every extent of the column's code rows if it has them, else of its vectors. */
 static int scan_all(IndexPass *p, Pool *pool, DistanceScan scan, u64 first) {
   SlotColumn *col = &p->slots->column[p->column];
-  Array *array = p->codes ? &col->codes : &col->vectors;
-  CodeScan lower_bounds = p->codes ? codes_scan(col->metric, col->elem) : NULL;
+  Array *array = col->code_stride ? &col->codes : &col->vectors;
+  CodeScan lower_bounds = col->code_stride ? codes_scan(col->metric, col->elem) : NULL;
   u32 e, polled = 0, items = 0;
   int rc = array_load(array);
+  if (rc == SQLITE_OK && col->code_stride && *p->codes == NULL)
+    rc = codes_query(col->metric, col->elem, p->query, col->dim, p->codes);
   for (e = (u32)(first / array->per_extent); e < array->extent_count && rc == SQLITE_OK; e++) {
     u64 slot = (u64)e * array->per_extent;
     const u8 *rows;
@@ -110,7 +112,7 @@ static int scan_all(IndexPass *p, Pool *pool, DistanceScan scan, u64 first) {
       items -= skip;
       slot = first;
     }
-    rc = p->codes ? scan_codes(p, pool, lower_bounds, slot, rows, items) : scan_rows(p, pool, scan, slot, rows, items);
+    rc = col->code_stride ? scan_codes(p, pool, lower_bounds, slot, rows, items) : scan_rows(p, pool, scan, slot, rows, items);
     pages_release(p->slots->pages, &hold);
     polled += items;
     if (rc == SQLITE_OK && polled >= POLL_ROWS) {

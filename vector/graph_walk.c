@@ -50,7 +50,7 @@ INLINE_ALWAYS u32 pool_below(const u64 *pool, u32 count, u64 key) {
   const u64 *base = pool;
   while (count > 1) {
     u32 half = count / 2;
-    base += base[half - 1] < key ? half : 0;
+    base += (size_t)(base[half - 1] < key) * half; /* no branch: it could not be predicted */
     count -= half;
   }
   return (u32)(base - pool) + (count == 1 && *base < key);
@@ -96,10 +96,15 @@ INLINE_ALWAYS void prefetch_row(const u8 *row, u32 bytes) {
   for (at = 0; at < bytes; at += LINE) PREFETCH_ROW(row + at);
 }
 
+/*
+ * The unvisited neighbours of a node, their rows on the way from memory. What is unvisited cannot be predicted, so the choice among them is
+ * made without branches.
+ */
 INLINE_ALWAYS int gather(Walker *w, const Layer *layer, Space *space, u32 node, const int upper, Batch *out) {
   const u8 *at = array_map_item(layer->links, node);
   const u32 *links, *slots;
-  u32 i, width = layer->width, epoch = w->epoch, bytes = MIN(space->row_bytes, MAX_PREFETCH);
+  u32 slot[GRAPH_MAX_LINKS], i, n = 0, width = layer->width, bytes = MIN(space->row_bytes, MAX_PREFETCH);
+  u8 *visited = w->visited, epoch = (u8)w->epoch;
   int rc;
   if (UNLIKELY(at == NULL)) {
     rc = array_map_get(layer->links, node, &at);
@@ -108,25 +113,28 @@ INLINE_ALWAYS int gather(Walker *w, const Layer *layer, Space *space, u32 node, 
   links = (const u32 *)(const void *)at + (upper ? 2 : 0);
   slots = links + width;
   for (i = 0; i < width; i++) {
-    u32 next = link_get(&links[i]) & ~GRAPH_TREE, slot;
-    const u8 *row;
+    u32 next = link_get(&links[i]) & ~GRAPH_TREE;
     if (UNLIKELY(next >= layer->count)) {
       if (next == GRAPH_NULL) break;
       return CORRUPT(0);
     }
-    if (w->visited[next] == epoch) continue;
-    w->visited[next] = (u8)epoch;
-    slot = upper ? link_get(&slots[i]) : next;
-    if (upper && slot >= layer->slots) return CORRUPT(0);
-    row = array_map_item(&space->rows, slot);
+    out->node[n] = next;
+    slot[n] = upper ? link_get(&slots[i]) : next;
+    n += visited[next] != epoch;
+    visited[next] = epoch;
+  }
+  for (i = 0; i < n; i++) {
+    const u8 *row;
+    if (upper && slot[i] >= layer->slots) return CORRUPT(0);
+    row = array_map_item(&space->rows, slot[i]);
     if (UNLIKELY(row == NULL)) {
-      rc = array_map_get(&space->rows, slot, &row);
+      rc = array_map_get(&space->rows, slot[i], &row);
       if (rc) return rc;
     }
     prefetch_row(row, bytes);
-    out->node[out->count] = next;
-    out->row[out->count++] = row;
+    out->row[i] = row;
   }
+  out->count = n;
   return SQLITE_OK;
 }
 
@@ -136,16 +144,18 @@ INLINE_ALWAYS u32 take_in(Walker *w, const Layer *layer, Space *space, const Bat
   u64 worst = w->count == w->ef ? w->pool[w->count - 1] : ~(u64)0, key[GRAPH_MAX_LINKS];
   space->methods->distances(space, w->query, b->row, b->count, distance);
   for (i = 0; i < b->count; i++) {
-    u64 k = (u64)distance[i] << 32 | (u64)b->node[i] << 1;
-    const u8 *links;
-    u32 to;
-    if (k >= worst) continue;
-    links = array_map_item(layer->links, b->node[i]);
-    if (links) prefetch_row(links, MIN(layer->links->stride, 2 * LINE));
-    for (to = n++; to > 0 && key[to - 1] > k; to--) key[to] = key[to - 1];
-    key[to] = k;
+    key[n] = (u64)distance[i] << 32 | (u64)b->node[i] << 1;
+    n += key[n] < worst;
   }
   if (n == 0) return first;
+  for (i = 0; i < n; i++) {
+    const u8 *links = array_map_item(layer->links, pool_node(key[i]));
+    u64 k = key[i];
+    u32 to = i;
+    if (links) prefetch_row(links, MIN(layer->links->stride, 2 * LINE));
+    for (; to > 0 && key[to - 1] > k; to--) key[to] = key[to - 1];
+    key[to] = k;
+  }
   at = pool_merge(w, key, n);
   return MIN(first, at);
 }

@@ -32,7 +32,7 @@ typedef struct IndexPass {
   Slots *slots;
   u32 column;
   const void *query;
-  const CodeQuery *codes; /* the same query for code rows; NULL if the column has none */
+  CodeQuery **codes; /* the same query for code rows, kept by the search and made when it is first needed */
   const Overlay *overlay; /* which slots are dead at `length` */
   u32 length;
   const u32 *only; /* ascending slots to look at; NULL: all */

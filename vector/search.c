@@ -40,7 +40,7 @@ struct Search {
   u32 dim;
   IndexShape index; /* of the snapshot: commands may change the table's while this search goes on */
   void *query;
-  CodeQuery *codes; /* NULL: the column has no code rows */
+  CodeQuery *codes; /* NULL: not needed yet */
   const i64 *rowids;
   u64 rowid_count;
   double min, max;
@@ -160,7 +160,6 @@ int search_open(const SearchRequest *r, Search **out) {
   if (rc == SQLITE_OK) {
     memcpy(s->query, r->query, shape->size);
     if (s->metric == METRIC_DOT) s->query_norm2 = norm2(s->elem, s->query, s->dim);
-    if (codes_stride(s->metric, s->elem, s->dim)) rc = codes_query(s->metric, s->elem, s->query, s->dim, &s->codes);
     if (rc == SQLITE_OK) rc = fall_to_content(s, resolve_set(s));
   }
   if (rc) {
@@ -270,7 +269,7 @@ static int scan_pages(Search *s, Pool *pool, u64 want) {
   pass.slots = s->slots;
   pass.column = s->column;
   pass.query = s->query;
-  pass.codes = s->codes;
+  pass.codes = &s->codes;
   pass.overlay = s->at.overlay;
   pass.length = s->at.length;
   pass.only = s->rowids && !s->allowed ? s->only : NULL;
@@ -338,6 +337,20 @@ static int compare_hits(const void *a, const void *b) {
   return (x->rowid > y->rowid) - (x->rowid < y->rowid);
 }
 
+/* A few are sorted by insertion, which asks for no memory. */
+static void sort_hits(SearchHit *hits, u64 n) {
+  u64 i, at;
+  if (n > 64) {
+    qsort(hits, (size_t)n, sizeof *hits, compare_hits);
+    return;
+  }
+  for (i = 1; i < n; i++) {
+    SearchHit hit = hits[i];
+    for (at = i; at > 0 && compare_hits(&hits[at - 1], &hit) > 0; at--) hits[at] = hits[at - 1];
+    hits[at] = hit;
+  }
+}
+
 /* Turn the pool into ready hits: those that are complete (Q1) and not given before (Q2). */
 static int take_hits(Search *s, const Pool *pool) {
   double bound = HUGE_VAL; /* hits with a smaller order value are complete */
@@ -354,7 +367,7 @@ static int take_hits(Search *s, const Pool *pool) {
     if (order_value(s, hit.distance) >= bound || !counts(s, hit.distance, hit.rowid)) continue;
     s->ready[n++] = hit;
   }
-  if (n) qsort(s->ready, (size_t)n, sizeof *s->ready, compare_hits);
+  sort_hits(s->ready, n);
   s->ready_at = 0;
   s->ready_count = n;
   s->exhausted = !pool_full(pool) && !s->method->approximate;

@@ -109,6 +109,8 @@ struct Table {
   Overlay *overlay;
   i64 overlay_gen;
   i64 new_tag;          /* of the content row that the next table_add is about */
+  u32 version;          /* view and overlay are those of this data_version(); 0: unknown */
+  i64 version_gen;      /* and of this state */
   int current;          /* the overlay is known to be current within this transaction */
   int written;          /* the transaction changed the delta */
   int name_suspect;     /* a rename happened that a rollback may have undone: ask the registry */

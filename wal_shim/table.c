@@ -331,6 +331,7 @@ int store_each_table(Store *store, int (*fn)(Table *table, void *arg), void *arg
 /* --- the overlay --- */
 
 static void drop_overlay(Table *t) {
+  t->version = 0;
   overlay_release(t->overlay);
   t->overlay = NULL;
   t->current = 0;
@@ -616,14 +617,34 @@ static int refresh_overlay(Table *t, const Tail *tail) {
   return extend_overlay(t, 0);
 }
 
+/*
+ * SQLite's number of what this connection reads, which changes with every commit that it sees; 0 inside a write transaction, whose own changes
+ * it does not count, and where there is none.
+ */
+static u32 data_version(Store *s) {
+  u32 version = 0;
+  if (sqlite3_txn_state(s->db, s->schema) != SQLITE_TXN_READ) return 0;
+  if (sqlite3_file_control(s->db, s->schema, SQLITE_FCNTL_DATA_VERSION, &version) != SQLITE_OK) return 0;
+  return version;
+}
+
 int table_refresh(Table *t) {
   Store *s = t->store;
   Tail tail = {INT64_MIN, 0, INT64_MIN, 0};
-  int rc = read_tail(t, &tail);
+  u32 version = data_version(s);
+  int rc;
+  if (version && version == t->version && t->version_gen == s->state.gen && !t->name_suspect && store_usable(s))
+    return SQLITE_OK;
+  t->version = 0;
+  rc = read_tail(t, &tail);
   if (rc) return rc;
   if (!store_usable(s)) return SQLITE_OK;
   rc = refresh_view(t);
   if (rc == SQLITE_OK) rc = refresh_overlay(t, &tail);
+  if (rc == SQLITE_OK) {
+    t->version = version;
+    t->version_gen = s->state.gen;
+  }
   if (rc == SQLITE_CORRUPT_VTAB) { /* a damaged page met while opening the table or looking for slots (S15) */
     store_mark_damaged(s, s->state.gen);
     drop_overlay(t);
@@ -688,6 +709,7 @@ static int fold_if_large(Table *t) {
 int table_write_begin(Table *t) {
   int rc = SQLITE_OK;
   store_clear_error(t->store);
+  t->version = 0;
   if (!t->current) rc = table_refresh(t);
   if (rc == SQLITE_OK && t->written) rc = fold_if_large(t);
   if (rc == SQLITE_OK) t->current = 1;
