@@ -3,6 +3,8 @@
  *
  * companions.c   registration, quire_create, quire_drop, statements that are kept
  * relations.c    quire_relate, quire_relations, quire_foreign_keys
+ * stores.c       kv_*, doc_*
+ * events.c       quire_snapshot, quire_retain, quire_rebuild, quire_tail
  *
  * The tables, triggers and views are scripts in sql/. What is in C is what SQL cannot say: creating by name,
  * error messages with values in them, waiting.
@@ -34,12 +36,34 @@ void result_db_failure(sqlite3_context *ctx, int rc);
 /* Report SQLITE_ERROR with a message made from a format. */
 void result_message(sqlite3_context *ctx, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Options of quire_create and its like: "name=value". The value of `name` among them, or NULL; unknown ones are reported. */
-typedef struct Options {
-  const char *schema; /* schema=, "main" if there is none */
-  const char *events; /* events=, NULL if there is none */
-  int pending;        /* pending=yes */
-} Options;
+/* --- statements that are kept --- */
+
+/* A statement on loan from the connection's cache. */
+typedef struct Kept {
+  const char *script; /* by its address and the name it is known */
+  char *name;
+  sqlite3_stmt *stmt;
+} Kept;
+
+/*
+ * Borrow the statement that `script` makes for the store or log `name`: {name} in it is that, {now} the time in ms. `kind`
+ * is what to call it when there is none. Reports a failure and gives 0. Goes back with statement_return.
+ */
+int statement_borrow(sqlite3_context *ctx, const char *kind, const char *script, const char *name, Kept *out);
+void statement_return(sqlite3_context *ctx, Kept *kept);
+
+/* Milliseconds since 1970, as SQL. */
+#define NOW_SQL "CAST((julianday('now') - 2440587.5) * 86400000 + 0.5 AS INTEGER)"
+
+/* What quire_create was told, as {name}_meta has it. */
+typedef struct StoreInfo {
+  char *kind, *log; /* log: of events=, or NULL; both freed by store_info_clear */
+} StoreInfo;
+/* SQLITE_OK with kind NULL if there is no such store in the schema. */
+int store_info(sqlite3 *db, const char *schema, const char *name, StoreInfo *out);
+void store_info_clear(StoreInfo *info);
+/* The triggers of a store that write to its log. */
+int store_install_events(sqlite3 *db, const char *schema, const char *name, const StoreInfo *info, char **error);
 
 /*
  * Run `work` between SAVEPOINT and RELEASE, or ROLLBACK TO if it fails; the words of the failure are kept.
@@ -54,7 +78,10 @@ typedef struct ScalarFunction {
   SqlCall *call;
 } ScalarFunction;
 
-extern const ScalarFunction relation_functions[];
-extern const TableFunction quire_relations;
+extern const ScalarFunction store_functions[], event_functions[], relation_functions[];
+extern const TableFunction quire_relations, quire_tail;
+
+/* The connection that quire_tail watches with, closed with the kept statements. */
+sqlite3 **companions_watcher(Companions *companions);
 
 #endif
