@@ -52,6 +52,7 @@ typedef struct TableSpec {
   int key;       /* index of the primary key column, or -1 */
   u32 fold_rows; /* 0: the default */
   Relation relation;
+  char *events; /* the log that changes go to, or NULL */
 } TableSpec;
 
 /*

@@ -6,7 +6,7 @@
  *   vtab_plan.c    xBestIndex                            vtab_update.c  xUpdate and commands
  *   vtab_scan.c    xOpen to xColumn                      store_vtab.c   the table `quire`
  *   vtab_txn.c     transaction hooks                     relation.c     whose rows the vectors belong to
- *                                                        script.c       the scripts of sql/
+ *   vtab_events.c  events='log'                          script.c       the scripts of sql/
  *
  * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and a Table of the
  * store, which is shared by all VecTables of t and owns t_delta and the pages.
@@ -190,6 +190,7 @@ static int read_relation(VecTable *vt) {
 static void table_free(VecTable *vt) {
   if (vt == NULL) return;
   vtab_free_spare(vt);
+  vtab_events_close(vt);
   content_close(vt->content);
   table_release(vt->table);
   spec_free(vt->spec);
@@ -268,6 +269,7 @@ static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sql
 
   if (rc) return rc;
   if (vt->spec->relation.parent) rc = relation_resolve(db, vt->schema, &vt->spec->relation, error);
+  if (rc == SQLITE_OK && vt->spec->events) rc = vtab_events_check(vt, error);
   if (rc) goto done;
   clause = relation_clause(&vt->spec->relation, first_column(vt));
   if (clause == NULL) rc = SQLITE_NOMEM;

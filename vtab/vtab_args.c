@@ -402,6 +402,11 @@ static int set_relation(Parser *p, const char *name, const char *value) {
   return 1;
 }
 
+static void set_events(Parser *p, const char *value) {
+  mem_free(p->spec->events);
+  p->spec->events = mem_strdup(&p->rc, value);
+}
+
 /* The value of an option, freed by mem_free; NULL if there is none or more than one. */
 static char *take_value(Parser *p) {
   const char *start;
@@ -453,6 +458,8 @@ static void parse_option(Parser *p, const char *name) {
     check_chunk_size(p, number_of(p, value));
   else if (sqlite3_stricmp(name, "fold_rows") == 0)
     set_fold_rows(p, number_of(p, value));
+  else if (sqlite3_stricmp(name, "events") == 0)
+    set_events(p, value);
   else if (!set_relation(p, name, value))
     parser_fail(p, "Unknown table option: %s", name);
   mem_free(value);
@@ -582,6 +589,7 @@ int spec_parse_relation(const char *relates_to, int argc, const char *const *arg
     mem_free(name);
   }
   if (!p.rc) check_relation(&p);
+  mem_free(spec.events);
   if (p.rc)
     relation_clear(&spec.relation);
   else
@@ -599,6 +607,7 @@ void relation_clear(Relation *relation) {
 void spec_free(TableSpec *spec) {
   if (spec == NULL) return;
   relation_clear(&spec->relation);
+  mem_free(spec->events);
   for (int i = 0; i < spec->column_count; i++) mem_free(spec->column[i].name);
   mem_free(spec->column);
   mem_free(spec);

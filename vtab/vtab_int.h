@@ -35,9 +35,10 @@ typedef struct VecTable {
   Layout layout;
   int vector_column[MAX_VECTOR_COLUMNS]; /* vector i is this column of the spec */
   u32 vector_count;
-  int text_key;      /* the table is WITHOUT ROWID for SQLite */
-  int indexed;       /* column of the spec that t_content has an index on, or -1 */
-  RelationKind kind; /* of its relation to a parent */
+  int text_key;        /* the table is WITHOUT ROWID for SQLite */
+  int indexed;         /* column of the spec that t_content has an index on, or -1 */
+  RelationKind kind;   /* of its relation to a parent */
+  sqlite3_stmt *event; /* that appends to the log of events=, or NULL */
   Table *table;
   Content *content;
   Cursor *spare; /* a closed cursor, kept to save an allocation */
@@ -134,6 +135,18 @@ int vtab_rollback(sqlite3_vtab *base);
 int vtab_savepoint(sqlite3_vtab *base, int n);
 int vtab_release_savepoint(sqlite3_vtab *base, int n);
 int vtab_rollback_to(sqlite3_vtab *base, int n);
+
+/* --- events='log' (vtab_events.c) --- */
+
+/* At CREATE: whether the log is there. */
+int vtab_events_check(VecTable *vt, char **error);
+/* Before a change: an error leaves nothing half done. */
+int vtab_events_begin(VecTable *vt);
+void vtab_events_close(VecTable *vt);
+/* Append an event about one row; `key` NULL: its rowid is its key. Nothing if the table has no log. */
+int vtab_event(VecTable *vt, const char *type, sqlite3_value *key, i64 rowid);
+/* All rows are about to be deleted. */
+int vtab_events_all(VecTable *vt);
 
 /* --- modules --- */
 

@@ -447,6 +447,7 @@ static int command_rebuild(Change *ch) { return table_rebuild(ch->vt->table); }
 
 static int command_delete_all(Change *ch) {
   int rc = table_write_begin(ch->vt->table);
+  if (rc == SQLITE_OK) rc = vtab_events_all(ch->vt);
   if (rc == SQLITE_OK) rc = content_delete_all(ch->vt->content);
   if (rc) return rc;
   ch->wrote = 1;
@@ -541,27 +542,47 @@ static int is_command(const VecTable *vt, sqlite3_value **argv) {
   return vt->layout.command >= 0 && sqlite3_value_type(argv[2 + vt->layout.command]) != SQLITE_NULL;
 }
 
+/* Tell the log what has become of the row; `argv` as xUpdate's. */
+static int append_events(Change *ch, int argc, sqlite3_value **argv) {
+  VecTable *vt = ch->vt;
+  const Cell *cell = vt->text_key ? &ch->cell[vt->spec->key] : NULL;
+  sqlite3_value *from = argc == 1 || sqlite3_value_type(argv[0]) != SQLITE_NULL ? argv[0] : NULL, *to = NULL;
+  int rc = SQLITE_OK, moved;
+
+  if (vt->event == NULL) return SQLITE_OK;
+  ch->wrote = 1; /* U2 */
+  if (argc == 1) return vtab_event(vt, "delete", from, 0);
+  if (cell) to = cell->kind == CELL_VALUE ? cell->value : from;
+  moved = from && (to ? to != from : sqlite3_value_int64(from) != ch->rowid);
+  if (moved) rc = vtab_event(vt, "delete", from, 0);
+  return rc ? rc : vtab_event(vt, "set", to, ch->rowid);
+}
+
 int vtab_update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *rowid) {
   VecTable *vt = (VecTable *)base;
   sqlite3_int64 last_rowid = sqlite3_last_insert_rowid(vt->db);
   Change ch;
-  int rc;
+  int is_row, rc;
 
   memset(&ch, 0, sizeof ch);
   ch.vt = vt;
   sqlite3_free(vt->base.zErrMsg);
   vt->base.zErrMsg = NULL;
+  is_row = argc == 1 || sqlite3_value_type(argv[0]) != SQLITE_NULL || !is_command(vt, argv);
+  rc = is_row ? vtab_events_begin(vt) : SQLITE_OK;
+  if (rc) return settle(vt, 0, rc);
   if (argc == 1) {
     rc = delete_row(&ch, argv[0]);
   } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
     rc = update_row(&ch, argv);
-  } else if (is_command(vt, argv)) {
+  } else if (!is_row) {
     rc = run_command(&ch, argv[2 + vt->layout.command]);
     *rowid = last_rowid;
   } else {
     rc = insert_row(&ch, argv);
     *rowid = ch.rowid;
   }
+  if (rc == SQLITE_OK && is_row) rc = append_events(&ch, argc, argv);
   rc = settle(vt, ch.wrote, rc); /* first: it asks for the connection's last error */
   change_clear(&ch);
   sqlite3_set_last_insert_rowid(vt->db, last_rowid);
