@@ -4,6 +4,7 @@
  * companions.c   registration, quire_create, quire_drop, statements that are kept
  * relations.c    quire_relate, quire_relations, quire_foreign_keys
  * stores.c       kv_*, doc_*
+ * hybrid.c       quire_hybrid
  * events.c       quire_snapshot, quire_retain, quire_rebuild, quire_tail
  *
  * The tables, triggers and views are scripts in sql/. What is in C is what SQL cannot say: creating by name,
@@ -79,7 +80,7 @@ typedef struct ScalarFunction {
 } ScalarFunction;
 
 extern const ScalarFunction store_functions[], event_functions[], relation_functions[];
-extern const TableFunction quire_relations, quire_tail;
+extern const TableFunction quire_hybrid, quire_relations, quire_tail;
 
 /* The connection that quire_tail watches with, closed with the kept statements. */
 sqlite3 **companions_watcher(Companions *companions);

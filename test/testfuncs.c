@@ -58,6 +58,13 @@ static void crc_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   sqlite3_result_int64(ctx, (sqlite3_int64)hash);
 }
 
+/* test_drop_module(name): as if SQLite were built without it. */
+static void drop_module_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  (void)argc;
+  sqlite3_result_int(
+      ctx, sqlite3_create_module(sqlite3_context_db_handle(ctx), (const char *)sqlite3_value_text(argv[0]), 0, 0));
+}
+
 int sqlite3_testfuncs_init(sqlite3 *db, char **error, const sqlite3_api_routines *api);
 
 __attribute__((visibility("default"))) int sqlite3_testfuncs_init(sqlite3 *db, char **error,
@@ -70,6 +77,7 @@ __attribute__((visibility("default"))) int sqlite3_testfuncs_init(sqlite3 *db, c
   (void)error;
   rc = sqlite3_create_function(db, "test_vector", 2, flags, (void *)&one, vector_func, 0, 0);
   if (!rc) rc = sqlite3_create_function(db, "test_gauss", 2, flags, (void *)&four, vector_func, 0, 0);
+  if (!rc) rc = sqlite3_create_function(db, "test_drop_module", 1, SQLITE_UTF8, 0, drop_module_func, 0, 0);
   if (!rc) rc = sqlite3_create_function(db, "test_crc", 1, flags, 0, crc_func, 0, 0);
   return rc;
 }
