@@ -21,17 +21,19 @@
 struct Companions {
   u32 refs;
   sqlite3 *db;
+  Stats *stats;
   Kept kept[MAX_KEPT];
   u32 kept_count, oldest;
   sqlite3 *watcher;
 };
 
-int companions_new(sqlite3 *db, Companions **out) {
+int companions_new(sqlite3 *db, Stats *stats, Companions **out) {
   int rc = SQLITE_OK;
   Companions *c = mem_zeroed(&rc, 1, sizeof *c);
   if (rc) return rc;
   c->refs = 1;
   c->db = db;
+  c->stats = stats_retain(stats);
   *out = c;
   return SQLITE_OK;
 }
@@ -54,11 +56,14 @@ void companions_close_statements(Companions *c) {
   c->watcher = NULL;
 }
 
+const Stats *companions_stats(const Companions *companions) { return companions->stats; }
+
 sqlite3 **companions_watcher(Companions *companions) { return &companions->watcher; }
 
 void companions_release(Companions *companions) {
   if (companions == NULL || --companions->refs) return;
   companions_close_statements(companions);
+  stats_release(companions->stats);
   mem_free(companions);
 }
 
@@ -387,8 +392,8 @@ static void release(void *p) { companions_release(p); }
 
 int companions_register(sqlite3 *db, Companions *companions) {
   static const ScalarFunction *const functions[] = {companion_functions, store_functions, event_functions,
-                                                    relation_functions};
-  static const TableFunction *const tables[] = {&quire_hybrid, &quire_relations, &quire_tail};
+                                                    relation_functions, stats_functions};
+  static const TableFunction *const tables[] = {&quire_hybrid, &quire_relations, &quire_stats, &quire_tail};
   int rc = SQLITE_OK;
 
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

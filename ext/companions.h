@@ -5,6 +5,7 @@
  * relations.c    quire_relate, quire_relations, quire_foreign_keys
  * stores.c       kv_*, doc_*
  * hybrid.c       quire_hybrid
+ * stats.c        quire_stats, quire_metrics
  * events.c       quire_snapshot, quire_retain, quire_rebuild, quire_tail
  *
  * The tables, triggers and views are scripts in sql/. What is in C is what SQL cannot say: creating by name,
@@ -13,11 +14,13 @@
 #ifndef QUIRE_COMPANIONS_H
 #define QUIRE_COMPANIONS_H
 
+#include "../vtab/stats.h"
 #include "functions_int.h"
 #include "table_function.h"
 
 /* One per connection; counted. */
-int companions_new(sqlite3 *db, Companions **out);
+int companions_new(sqlite3 *db, Stats *stats, Companions **out);
+const Stats *companions_stats(const Companions *companions);
 Companions *companions_retain(Companions *companions);
 void companions_release(Companions *companions);
 /* Register all functions and table-valued functions of companions. */
@@ -79,8 +82,11 @@ typedef struct ScalarFunction {
   SqlCall *call;
 } ScalarFunction;
 
-extern const ScalarFunction store_functions[], event_functions[], relation_functions[];
-extern const TableFunction quire_hybrid, quire_relations, quire_tail;
+extern const ScalarFunction store_functions[], event_functions[], relation_functions[], stats_functions[];
+extern const TableFunction quire_hybrid, quire_relations, quire_stats, quire_tail;
+
+/* Nanoseconds, for Stats (stats.c). */
+u64 stats_clock(void);
 
 /* The connection that quire_tail watches with, closed with the kept statements. */
 sqlite3 **companions_watcher(Companions *companions);

@@ -176,17 +176,17 @@ static int register_function(sqlite3 *db, const SqlFunction *f) {
   return sqlite3_create_function_v2(db, f->name, f->arg_count, flags, (void *)(uintptr_t)f, f->call, NULL, NULL, NULL);
 }
 
-static int register_tables(sqlite3 *db, int with_vec0, char **error) {
+static int register_tables(sqlite3 *db, int with_vec0, Stats *stats, char **error) {
   Conn *conn = NULL;
   int rc = conn_new(db, &conn);
-  if (rc == SQLITE_OK) rc = vtab_register(db, conn, with_vec0, error);
+  if (rc == SQLITE_OK) rc = vtab_register(db, conn, with_vec0, stats, error);
   conn_release(conn);
   return rc;
 }
 
-static int register_companions(sqlite3 *db) {
+static int register_companions(sqlite3 *db, Stats *stats) {
   Companions *companions = NULL;
-  int rc = companions_new(db, &companions);
+  int rc = companions_new(db, stats, &companions);
   if (rc == SQLITE_OK) rc = companions_register(db, companions);
   companions_release(companions);
   return rc;
@@ -194,6 +194,7 @@ static int register_companions(sqlite3 *db) {
 
 static int register_all(sqlite3 *db, char **error) {
   Taken taken;
+  Stats *stats = NULL;
   int i, rc;
 
   if (sqlite3_libversion_number() < MIN_SQLITE) {
@@ -208,8 +209,10 @@ static int register_all(sqlite3 *db, char **error) {
   for (i = 0; rc == SQLITE_OK && i < MODULE_COUNT; i++) {
     if (!taken.module[i]) rc = sqlite3_create_module_v2(db, modules[i].name, modules[i].module, NULL, NULL);
   }
-  if (rc == SQLITE_OK) rc = register_tables(db, !taken.vec0, error);
-  if (rc == SQLITE_OK) rc = register_companions(db);
+  if (rc == SQLITE_OK) rc = stats_new(stats_clock, &stats);
+  if (rc == SQLITE_OK) rc = register_tables(db, !taken.vec0, stats, error);
+  if (rc == SQLITE_OK) rc = register_companions(db, stats);
+  stats_release(stats);
   if (rc == SQLITE_OK) rc = register_function(db, &loaded_mark);
   return rc;
 }

@@ -197,6 +197,7 @@ static void table_free(VecTable *vt) {
   mem_free(vt->schema);
   mem_free(vt->name);
   conn_release(vt->conn);
+  stats_release(vt->stats);
   sqlite3_free(vt->base.zErrMsg);
   mem_free(vt);
 }
@@ -210,6 +211,7 @@ static int table_new(sqlite3 *db, const ModuleData *module, int argc, const char
   if (rc) goto done;
   vt->db = db;
   vt->conn = conn_retain(module->conn);
+  vt->stats = stats_retain(module->stats);
   vt->schema = mem_strdup(&rc, argv[1]);
   vt->name = mem_strdup(&rc, argv[2]);
   if (rc) goto done;
@@ -350,6 +352,7 @@ static int rename_table(sqlite3_vtab *base, const char *name) {
   }
   mem_free(vt->name);
   vt->name = copy;
+  vt->searches = NULL;
   return SQLITE_OK;
 }
 
@@ -423,16 +426,18 @@ static void module_init(Module *module) {
 static void free_module_data(void *p) {
   ModuleData *data = p;
   conn_release(data->conn);
+  stats_release(data->stats);
   mem_free(data);
 }
 
 /* `dialect` NULL: the module of the table `quire`. */
-static int register_module(sqlite3 *db, Conn *conn, const char *name, const Dialect *dialect) {
+static int register_module(sqlite3 *db, Conn *conn, Stats *stats, const char *name, const Dialect *dialect) {
   int rc = SQLITE_OK;
   ModuleData *data = mem_zeroed(&rc, 1, sizeof *data);
 
   if (rc) return rc;
   data->conn = conn_retain(conn);
+  data->stats = stats_retain(stats);
   data->dialect = dialect;
   if (dialect)
     module_init(&data->module);
@@ -441,15 +446,15 @@ static int register_module(sqlite3 *db, Conn *conn, const char *name, const Dial
   return sqlite3_create_module_v2(db, name, &data->module.base, data, free_module_data); /* frees data if it fails */
 }
 
-int vtab_register(sqlite3 *db, Conn *conn, int with_vec0, char **error) {
+int vtab_register(sqlite3 *db, Conn *conn, int with_vec0, Stats *stats, char **error) {
   int rc;
 
   if (sqlite3_libversion_number() < 3038000) {
     *error = sqlite3_mprintf("quire needs SQLite 3.38 or later, this is %s", sqlite3_libversion());
     return SQLITE_ERROR;
   }
-  rc = register_module(db, conn, "quire", &dialect_quire);
-  if (rc == SQLITE_OK && with_vec0) rc = register_module(db, conn, "vec0", &dialect_vec0);
-  if (rc == SQLITE_OK) rc = register_module(db, conn, "quire_store", NULL);
+  rc = register_module(db, conn, stats, "quire", &dialect_quire);
+  if (rc == SQLITE_OK && with_vec0) rc = register_module(db, conn, stats, "vec0", &dialect_vec0);
+  if (rc == SQLITE_OK) rc = register_module(db, conn, stats, "quire_store", NULL);
   return rc;
 }

@@ -5,12 +5,14 @@
 #define QUIRE_VTAB_H
 
 #include "../wal_shim/store.h"
+#include "stats.h"
 
 /*
  * Register the modules `quire`, `quire_store` and, with `with_vec0`, `vec0` on a connection. Each keeps its own count on `conn`.
  *
+ *   stats   retained: where searches are counted
  *   *error  words for a failure, freed by sqlite3_free; may stay NULL
  */
-int vtab_register(sqlite3 *db, Conn *conn, int with_vec0, char **error);
+int vtab_register(sqlite3 *db, Conn *conn, int with_vec0, Stats *stats, char **error);
 
 #endif

@@ -30,6 +30,8 @@ typedef struct VecTable {
   sqlite3_vtab base; /* first: SQLite's view */
   sqlite3 *db;
   Conn *conn;
+  Stats *stats;
+  SearchStats *searches; /* of the table, or NULL: not looked up yet */
   char *schema, *name;
   TableSpec *spec;
   Layout layout;
@@ -165,6 +167,7 @@ typedef struct Module {
 typedef struct ModuleData {
   Module module;
   Conn *conn;
+  Stats *stats;
   const Dialect *dialect;
 } ModuleData;
 

@@ -33,7 +33,8 @@ struct Cursor {
   i64 *rowids; /* the filter's, read by the search */
   SearchHit *hit;
   u64 hit_cap, hit_count, hit_at;
-  u64 batch, left; /* next size; hits that k still allows */
+  u64 batch, left;       /* next size; hits that k still allows */
+  u64 nanoseconds, hits; /* of this search, for the counters */
   int exhausted;
   int has_k;
   i64 k;
@@ -63,8 +64,18 @@ int vtab_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out) {
   return rc;
 }
 
+/* Count the search that ends. */
+static void count_search(Cursor *cur) {
+  VecTable *vt = table_of(cur);
+  if (vt->searches == NULL) vt->searches = stats_of(vt->stats, vt->schema, vt->name);
+  if (vt->searches)
+    stats_add(vt->searches, cur->nanoseconds, cur->hits, strcmp(search_mode(cur->search), "content") == 0);
+}
+
 /* Forget the rows, but keep the plan and its statements: an inner loop of a join runs them again and again. */
 static void cursor_rewind(Cursor *cur) {
+  if (cur->search) count_search(cur);
+  cur->nanoseconds = cur->hits = 0;
   search_close(cur->search);
   cur->search = NULL;
   mem_free(cur->rowids);
@@ -194,6 +205,7 @@ static int next_batch(Cursor *cur) {
   }
   rc = mem_reserve(&cur->hit, &cur->hit_cap, want, sizeof *cur->hit);
   if (rc == SQLITE_OK) rc = search_next(cur->search, want, cur->hit, &cur->hit_count);
+  cur->hits += cur->hit_count;
   if (rc) return rc;
   cur->exhausted = cur->hit_count < want;
   cur->left -= cur->hit_count;
@@ -258,7 +270,11 @@ static int filter_knn(Cursor *cur, sqlite3_value **argv) {
   request.column = vtab_vector_index(vt, cur->plan.column);
   request.query = query.data;
   rc = read_terms(cur, argv, &request, &possible);
-  if (rc == SQLITE_OK && possible) rc = start_search(cur, argv, &request);
+  if (rc == SQLITE_OK && possible) {
+    u64 start = vt->stats->now();
+    rc = start_search(cur, argv, &request);
+    cur->nanoseconds = vt->stats->now() - start;
+  }
   vector_clear(&query);
   return rc;
 }
@@ -345,7 +361,13 @@ int vtab_next(sqlite3_vtab_cursor *base) {
     cur->eof = 1;
     return SQLITE_OK;
   }
-  if (++cur->hit_at >= cur->hit_count) return vtab_store_error(table_of(cur), next_batch(cur));
+  if (++cur->hit_at >= cur->hit_count) {
+    VecTable *vt = table_of(cur);
+    u64 start = vt->stats->now();
+    int rc = next_batch(cur);
+    cur->nanoseconds += vt->stats->now() - start;
+    return vtab_store_error(vt, rc);
+  }
   cur->rowid = cur->hit[cur->hit_at].rowid;
   return SQLITE_OK;
 }
