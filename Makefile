@@ -75,12 +75,12 @@ demo: $(OUT)quire.$(EXT) ## index the system's word list, correct misspelt words
 
 TEST_TOOLS := $(BUILD)/testfuncs.so $(if $(wildcard test/fault_vfs.c),$(BUILD)/testvfs.so) \
               $(if $(wildcard test/faults.c),$(BUILD)/faults) $(BUILD)/static_test $(BUILD)/threads_test \
-              $(BUILD)/rowmap_test
+              $(BUILD)/rowmap_test $(BUILD)/corrupt
 # Absolute: tests start others in folders of their own.
 TEST_ENV = QUIRE_LIB=$(abspath $(OUT)quire.$(EXT)) QUIRE_TESTFUNCS=$(abspath $(BUILD)/testfuncs.so) \
            QUIRE_TESTVFS=$(abspath $(BUILD)/testvfs.so) QUIRE_FAULTS=$(abspath $(BUILD)/faults) \
            QUIRE_STATIC_TEST=$(abspath $(BUILD)/static_test) QUIRE_THREADS_TEST=$(abspath $(BUILD)/threads_test) \
-           QUIRE_ROWMAP_TEST=$(abspath $(BUILD)/rowmap_test)
+           QUIRE_ROWMAP_TEST=$(abspath $(BUILD)/rowmap_test) QUIRE_CORRUPT=$(abspath $(BUILD)/corrupt)
 
 $(BUILD)/testfuncs.so: test/testfuncs.c
 	@mkdir -p $(@D)
@@ -94,6 +94,8 @@ $(BUILD)/faults: test/faults.c
 
 $(BUILD)/static_test: test/static_test.c ext/quire.h $(BUILD)/libquire.a
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) $(filter %.c %.a,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
+$(BUILD)/corrupt: test/corrupt.c test/pagefile.c test/pagefile.h ext/quire.h $(BUILD)/libquire.a
+	$(CC) $(filter-out -MMD -MP,$(CFLAGS_ALL)) $(LDFLAGS) $(filter %.c %.a,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
 
 # Linked, so that they run without Tcl, and under what does not like loaded libraries. SQLITE3_C: sqlite3.c of SQLite's amalgamation,
 # to be compiled like us; else the system's libsqlite3.

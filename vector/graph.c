@@ -97,6 +97,7 @@ int graph_arrays_open(GraphArrays *g, Slots *slots, u32 column, PageRef ref) {
   memset(g, 0, sizeof *g);
   g->head.m = slots->column[column].index.m;
   g->page = ref;
+  if (g->head.m == 0 || g->head.m > GRAPH_MAX_M) return CORRUPT(ref.pgno); /* the registry's options are not the graph's */
   init_arrays(g, slots, column);
   if (ref.pgno == 0) return SQLITE_OK;
   rc = pages_get_structure(slots->pages, ref, PAGE_GRAPH, slots->id, column, &page, &hold);

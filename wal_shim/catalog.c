@@ -8,34 +8,43 @@
 
 #include "bytes.h"
 
+#define MAX_FOLDS (INT64_MAX / 2) /* no store lives as long */
 #define ENTRY_SIZE 16u
 #define ROOT_FIXED 48u
 #define MORE_FIXED 16u
 #define ROOT_ENTRIES ((PAGE_BODY_SIZE - ROOT_FIXED) / ENTRY_SIZE)
 #define MORE_ENTRIES ((PAGE_BODY_SIZE - MORE_FIXED) / ENTRY_SIZE)
 
-int state_from_row(sqlite3_stmt *stmt, int column, State *out) {
+void state_missing(State *out) {
+  memset(out, 0, sizeof *out);
+  out->format = FORMAT_UNREADABLE;
+  CORRUPT(0);
+}
+
+void state_from_row(sqlite3_stmt *stmt, int column, State *out) {
   i64 root, crc, pages;
+  const void *uuid = NULL;
   memset(out, 0, sizeof *out);
   out->format = sqlite3_column_int64(stmt, column);
-  if (sqlite3_column_type(stmt, column + 1) != SQLITE_BLOB || sqlite3_column_bytes(stmt, column + 1) != UUID_SIZE) {
-    return CORRUPT(0);
-  }
-  memcpy(out->uuid, sqlite3_column_blob(stmt, column + 1), UUID_SIZE);
+  if (sqlite3_column_type(stmt, column + 1) == SQLITE_BLOB && sqlite3_column_bytes(stmt, column + 1) == UUID_SIZE)
+    uuid = sqlite3_column_blob(stmt, column + 1);
+  if (uuid) memcpy(out->uuid, uuid, UUID_SIZE);
   out->n = sqlite3_column_int64(stmt, column + 2);
   out->gen = sqlite3_column_int64(stmt, column + 3);
   root = sqlite3_column_int64(stmt, column + 4);
   crc = sqlite3_column_int64(stmt, column + 5);
   pages = sqlite3_column_int64(stmt, column + 6);
   out->owner = sqlite3_column_int64(stmt, column + 7);
-  if (out->n < 0 || root < 0 || root > 0xffffffffLL || crc < 0 || crc > 0xffffffffLL || pages < 0 ||
-      pages > 0xffffffffLL || (root && root >= pages)) {
-    return CORRUPT(0);
+  if (uuid == NULL || out->n < 0 || out->n > MAX_FOLDS || root < 0 || root > 0xffffffffLL || crc < 0 ||
+      crc > 0xffffffffLL || pages < 0 || pages > 0xffffffffLL || (root && root >= pages)) {
+    i64 gen = out->gen;
+    state_missing(out);
+    out->gen = gen;
+    return;
   }
   out->root.pgno = (u32)root;
   out->root.crc = (u32)crc;
   out->pages = (u32)pages;
-  return SQLITE_OK;
 }
 
 static void read_entries(const u8 *p, u32 count, CatalogEntry *out) {

@@ -6,8 +6,13 @@
 
 #include "store_int.h"
 
-/* The state row from eight columns (format, uuid, n, gen, root, crc, pages, owner) of a row, every value checked. */
-int state_from_row(sqlite3_stmt *stmt, int column, State *out);
+/*
+ * The state row from eight columns (format, uuid, n, gen, root, crc, pages, owner) of a row, every value checked. One that is not
+ * as a fold writes it has the format FORMAT_UNREADABLE.
+ */
+void state_from_row(sqlite3_stmt *stmt, int column, State *out);
+/* What stands for a state row that is missing. */
+void state_missing(State *out);
 
 /* The catalog of the root that `state` names; SQLITE_CORRUPT_VTAB if the root is not that of `state`. */
 int catalog_read(Pages *pages, const State *state, CatalogEntry **entries, u64 *count);

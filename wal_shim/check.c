@@ -132,6 +132,7 @@ static int compare_content(Table *t, char **problem) {
 
 typedef struct Check {
   Owners owners;
+  int pages_only; /* content and delta are not looked at */
   char *problem;
 } Check;
 
@@ -147,7 +148,7 @@ static int check_table(Table *t, void *arg) {
     return c->problem ? SQLITE_OK : SQLITE_NOMEM;
   }
   if (rc == SQLITE_OK) rc = table_methods.check(t->view, take_pages, &c->owners, &c->problem);
-  if (rc == SQLITE_OK && c->problem == NULL) rc = compare_content(t, &c->problem);
+  if (rc == SQLITE_OK && c->problem == NULL && !c->pages_only) rc = compare_content(t, &c->problem);
   if (rc == SQLITE_CORRUPT_VTAB) {
     store_mark_damaged(t->store, t->store->state.gen);
     c->problem = sqlite3_mprintf(
@@ -170,16 +171,17 @@ static int judge_owners(Check *c) {
   return c->problem ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-static int check(Store *s, Table *only, char **problem) {
+static int check(Store *s, Table *only, int pages_only, char **problem) {
   Check c;
   int rc;
   memset(&c, 0, sizeof c);
+  c.pages_only = pages_only;
   *problem = NULL;
   store_clear_error(s);
   rc = store_refresh(s);
   if (rc) return rc;
-  c.owners.pages = s->state.pages;
-  c.owners.taken = mem_zeroed(&rc, (u64)s->state.pages / 8 + 1, 1);
+  c.owners.pages = store_usable(s) ? s->state.pages : 0; /* a count compared with the file's size */
+  c.owners.taken = mem_zeroed(&rc, (u64)c.owners.pages / 8 + 1, 1);
   if (rc == SQLITE_OK && store_usable(s) && s->state.root.pgno)
     rc = catalog_walk(s->pages, &s->state, take_pages, &c.owners);
   if (rc == SQLITE_OK && store_usable(s)) rc = take_free_list(s, &c.owners);
@@ -191,8 +193,20 @@ static int check(Store *s, Table *only, char **problem) {
   return rc;
 }
 
-int table_integrity(Table *table, char **problem) { return check(table->store, table, problem); }
-int store_integrity(Store *store, char **problem) { return check(store, NULL, problem); }
+int table_integrity(Table *table, char **problem) { return check(table->store, table, 0, problem); }
+int store_integrity(Store *store, char **problem) { return check(store, NULL, 0, problem); }
+
+int store_pages_sound(Store *store, int *sound) {
+  char *problem = NULL;
+  int rc = check(store, NULL, 1, &problem);
+  if (rc == SQLITE_CORRUPT_VTAB) {
+    store_mark_damaged(store, store->state.gen);
+    rc = SQLITE_OK;
+  }
+  *sound = problem == NULL;
+  mem_free(problem);
+  return rc;
+}
 
 /* --- report --- */
 

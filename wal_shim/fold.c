@@ -9,8 +9,8 @@
  *       state row can come back by ROLLBACK TO (S2).
  *   W4  While other statements of the connection run, only append: their cursors may hold any root (S6, S16).
  *   W5  A bulk fold (in the middle of a transaction, where an xUpdate begins) leaves the fsync to xSync or xDestroy, which come before the commit (S3).
- *   W6  'rebuild' of a store whose page file is missing or damaged starts a new tree under a new uuid at the end of the same
- *       file, for all tables; the file is never truncated or replaced (S8).
+ *   W6  'rebuild' of a store whose page file is missing or damaged, or whose free list is, starts a new tree under a new uuid at the end
+ *       of the same file, for all tables, and believes nothing that the old one or its rows say; the file is never truncated or replaced (S8).
  *   W7  A nested statement that fails with IOERR has rolled back the whole transaction, even a SELECT: then the error is returned, whatever
  *       the reason of the fold. Only what the page file refuses is given up.
  *
@@ -25,7 +25,7 @@ typedef struct Fold {
   Store *store;
   FoldReason reason;
   Table *target; /* to compact or rebuild; NULL: all */
-  int fresh;     /* the old pages are not to be read: a new tree (W6) */
+  int fresh;     /* nothing old is to be read: a new tree (W6) */
   int append_only;
   int unknown; /* W2 */
   State next;
@@ -261,8 +261,8 @@ static int update_state_row(Fold *f) {
   const State *st = &f->next;
   int rc = store_prepare(
       s, stmt,
-      "UPDATE %s.quire_state SET uuid = ?1, n = ?2, gen = ?3, root = ?4, crc = ?5, pages = ?6, owner = ?7 "
-      "WHERE id = 1",
+      "INSERT OR REPLACE INTO %s.quire_state(id, format, uuid, n, gen, root, crc, pages, owner) "
+      "VALUES(1, ?8, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
       s->quoted);
   if (rc) return rc;
   sqlite3_bind_blob(*stmt, 1, st->uuid, UUID_SIZE, SQLITE_STATIC);
@@ -272,6 +272,7 @@ static int update_state_row(Fold *f) {
   sqlite3_bind_int64(*stmt, 5, st->root.crc);
   sqlite3_bind_int64(*stmt, 6, st->pages);
   sqlite3_bind_int64(*stmt, 7, st->owner);
+  sqlite3_bind_int64(*stmt, 8, st->format);
   sqlite3_step(*stmt);
   rc = sqlite3_reset(*stmt);
   sqlite3_clear_bindings(*stmt);
@@ -281,7 +282,7 @@ static int update_state_row(Fold *f) {
 static int update_free_rows(Fold *f) {
   Store *s = f->store;
   int rc = SQLITE_OK;
-  if (f->fresh) rc = store_exec(s, "DELETE FROM %s.quire_free", s->quoted);
+  if (f->fresh) rc = store_exec(s, "DELETE FROM %s.quire_free; DELETE FROM %s.quire_wm", s->quoted, s->quoted);
   if (rc == SQLITE_OK && f->unknown) {
     rc = store_exec(s, "UPDATE %s.quire_free SET at = %lld WHERE at >= %lld", s->quoted, (long long)f->next.n,
                     (long long)s->state.n);
@@ -382,7 +383,7 @@ static int may_go_on(Store *s, int rc) {
 }
 
 static int fold_once(Store *s, FoldReason reason, Table *target) {
-  int optional = reason == FOLD_THRESHOLD || reason == FOLD_BULK, rc;
+  int optional = reason == FOLD_THRESHOLD || reason == FOLD_BULK, sound = 1, rc;
   Fold f;
   memset(&f, 0, sizeof f);
   f.store = s;
@@ -394,7 +395,8 @@ static int fold_once(Store *s, FoldReason reason, Table *target) {
     store_set_error(s, "%s", s->root_problem);
     return SQLITE_ERROR;
   }
-  f.fresh = !store_usable(s);
+  if (rc == SQLITE_OK && reason == FOLD_REBUILD) rc = store_pages_sound(s, &sound);
+  f.fresh = !store_usable(s) || !sound;
   if (rc == SQLITE_OK && f.fresh && reason != FOLD_REBUILD) {
     if (optional) return SQLITE_OK;
     store_set_error(s, "%s: run the command 'rebuild' first", s->root_problem);

@@ -14,17 +14,19 @@
 
 #define KIND_FLAT 1u /* INDEX_FLAT of vector/index.h */
 
+/* `max`: more than any version writes; a text that says more is damaged, and shall not size memory. */
 static const struct {
   const char *name;
   size_t at;
+  u32 max;
 } fields[] = {
-    {"kind", offsetof(IndexShape, kind)},
-    {"m", offsetof(IndexShape, m)},
-    {"ef_construction", offsetof(IndexShape, ef_construction)},
-    {"ef_search", offsetof(IndexShape, ef_search)},
-    {"quantizer", offsetof(IndexShape, quantizer)},
-    {"oversample", offsetof(IndexShape, oversample)},
-    {"from_rows", offsetof(IndexShape, from_rows)},
+    {"kind", offsetof(IndexShape, kind), 0xffff},
+    {"m", offsetof(IndexShape, m), 0xffff},
+    {"ef_construction", offsetof(IndexShape, ef_construction), 0xffff},
+    {"ef_search", offsetof(IndexShape, ef_search), 0xffff},
+    {"quantizer", offsetof(IndexShape, quantizer), 0xffff},
+    {"oversample", offsetof(IndexShape, oversample), 0xffff},
+    {"from_rows", offsetof(IndexShape, from_rows), 0x7fffffff},
 };
 #define FIELD_COUNT (sizeof fields / sizeof *fields)
 
@@ -55,8 +57,9 @@ static int read_field(const char **at, IndexShape *index) {
     if (value > UINT32_MAX) return 0;
   }
   for (size_t k = 0; k < FIELD_COUNT; k++) {
-    if (strlen(fields[k].name) == size && memcmp(fields[k].name, name, size) == 0)
-      *(u32 *)((char *)index + fields[k].at) = (u32)value;
+    if (strlen(fields[k].name) != size || memcmp(fields[k].name, name, size) != 0) continue;
+    if (value > fields[k].max) return 0;
+    *(u32 *)((char *)index + fields[k].at) = (u32)value;
   }
   *at = p;
   return 1;

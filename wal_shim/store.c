@@ -177,6 +177,7 @@ static int verify_root(Store *store) {
   store->catalog_count = 0;
   store->root_status = ROOT_NONE;
   store->root_problem[0] = 0;
+  if (st->format == FORMAT_UNREADABLE) return bad_root(store, "the state row is missing or damaged");
   if (st->format != PAGE_FORMAT) return bad_root(store, "the pages are of another version of Quire");
   if (store->pages == NULL) return bad_root(store, "Quire does not keep pages beside a database of this VFS");
   if (st->owner != (store->memory ? store->conn->token : 0) && (st->root.pgno || st->owner)) {
@@ -218,15 +219,14 @@ int store_refresh(Store *store) {
   if (rc) return rc;
   rc = sqlite3_step(*stmt);
   if (rc == SQLITE_ROW) {
-    rc = state_from_row(*stmt, 0, &state);
+    state_from_row(*stmt, 0, &state);
   } else if (rc == SQLITE_DONE) {
-    rc = CORRUPT(0);
-    store_set_error(store, "the state row of %s.quire is missing", store->schema);
+    state_missing(&state);
   } else {
     nested_error(store, rc);
   }
   sqlite3_reset(*stmt);
-  if (rc) return rc;
+  if (rc != SQLITE_ROW && rc != SQLITE_DONE) return rc;
   return store_install(store, &state);
 }
 

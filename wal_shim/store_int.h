@@ -15,6 +15,7 @@
 #include "table_methods.h"
 
 #define UUID_SIZE 16
+#define FORMAT_UNREADABLE (-1) /* State.format: the row is missing, or has values that none has */
 
 typedef struct State {
   i64 format, n, gen, owner;
@@ -179,6 +180,10 @@ typedef struct Horizon {
   i64 salt, frame;
 } Horizon;
 int horizon_read(Store *store, Horizon *out);
+
+/* check.c */
+/* Whether all pages are sound and each has one owner, the free list among them. */
+int store_pages_sound(Store *store, int *sound);
 
 /* fold.c */
 typedef enum { FOLD_THRESHOLD, FOLD_BULK, FOLD_NOW, FOLD_COMPACT, FOLD_REBUILD } FoldReason;

