@@ -1,0 +1,63 @@
+# golden_lib.tcl: what the golden files hold and what is asked of them; for make.tcl, which wrote them, and golden.test, which reads them.
+
+# Every type, metric and index; several runs of the rowid map; dead slots; rows changed, deleted and added since the last fold.
+proc golden_build {} {
+  db eval {
+    CREATE VIRTUAL TABLE a USING quire(id integer primary key, e float[6], f float16[6] distance_metric=cosine,
+      g bfloat16[6] distance_metric=dot, c int8[6] distance_metric=l1, kind integer partition key, lang text, score float,
+      ok boolean, +note text, fold_rows=100000);
+    CREATE VIRTUAL TABLE b USING quire(name text primary key, h float[32] distance_metric=cosine INDEXED BY hnsw(m=4, ef_search=400),
+      b bit[16], j bit[8] distance_metric=jaccard, l float[3] distance_metric=l1 INDEXED BY flat());
+    CREATE VIRTUAL TABLE c USING vec0(e float[4], user integer partition key);
+  }
+  foreach {from to} {400 470 1 32 200 212} {
+    db eval {
+      WITH RECURSIVE s(i) AS (SELECT $from + 0 UNION ALL SELECT i + 1 FROM s WHERE i < $to + 0)
+        INSERT INTO a(id, e, f, g, c, kind, lang, score, ok, note)
+        SELECT i, test_vector(i, 6), vec_f16(vec_to_json(test_vector(i + 1000, 6))), vec_bf16(vec_to_json(test_vector(i + 2000, 6))),
+               vec_quantize_int8(test_vector(i + 3000, 6), 'unit'), i % 3, char(97 + i % 5), i / 4.0, i % 2, 'note ' || i FROM s;
+      WITH RECURSIVE s(i) AS (SELECT $from + 0 UNION ALL SELECT i + 1 FROM s WHERE i < $to + 0)
+        INSERT INTO b(name, h, b, j, l) SELECT 'row ' || i, test_vector(i, 32), vec_quantize_binary(test_vector(i, 16)),
+               vec_quantize_binary(test_vector(i, 8)), test_vector(i, 3) FROM s;
+      INSERT INTO c(rowid, e, user) SELECT id, test_vector(id, 4), id % 4 FROM a WHERE id BETWEEN $from + 0 AND $to + 0;
+      INSERT INTO quire(quire) VALUES('fold');
+    }
+  }
+  db eval {
+    DELETE FROM a WHERE id % 10 = 3; UPDATE a SET e = test_vector(-id, 6) WHERE id % 15 = 1; UPDATE a SET g = NULL WHERE id % 25 = 6;
+    DELETE FROM b WHERE name LIKE '%7';
+    INSERT INTO quire(quire) VALUES('fold');
+    DELETE FROM a WHERE id IN (1, 210, 405); UPDATE a SET c = vec_int8('[1,2,3,4,5,6]') WHERE id IN (2, 211, 406);
+    INSERT INTO a(id, e, kind) VALUES(1000, '[1,2,3,4,5,6]', 1), (250, '[0,0,0,0,0,1]', 2), (3, '[9,9,9,9,9,9]', 0);
+    UPDATE b SET h = test_vector(7, 32) WHERE name = 'row 452'; DELETE FROM c WHERE rowid < 5;
+  }
+}
+
+# name, SQL: each answer is recorded.
+proc golden_questions {} {
+  set list {
+    rows_a {SELECT count(*), test_crc(group_concat(x)) FROM (SELECT id || hex(e) || hex(f) || hex(g) || hex(c) || kind || lang || score || ok || note AS x FROM a ORDER BY id)}
+    rows_b {SELECT count(*), test_crc(group_concat(x)) FROM (SELECT name || hex(h) || hex(b) || hex(j) || hex(l) AS x FROM b ORDER BY name)}
+    rows_c {SELECT count(*), test_crc(group_concat(x)) FROM (SELECT rowid || hex(e) || user AS x FROM c ORDER BY rowid)}
+    point {SELECT id, lang, vec_to_json(e) FROM a WHERE id = 410}
+    partition {SELECT id, distance FROM a WHERE e MATCH '[0.1,0.2,0.3,0.4,0.5,0.6]' AND kind = 1 AND k = 7}
+    filter {SELECT id, distance FROM a WHERE e MATCH '[0.1,0.2,0.3,0.4,0.5,0.6]' AND lang = 'b' AND score > 100 ORDER BY distance LIMIT 5}
+    rowids {SELECT id, distance FROM a WHERE e MATCH '[0.1,0.2,0.3,0.4,0.5,0.6]' AND id IN (2, 3, 210, 211, 250, 1000, 7777) ORDER BY distance}
+    all {SELECT id, distance FROM a WHERE e MATCH '[0,0,0,0,0,0]' ORDER BY distance, id}
+    graph {SELECT name, distance FROM b WHERE h MATCH test_vector(7, 32) AND k = 10}
+    vec0 {SELECT rowid, distance FROM c WHERE e MATCH '[0.1,0.2,0.3,0.4]' AND k = 6 AND user = 2}
+  }
+  foreach column {e f g} {lappend list near_$column "SELECT id, distance FROM a WHERE $column MATCH '\[0.5,-0.2,0.1,0.3,-0.7,0.2\]' AND k = 9"}
+  lappend list near_c {SELECT id, distance FROM a WHERE c MATCH vec_int8('[50,-20,10,30,-70,20]') ORDER BY distance, id LIMIT 9}
+  lappend list near_l {SELECT name, distance FROM b WHERE l MATCH '[0.1,0.2,0.3]' AND k = 9}
+  foreach {column query} {b {vec_bit(x'0ff0')} j {vec_bit(x'5a')}} {
+    lappend list near_$column "SELECT name, distance FROM b WHERE $column MATCH $query ORDER BY distance, name LIMIT 9"
+  }
+  return $list
+}
+
+proc golden_answers {} {
+  set answers {}
+  foreach {name sql} [golden_questions] {lappend answers $name [db eval $sql]}
+  return $answers
+}
