@@ -220,6 +220,13 @@ bench-hnsw: $(OUT)quire.$(EXT) $(BUILD)/bench_hnsw ## the graph index beside hns
 	@mkdir -p $(BENCH_DIR)
 	@QUIRE_LIB=$(if $(OUT),$(OUT),./)quire BENCH_DIR="$(BENCH_DIR)" $(BUILD)/bench_hnsw $(WHAT) $(SET)
 
+$(BUILD)/bench_companions: $(BUILD)/bench/companions.o $(BENCH_OBJ)
+	$(CC) $(LDFLAGS) $^ -o $@ -lsqlite3 $(LDLIBS_ALL)
+
+.PHONY: bench-companions
+bench-companions: $(OUT)quire.$(EXT) $(BUILD)/bench_companions ## key-value and events beside hand-written SQL, delay of quire_tail
+	@QUIRE_LIB=$(if $(OUT),$(OUT),./)quire BENCH_DIR="$(abspath $(BUILD))" $(BUILD)/bench_companions
+
 # --- the rest ---
 
 .PHONY: format

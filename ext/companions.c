@@ -25,6 +25,7 @@ struct Companions {
   Kept kept[MAX_KEPT];
   u32 kept_count, oldest;
   sqlite3 *watcher;
+  i64 noted;
 };
 
 int companions_new(sqlite3 *db, Stats *stats, Companions **out) {
@@ -58,6 +59,7 @@ void companions_close_statements(Companions *c) {
 
 const Stats *companions_stats(const Companions *companions) { return companions->stats; }
 
+i64 *companions_noted(Companions *companions) { return &companions->noted; }
 sqlite3 **companions_watcher(Companions *companions) { return &companions->watcher; }
 
 void companions_release(Companions *companions) {

@@ -88,6 +88,8 @@ extern const TableFunction quire_hybrid, quire_relations, quire_stats, quire_tai
 /* Nanoseconds, for Stats (stats.c). */
 u64 stats_clock(void);
 
+/* What quire_note() was last called with. */
+i64 *companions_noted(Companions *companions);
 /* The connection that quire_tail watches with, closed with the kept statements. */
 sqlite3 **companions_watcher(Companions *companions);
 

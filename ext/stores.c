@@ -26,21 +26,25 @@ static const char kv_get_sql[] = "SELECT value FROM \"{name}_data\" WHERE key = 
 /* 1 key, 2 value, 3 ttl */
 static const char kv_set_sql[] =
     "INSERT INTO \"{name}_data\"(key, value, revision, expires)"
-    " VALUES(?1, ?2, (SELECT floor + 1 FROM \"{name}_meta\"), iif(?3 IS NULL, NULL, {now} + ?3))"
-    " ON CONFLICT(key) DO UPDATE SET value = excluded.value, revision = revision + 1, expires = excluded.expires"
-    " RETURNING revision";
+    " VALUES(?1, ?2, quire_note((SELECT floor + 1 FROM \"{name}_meta\")), iif(?3 IS NULL, NULL, {now} + ?3))"
+    " ON CONFLICT(key) DO UPDATE SET value = excluded.value, revision = quire_note(revision + 1),"
+    " expires = excluded.expires";
+/* The same for a key that is there: no look at the floor. */
+static const char kv_change_sql[] = "UPDATE \"{name}_data\" SET value = ?2, revision = quire_note(revision + 1),"
+                                    " expires = iif(?3 IS NULL, NULL, {now} + ?3) WHERE key = ?1";
 static const char kv_add_sql[] =
     "INSERT INTO \"{name}_data\"(key, value, revision, expires)"
-    " VALUES(?1, ?2, (SELECT floor + 1 FROM \"{name}_meta\"), iif(?3 IS NULL, NULL, {now} + ?3))"
-    " ON CONFLICT(key) DO UPDATE SET value = excluded.value, revision = revision + 1, expires = excluded.expires"
-    " WHERE expires <= {now} RETURNING revision";
+    " VALUES(?1, ?2, quire_note((SELECT floor + 1 FROM \"{name}_meta\")), iif(?3 IS NULL, NULL, {now} + ?3))"
+    " ON CONFLICT(key) DO UPDATE SET value = excluded.value, revision = quire_note(revision + 1),"
+    " expires = excluded.expires WHERE expires <= {now}";
 /* 4 revision */
-static const char kv_cas_sql[] =
-    "UPDATE \"{name}_data\" SET value = ?2, revision = revision + 1, expires = iif(?3 IS NULL, NULL, {now} + ?3)"
-    " WHERE key = ?1 AND revision = ?4 AND " ALIVE " RETURNING revision";
-static const char kv_delete_sql[] = "DELETE FROM \"{name}_data\" WHERE key = ?1 RETURNING coalesce(expires > {now}, 1)";
+static const char kv_cas_sql[] = "UPDATE \"{name}_data\" SET value = ?2, revision = quire_note(revision + 1), expires "
+                                 "= iif(?3 IS NULL, NULL, {now} + ?3)"
+                                 " WHERE key = ?1 AND revision = ?4 AND " ALIVE;
+static const char kv_delete_sql[] =
+    "DELETE FROM \"{name}_data\" WHERE key = ?1 AND quire_note(coalesce(expires > {now}, 1)) >= 0";
 static const char kv_delete_revision_sql[] =
-    "DELETE FROM \"{name}_data\" WHERE key = ?1 AND revision = ?2 AND " ALIVE " RETURNING 1";
+    "DELETE FROM \"{name}_data\" WHERE key = ?1 AND revision = ?2 AND " ALIVE " AND quire_note(1)";
 static const char kv_revision_sql[] = "SELECT revision FROM \"{name}_data\" WHERE key = ?1 AND " ALIVE;
 static const char kv_purge_sql[] = "DELETE FROM \"{name}_data\" WHERE expires <= {now}";
 
@@ -49,21 +53,22 @@ static const char doc_path_sql[] = "SELECT body ->> ?3 FROM \"{name}_data\" WHER
 /* 1 collection, 2 id, 3 body, 4 revision */
 static const char doc_put_sql[] =
     "INSERT INTO \"{name}_data\"(collection, id, body, revision)"
-    " VALUES(?1, ?2, json(?3), (SELECT floor + 1 FROM \"{name}_meta\"))"
-    " ON CONFLICT(collection, id) DO UPDATE SET body = excluded.body, revision = revision + 1 RETURNING revision";
+    " VALUES(?1, ?2, json(?3), quire_note((SELECT floor + 1 FROM \"{name}_meta\")))"
+    " ON CONFLICT(collection, id) DO UPDATE SET body = excluded.body, revision = quire_note(revision + 1)";
 static const char doc_add_sql[] = "INSERT INTO \"{name}_data\"(collection, id, body, revision)"
-                                  " VALUES(?1, ?2, json(?3), (SELECT floor + 1 FROM \"{name}_meta\"))"
-                                  " ON CONFLICT(collection, id) DO NOTHING RETURNING revision";
-static const char doc_cas_sql[] = "UPDATE \"{name}_data\" SET body = json(?3), revision = revision + 1"
-                                  " WHERE collection = ?1 AND id = ?2 AND revision = ?4 RETURNING revision";
-static const char doc_patch_sql[] = "UPDATE \"{name}_data\" SET body = json_patch(body, ?3), revision = revision + 1"
-                                    " WHERE collection = ?1 AND id = ?2 RETURNING revision";
+                                  " VALUES(?1, ?2, json(?3), quire_note((SELECT floor + 1 FROM \"{name}_meta\")))"
+                                  " ON CONFLICT(collection, id) DO NOTHING";
+static const char doc_cas_sql[] = "UPDATE \"{name}_data\" SET body = json(?3), revision = quire_note(revision + 1)"
+                                  " WHERE collection = ?1 AND id = ?2 AND revision = ?4";
+static const char doc_patch_sql[] =
+    "UPDATE \"{name}_data\" SET body = json_patch(body, ?3), revision = quire_note(revision + 1)"
+    " WHERE collection = ?1 AND id = ?2";
 static const char doc_patch_revision_sql[] =
-    "UPDATE \"{name}_data\" SET body = json_patch(body, ?3), revision = revision + 1"
-    " WHERE collection = ?1 AND id = ?2 AND revision = ?4 RETURNING revision";
-static const char doc_delete_sql[] = "DELETE FROM \"{name}_data\" WHERE collection = ?1 AND id = ?2 RETURNING 1";
+    "UPDATE \"{name}_data\" SET body = json_patch(body, ?3), revision = quire_note(revision + 1)"
+    " WHERE collection = ?1 AND id = ?2 AND revision = ?4";
+static const char doc_delete_sql[] = "DELETE FROM \"{name}_data\" WHERE collection = ?1 AND id = ?2 AND quire_note(1)";
 static const char doc_delete_revision_sql[] =
-    "DELETE FROM \"{name}_data\" WHERE collection = ?1 AND id = ?2 AND revision = ?3 RETURNING 1";
+    "DELETE FROM \"{name}_data\" WHERE collection = ?1 AND id = ?2 AND revision = ?3 AND quire_note(1)";
 static const char doc_revision_sql[] = "SELECT revision FROM \"{name}_data\" WHERE collection = ?1 AND id = ?2";
 
 /* --- one call --- */
@@ -75,12 +80,28 @@ typedef struct Call {
   Kept kept;
 } Call;
 
+/* Bind a value that lives until the statement has run: texts and blobs are not copied. */
+static int bind_static(sqlite3_stmt *stmt, int i, sqlite3_value *value) {
+  switch (sqlite3_value_type(value)) {
+    case SQLITE_TEXT: {
+      const char *text = (const char *)sqlite3_value_text(value);
+      return text ? sqlite3_bind_text(stmt, i, text, sqlite3_value_bytes(value), SQLITE_STATIC) : SQLITE_NOMEM;
+    }
+    case SQLITE_BLOB: {
+      int size = sqlite3_value_bytes(value);
+      if (size == 0) return sqlite3_bind_zeroblob(stmt, i, 0);
+      return sqlite3_bind_blob(stmt, i, sqlite3_value_blob(value), size, SQLITE_STATIC);
+    }
+    default: return sqlite3_bind_value(stmt, i, value);
+  }
+}
+
 /* Borrow a statement and bind values to it; reports a failure and gives 0. */
 static int call_begin(Call *call, const char *script, int count, sqlite3_value **values) {
   int rc = SQLITE_OK;
   if (!statement_borrow(call->ctx, call->kind, script, call->name, &call->kept)) return 0;
   for (int i = 0; i < count && rc == SQLITE_OK; i++) {
-    if (values[i]) rc = sqlite3_bind_value(call->kept.stmt, i + 1, values[i]);
+    if (values[i]) rc = bind_static(call->kept.stmt, i + 1, values[i]);
   }
   if (rc == SQLITE_OK) return 1;
   result_db_failure(call->ctx, rc);
@@ -88,7 +109,10 @@ static int call_begin(Call *call, const char *script, int count, sqlite3_value *
   return 0;
 }
 
-/* Run to the end; the first row's value is the result of the function. *found: whether there was a row. 0 on failure. */
+/*
+ * Run to the end. The result of the function is the first row's value, or, of a statement that gives no rows, what it noted.
+ * *found: whether there was a row, or a row changed. 0 on failure.
+ */
 static int call_finish(Call *call, int *found) {
   sqlite3_stmt *stmt = call->kept.stmt;
   int rc = sqlite3_step(stmt);
@@ -97,10 +121,20 @@ static int call_finish(Call *call, int *found) {
   if (rc == SQLITE_ROW) {
     sqlite3_result_value(call->ctx, sqlite3_column_value(stmt, 0));
     rc = sqlite3_step(stmt);
+  } else if (rc == SQLITE_DONE && sqlite3_column_count(stmt) == 0) {
+    *found = sqlite3_changes(sqlite3_context_db_handle(call->ctx)) > 0;
+    if (*found) sqlite3_result_int64(call->ctx, *companions_noted(this_companions(call->ctx)));
   }
   if (rc != SQLITE_DONE) result_db_failure(call->ctx, rc);
   statement_return(call->ctx, &call->kept);
   return rc == SQLITE_DONE;
+}
+
+/* quire_note(x): x, which the statement's caller gets to know. RETURNING would do, but opens a table in memory for each call. */
+static void quire_note(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  (void)argc;
+  *companions_noted(this_companions(ctx)) = sqlite3_value_int64(argv[0]);
+  sqlite3_result_value(ctx, argv[0]);
 }
 
 static int call_run(Call *call, const char *script, int count, sqlite3_value **values, int *found) {
@@ -160,7 +194,8 @@ static void kv_set(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   Call call = {.ctx = ctx, .kind = KV};
   int found;
   if (!check_arguments(&call, argc, argv, 3, 4, 2, 3, "kv_set(store, key, value, ttl_ms)")) return;
-  (void)call_run(&call, kv_set_sql, argc - 1, argv + 1, &found);
+  if (call_run(&call, kv_change_sql, argc - 1, argv + 1, &found) && !found)
+    (void)call_run(&call, kv_set_sql, argc - 1, argv + 1, &found);
 }
 
 static void kv_cas(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
@@ -252,9 +287,15 @@ static void doc_delete(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 }
 
 const ScalarFunction store_functions[] = {
-    {"kv_get", -1, SQLITE_DIRECTONLY, kv_get},         {"kv_set", -1, SQLITE_DIRECTONLY, kv_set},
-    {"kv_cas", -1, SQLITE_DIRECTONLY, kv_cas},         {"kv_delete", -1, SQLITE_DIRECTONLY, kv_delete},
-    {"kv_purge", -1, SQLITE_DIRECTONLY, kv_purge},     {"doc_get", -1, SQLITE_DIRECTONLY, doc_get},
-    {"doc_put", -1, SQLITE_DIRECTONLY, doc_put},       {"doc_patch", -1, SQLITE_DIRECTONLY, doc_patch},
-    {"doc_delete", -1, SQLITE_DIRECTONLY, doc_delete}, {NULL, 0, 0, NULL},
+    {"quire_note", 1, SQLITE_DIRECTONLY, quire_note},
+    {"kv_get", -1, SQLITE_DIRECTONLY, kv_get},
+    {"kv_set", -1, SQLITE_DIRECTONLY, kv_set},
+    {"kv_cas", -1, SQLITE_DIRECTONLY, kv_cas},
+    {"kv_delete", -1, SQLITE_DIRECTONLY, kv_delete},
+    {"kv_purge", -1, SQLITE_DIRECTONLY, kv_purge},
+    {"doc_get", -1, SQLITE_DIRECTONLY, doc_get},
+    {"doc_put", -1, SQLITE_DIRECTONLY, doc_put},
+    {"doc_patch", -1, SQLITE_DIRECTONLY, doc_patch},
+    {"doc_delete", -1, SQLITE_DIRECTONLY, doc_delete},
+    {NULL, 0, 0, NULL},
 };

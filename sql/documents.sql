@@ -14,7 +14,7 @@ CREATE VIEW "{schema}"."{name}" AS SELECT docid, collection, id, body, revision 
 CREATE TRIGGER "{schema}"."{name}_insert" INSTEAD OF INSERT ON "{name}" BEGIN
   SELECT RAISE(ABORT, '{name}: the body is not valid JSON') WHERE NOT coalesce(json_valid(new.body), 0);
   SELECT RAISE(ABORT, '{name}: revision conflict: the document has another revision now (0: it is not there)')
-  WHERE new.revision <> coalesce((SELECT revision FROM "{name}_data"
+  WHERE new.revision IS NOT NULL AND new.revision <> coalesce((SELECT revision FROM "{name}_data"
     WHERE collection = coalesce(new.collection, '') AND id = new.id), 0);
   INSERT INTO "{name}_data"(docid, collection, id, body, revision)
   VALUES(new.docid, coalesce(new.collection, ''), new.id, json(new.body), (SELECT floor + 1 FROM "{name}_meta"))

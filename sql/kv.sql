@@ -20,7 +20,7 @@ CREATE VIEW "{schema}"."{name}" AS
 -- INSERT sets, whether the key is there or not. With a revision it sets only if that is the current one (0: none).
 CREATE TRIGGER "{schema}"."{name}_insert" INSTEAD OF INSERT ON "{name}" BEGIN
   SELECT RAISE(ABORT, '{name}: revision conflict: the row has another revision now (0: it is not there)')
-  WHERE new.revision <> coalesce((SELECT revision FROM "{name}" WHERE key = new.key), 0);
+  WHERE new.revision IS NOT NULL AND new.revision <> coalesce((SELECT revision FROM "{name}" WHERE key = new.key), 0);
   INSERT INTO "{name}_data"(key, value, revision, expires)
   VALUES(new.key, new.value, (SELECT floor + 1 FROM "{name}_meta"), iif(new.ttl IS NULL, new.expires, {now} + new.ttl))
   ON CONFLICT(key) DO UPDATE SET value = excluded.value, revision = revision + 1, expires = excluded.expires;
