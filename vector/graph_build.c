@@ -266,7 +266,7 @@ static void choice_sort(Choice *c, u32 first) {
 static u32 choose_links(Builder *b, Hand *h, u32 first, u32 limit, u32 self) {
   Choice *c = &h->choice;
   u32 i, k, n, picked = 0, copies = 0, tree = 0;
-  memset(c->dropped, 0, c->count);
+  if (c->count) memset(c->dropped, 0, c->count); /* else it may be NULL */
   for (i = 0; i < c->count; i++) tree += (u32)(c->key[i] & 1);
   for (i = 0; i < c->count && picked < limit; i++) {
     u64 key = c->key[i];
