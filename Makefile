@@ -73,14 +73,17 @@ demo: $(OUT)quire.$(EXT) ## index the system's word list, correct misspelt words
 
 # --- tests ---
 
+FUZZERS := literal ddl sql kernels pages
 TEST_TOOLS := $(BUILD)/testfuncs.so $(if $(wildcard test/fault_vfs.c),$(BUILD)/testvfs.so) \
               $(if $(wildcard test/faults.c),$(BUILD)/faults) $(BUILD)/static_test $(BUILD)/threads_test \
-              $(BUILD)/rowmap_test $(BUILD)/corrupt
+              $(BUILD)/rowmap_test $(BUILD)/corrupt \
+              $(FUZZERS:%=$(BUILD)/fuzz_%)
 # Absolute: tests start others in folders of their own.
 TEST_ENV = QUIRE_LIB=$(abspath $(OUT)quire.$(EXT)) QUIRE_TESTFUNCS=$(abspath $(BUILD)/testfuncs.so) \
            QUIRE_TESTVFS=$(abspath $(BUILD)/testvfs.so) QUIRE_FAULTS=$(abspath $(BUILD)/faults) \
            QUIRE_STATIC_TEST=$(abspath $(BUILD)/static_test) QUIRE_THREADS_TEST=$(abspath $(BUILD)/threads_test) \
-           QUIRE_ROWMAP_TEST=$(abspath $(BUILD)/rowmap_test) QUIRE_CORRUPT=$(abspath $(BUILD)/corrupt)
+           QUIRE_ROWMAP_TEST=$(abspath $(BUILD)/rowmap_test) QUIRE_CORRUPT=$(abspath $(BUILD)/corrupt) \
+           QUIRE_FUZZERS=$(abspath $(BUILD))
 
 $(BUILD)/testfuncs.so: test/testfuncs.c
 	@mkdir -p $(@D)
@@ -135,6 +138,23 @@ TSAN_SECONDS ?= 60
 tsan: ## threads under the thread sanitizer; TSAN_SECONDS=60 each, SQLITE3_C=sqlite3.c of the amalgamation to see SQLite too
 	$(MAKE) BUILD=build-tsan OUT=build-tsan/ OPT=-O1 CFLAGS="-fsanitize=thread $(CFLAGS)" build-tsan/threads_test
 	cd build-tsan && for journal in wal delete; do ./threads_test -t $(TSAN_SECONDS) -s $$$$ -j $$journal || exit 1; done
+
+# Fuzzers. FUZZ_LINK: what brings main(), here a plain one that replays files; libFuzzer under `make fuzz`.
+FUZZ ?= $(FUZZERS)
+FUZZ_SECONDS ?= 20
+FUZZ_LINK ?= test/fuzz_main.c
+FUZZ_CFLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZ_BUILD = $(CC) $(filter-out -MMD -MP,$(CFLAGS_ALL)) -DSQLITE_CORE $(LDFLAGS) $(filter %.c %.o,$^) $(FUZZ_LINK) -o $@ -lsqlite3 $(LDLIBS_ALL)
+$(BUILD)/fuzz_%: test/fuzz_%.c test/fuzz.h $(STATIC_OBJ)
+	$(FUZZ_BUILD)
+$(BUILD)/fuzz_pages: test/corrupt.c test/pagefile.c test/pagefile.h $(STATIC_OBJ)
+	$(FUZZ_BUILD) -DCORRUPT_FUZZ
+.PHONY: fuzz
+fuzz: ## fuzzers under clang's libFuzzer with sanitizers; FUZZ_SECONDS=n each, FUZZ=name for one
+	@command -v clang >/dev/null || { echo "fuzz: no clang; on Debian: apt-get install clang libclang-rt-dev"; exit 1; }
+	@mkdir -p build-fuzz
+	$(MAKE) -s BUILD=build-fuzz OUT=build-fuzz/ CC=clang OPT=-O1 WERROR= CFLAGS="$(FUZZ_CFLAGS)" FUZZ_LINK=-fsanitize=fuzzer $(FUZZ:%=build-fuzz/fuzz_%)
+	@sh test/fuzz.sh build-fuzz $(FUZZ_SECONDS) $(FUZZ)
 
 .PHONY: layers
 layers: ## check the include directions and that each header compiles alone
@@ -251,7 +271,7 @@ install: all static ## into PREFIX (default /usr/local), below DESTDIR; with hea
 
 .PHONY: clean
 clean: ## remove what make built
-	rm -rf build build-asan build-tsan test/out quire.$(EXT) vec0.$(EXT)
+	rm -rf build build-asan build-fuzz build-tsan test/out quire.$(EXT) vec0.$(EXT)
 
 .PHONY: help
 help: ## this list

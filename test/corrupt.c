@@ -26,7 +26,7 @@
  *       head of the file: then it says so, and a file that is moved away is made anew.)
  *
  * Files are read through the map of the default VFS and, every other case, through xRead. The last line is
- * `N cases, N failures`. Start at main().
+ * `N cases, N failures`. Start at corrupt_main().
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -983,7 +983,9 @@ static void parse(int argc, char **argv) {
   snprintf(page_path, sizeof page_path, "%s/corrupt.db-quire", opt.directory);
 }
 
-int main(int argc, char **argv) {
+/* All that the options ask for. */
+int corrupt_main(int argc, char **argv);
+int corrupt_main(int argc, char **argv) {
   static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
   parse(argc, argv);
   for (u32 i = 0; i < sizeof signals / sizeof *signals; i++) signal(signals[i], fatal);
@@ -1031,3 +1033,50 @@ int main(int argc, char **argv) {
   printf("%llu cases, %llu failures\n", (unsigned long long)cases, (unsigned long long)failures);
   return failures != 0;
 }
+
+#ifdef CORRUPT_FUZZ
+
+/*
+ * The page fuzzer: changes of the small base's pages, each 5 bytes of place and how, and up to 8 that are put there. C1 to C6 hold.
+ */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static char directory[] = "/tmp/quire-fuzz-XXXXXX";
+  Base *b = &bases[0];
+  const Moment *m;
+  i64 crc = -1;
+  Demand demand = MUST_NOT_TELL;
+  if (b->moments == 0) {
+    opt.directory = access("/dev/shm", W_OK) == 0 ? strcpy(directory, "/dev/shm/q-fuzz-XXXXXX") : directory;
+    if (mkdtemp(directory) == NULL) die("cannot make", directory);
+    snprintf(db_path, sizeof db_path, "%s/corrupt.db", directory);
+    snprintf(page_path, sizeof page_path, "%s/corrupt.db-quire", directory);
+    make_vfs();
+    make_base(b);
+  }
+  m = &b->moment[b->moments - 1];
+  while (size >= 6) {
+    u32 page = data[0] % b->walk.count, at = (data[1] | (u32)data[2] << 8) % PF_PAGE, n = 1 + data[3] % 8,
+        forged = data[4] & 1;
+    Mode mode = forged ? FORGED : data[4] & 2 ? OWN : RAW;
+    const PfPage *p = &b->walk.page[page];
+    for (data += 5, size -= 5; n > 0 && size > 0 && at < PF_PAGE; n--, size--)
+      b->work[(size_t)p->pgno * PF_PAGE + at++] = *data++;
+    if (!mode_fits(p, mode)) mode = RAW;
+    if (mode == OWN) pf_fix_own(&b->walk, page);
+    if (mode == FORGED) crc = pf_forge(&b->walk, page);
+  }
+  if (memcmp(b->work, m->pages.data, m->pages.size)) demand = MAY_TELL;
+  place(m, b->work, m->pages.size, crc);
+  memcpy(b->work, m->pages.data, m->pages.size);
+  snprintf(case_name, sizeof case_name, "input");
+  run_case(b, m, demand, 0);
+  if (failures) abort();
+  return 0;
+}
+
+#else
+
+int main(int argc, char **argv) { return corrupt_main(argc, argv); }
+
+#endif

@@ -396,7 +396,7 @@ static int plan_insert(Builder *b, Hand *h, u32 i) {
     }
     if (rc) break;
     in->picked[level] = choose_links(b, h, 0, MIN(b->head.m, width), self);
-    memcpy(in->pick + (size_t)level * b->width[0], c->key, in->picked[level] * sizeof *c->key);
+    if (in->picked[level]) memcpy(in->pick + (size_t)level * b->width[0], c->key, in->picked[level] * sizeof *c->key);
   }
   return rc;
 }
