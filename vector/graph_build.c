@@ -359,6 +359,7 @@ static int find_candidates(Builder *b, Hand *h, u32 level, u32 self, u32 *node, 
   *node = *slot = pool_node(w->pool[0]);
   if (level == 0) return SQLITE_OK;
   rc = graph_record(&layer, *node, slot, &down);
+  if (rc == SQLITE_OK && down >= (level == 1 ? b->frozen.nodes : b->frozen.records[level - 2])) rc = CORRUPT(0);
   *node = down;
   return rc;
 }
