@@ -72,6 +72,9 @@ int store_install_events(sqlite3 *db, const char *schema, const char *name, cons
 /*
  * Run `work` between SAVEPOINT and RELEASE, or ROLLBACK TO if it fails; the words of the failure are kept.
  *   work  SQLITE_OK or a code, with words in *error (sqlite3_mprintf) or none
+ *
+ * SQLITE_NOMEM is the exception: until the statement that calls the function has ended SQLite runs nothing more, the savepoint stays
+ * open, and the caller has to ROLLBACK, as SQLite recommends after that error anyway.
  */
 int in_savepoint(sqlite3 *db, int (*work)(sqlite3 *db, void *arg, char **error), void *arg, char **error);
 

@@ -25,6 +25,7 @@ void result_failure(sqlite3_context *ctx, int rc, char *message) {
     sqlite3_result_error_nomem(ctx);
   } else if (message) {
     sqlite3_result_error(ctx, message, -1);
+    sqlite3_result_error_code(ctx, rc); /* keeps the words */
   } else {
     sqlite3_result_error_code(ctx, rc);
   }

@@ -171,18 +171,18 @@ static const char *first_column(const VecTable *vt) {
   return vt->spec->key >= 0 ? vt->spec->column[vt->spec->key].name : "rowid";
 }
 
-/* Learn from the schema what the relation is, which may have been made or changed after CREATE. */
-static int read_relation(VecTable *vt) {
+int vtab_indexed_column(VecTable *vt) {
   Relation relation;
-  int rc = relation_of_content(vt->db, vt->schema, vt->name, &relation);
 
+  if (vt->indexed_known) return vt->indexed;
   vt->indexed = -1;
-  vt->kind = relation.kind;
+  if (relation_of_content(vt->db, vt->schema, vt->name, &relation)) return -1; /* a guess about costs needs no error */
+  vt->indexed_known = 1;
   for (int i = 0; relation.column && i < vt->spec->column_count; i++) {
     if (sqlite3_stricmp(vt->spec->column[i].name, relation.column) == 0) vt->indexed = i;
   }
   relation_clear(&relation);
-  return rc;
+  return vt->indexed;
 }
 
 /* --- make and free --- */
@@ -281,7 +281,6 @@ static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sql
   fill_shape(vt, &shape);
   rc = table_create(store, vt->name, &shape, &vt->table);
   if (rc == SQLITE_OK) rc = relation_install(db, vt->schema, vt->name, &vt->spec->relation, error);
-  if (rc == SQLITE_OK) rc = read_relation(vt);
 done:
   if (rc) explain_failure(vt, store, rc, error);
   store_release(store);
@@ -304,7 +303,6 @@ static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sq
   if (rc == SQLITE_OK) {
     fill_shape(vt, &shape);
     rc = table_connect(store, vt->name, &shape, &vt->table);
-    if (rc == SQLITE_OK) rc = read_relation(vt);
   }
   if (rc && rc != SQLITE_NOMEM && is_sqlite_vec_table(vt)) {
     sqlite3_free(*error);

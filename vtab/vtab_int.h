@@ -37,10 +37,9 @@ typedef struct VecTable {
   Layout layout;
   int vector_column[MAX_VECTOR_COLUMNS]; /* vector i is this column of the spec */
   u32 vector_count;
-  int text_key;        /* the table is WITHOUT ROWID for SQLite */
-  int indexed;         /* column of the spec that t_content has an index on, or -1 */
-  RelationKind kind;   /* of its relation to a parent */
-  sqlite3_stmt *event; /* that appends to the log of events=, or NULL */
+  int text_key;               /* the table is WITHOUT ROWID for SQLite */
+  int indexed, indexed_known; /* vtab_indexed_column's */
+  sqlite3_stmt *event;        /* that appends to the log of events=, or NULL */
   Table *table;
   Content *content;
   Cursor *spare; /* a closed cursor, kept to save an allocation */
@@ -52,6 +51,8 @@ int vtab_error(VecTable *vt, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int vtab_store_error(VecTable *vt, int rc);
 /* Compare pages, rows and the parent. *problem: NULL if sound, else a sentence, freed by mem_free. */
 int vtab_integrity(VecTable *vt, char **problem);
+/* The column of the spec that t_content has an index on, for a relation; -1: none. Asks the schema once, when first needed. */
+int vtab_indexed_column(VecTable *vt);
 /* Which vector a column of the spec is, and its index as of the connection's last snapshot. */
 u32 vtab_vector_index(const VecTable *vt, int column);
 const IndexShape *vtab_index(const VecTable *vt, int column);

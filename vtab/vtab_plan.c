@@ -286,8 +286,8 @@ static void plan_rows(Planner *p) {
   info->estimatedCost = p->plan.term_count ? 5e5 : 1e6;
   for (int i = 0; i < p->plan.term_count; i++) {
     const PlanTerm *term = &p->plan.term[i];
-    int by_index =
-        term->kind == TERM_FILTER && term->op == SQLITE_INDEX_CONSTRAINT_EQ && term->column == p->vt->indexed;
+    int by_index = term->kind == TERM_FILTER && term->op == SQLITE_INDEX_CONSTRAINT_EQ &&
+                   term->column == vtab_indexed_column(p->vt);
     rows /= term->op == SQLITE_INDEX_CONSTRAINT_EQ ? (by_index ? 1e5 : 10) : 3;
     if (by_index) info->estimatedCost = 50;
   }

@@ -219,22 +219,21 @@ static int refuse_parent(VecTable *vt) {
 
 /* Whether what the content table has just refused was the foreign key's fault. */
 static int is_parent_missing(const VecTable *vt, int rc) {
-  return vt->kind && (rc & 0xff) == SQLITE_CONSTRAINT &&
-         sqlite3_extended_errcode(vt->db) == SQLITE_CONSTRAINT_FOREIGNKEY;
+  return (rc & 0xff) == SQLITE_CONSTRAINT && sqlite3_extended_errcode(vt->db) == SQLITE_CONSTRAINT_FOREIGNKEY;
 }
 
 /* Ask for the parent before a rival is removed: after that nothing may fail (U1). */
 static int check_parent(Change *ch) {
   VecTable *vt = ch->vt;
   Relation relation;
-  int rc;
+  const Cell *cell = NULL;
+  int rc = relation_of_content(vt->db, vt->schema, vt->name, &relation);
 
-  if (vt->kind != ONE_TO_ONE && vt->kind != ONE_TO_MANY) return SQLITE_OK;
-  if (vt->kind == ONE_TO_MANY && (vt->indexed < 0 || ch->cell[vt->indexed].kind != CELL_VALUE)) return SQLITE_OK;
-  rc = relation_find(vt->db, vt->schema, vt->name, &relation);
-  if (rc == SQLITE_OK)
-    rc = relation_test(vt->db, vt->schema, &relation, vt->kind == ONE_TO_MANY ? ch->cell[vt->indexed].value : NULL,
-                       ch->rowid);
+  for (int i = 0; relation.column && i < vt->spec->column_count; i++) {
+    if (sqlite3_stricmp(vt->spec->column[i].name, relation.column) == 0) cell = &ch->cell[i];
+  }
+  if (rc == SQLITE_OK && relation.kind && !(cell && cell->kind != CELL_VALUE))
+    rc = relation_test(vt->db, vt->schema, &relation, cell ? cell->value : NULL, ch->rowid);
   relation_clear(&relation);
   return rc == SQLITE_CONSTRAINT_FOREIGNKEY ? refuse_parent(vt) : rc;
 }
