@@ -185,6 +185,7 @@ const ScalarFunction event_functions[] = {
 #define MIN_SLEEP 1 /* ms */
 #define MAX_SLEEP 4
 #define DEFAULT_TIMEOUT 1000
+#define LOCKED_TRIES 100 /* a millisecond each, then SQLITE_BUSY */
 
 typedef struct Tail {
   TableCall *call;
@@ -254,15 +255,15 @@ static int has_changed(Tail *tail, int *changed) {
 
 static int prepare_tail(Tail *tail, const char *schema, const char *log) {
   ScriptName names[] = {{"schema", tail->watcher == tail->call->db ? schema : "main"}, {"name", log}, {NULL, NULL}};
-  int rc;
+  int rc, tries = LOCKED_TRIES;
 
-  do {
+  do { /* the schema cannot be read while a writer commits */
     rc = script_prepare(tail->watcher,
                         "SELECT offset, time, type, collection, key, revision, payload FROM \"{schema}\".\"{name}\""
                         " WHERE offset > ?1 ORDER BY offset",
                         names, &tail->select);
     if (is_busy(rc)) sqlite3_sleep(MIN_SLEEP);
-  } while (is_busy(rc) && !is_interrupted(tail->call->db));
+  } while (is_busy(rc) && --tries > 0 && !is_interrupted(tail->call->db));
   if (rc == SQLITE_OK) rc = sqlite3_prepare_v2(tail->watcher, "PRAGMA data_version", -1, &tail->version, NULL);
   if (rc == SQLITE_ERROR)
     rc = call_fail(tail->call, rc, "there is no event log %s: %s", log, sqlite3_errmsg(tail->watcher));
