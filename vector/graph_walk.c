@@ -56,20 +56,21 @@ INLINE_ALWAYS u32 pool_below(const u64 *pool, u32 count, u64 key) {
   return (u32)(base - pool) + (count == 1 && *base < key);
 }
 
-/* Merge ascending keys into the pool, each stretch of it moved once; what is beyond ef falls out. Gives the first place that changed. */
+/*
+ * Merge ascending keys into the pool, each stretch of it moved once; what is beyond ef falls out. Gives the first place that changed. Where the keys
+ * belong is looked up for all before anything moves, so that the searches run at the same time.
+ */
 INLINE_ALWAYS u32 pool_merge(Walker *w, const u64 *key, u32 n) {
   u64 *pool = w->pool;
-  u32 end = w->count, at = end;
-  w->count = MIN(w->count + n, w->ef);
-  while (n-- > 0) {
-    u32 to;
-    at = pool_below(pool, end, key[n]);
-    to = at + n + 1;
-    if (to < w->ef) memmove(pool + to, pool + at, (size_t)MIN(end - at, w->ef - to) * sizeof *pool);
-    if (to <= w->ef) pool[to - 1] = key[n];
-    end = at;
+  u32 place[GRAPH_MAX_LINKS], end = w->count, i;
+  for (i = 0; i < n; i++) place[i] = pool_below(pool, end, key[i]);
+  w->count = MIN(end + n, w->ef);
+  for (i = n; i-- > 0; end = place[i]) {
+    u32 to = place[i] + i + 1;
+    if (to < w->ef) memmove(pool + to, pool + place[i], (size_t)MIN(end - place[i], w->ef - to) * sizeof *pool);
+    if (to <= w->ef) pool[to - 1] = key[i];
   }
-  return at;
+  return place[0];
 }
 
 int walk_enter(Walker *w, Space *space, u32 node, u32 slot) {
@@ -93,7 +94,8 @@ typedef struct Batch {
 
 INLINE_ALWAYS void prefetch_row(const u8 *row, u32 bytes) {
   u32 at;
-  for (at = 0; at < bytes; at += LINE) PREFETCH_ROW(row + at);
+  PREFETCH_ROW(row);
+  for (at = LINE; at < bytes; at += LINE) PREFETCH_ROW(row + at);
 }
 
 /*
@@ -103,8 +105,10 @@ INLINE_ALWAYS void prefetch_row(const u8 *row, u32 bytes) {
 INLINE_ALWAYS int gather(Walker *w, const Layer *layer, Space *space, u32 node, const int upper, Batch *out) {
   const u8 *at = array_map_item(layer->links, node);
   const u32 *links, *slots;
-  u32 slot[GRAPH_MAX_LINKS], i, n = 0, width = layer->width, bytes = MIN(space->row_bytes, MAX_PREFETCH);
-  u8 *visited = w->visited, epoch = (u8)w->epoch;
+  const u32 width = layer->width, count = layer->count, bytes = MIN(space->row_bytes, MAX_PREFETCH);
+  u32 slot_of_record[GRAPH_MAX_LINKS], *nodes = out->node, *slot = upper ? slot_of_record : nodes, i, n = 0;
+  u8 *visited = w->visited;
+  const u8 epoch = (u8)w->epoch;
   int rc;
   if (UNLIKELY(at == NULL)) {
     rc = array_map_get(layer->links, node, &at);
@@ -114,12 +118,12 @@ INLINE_ALWAYS int gather(Walker *w, const Layer *layer, Space *space, u32 node, 
   slots = links + width;
   for (i = 0; i < width; i++) {
     u32 next = link_get(&links[i]) & ~GRAPH_TREE;
-    if (UNLIKELY(next >= layer->count)) {
+    if (UNLIKELY(next >= count)) {
       if (next == GRAPH_NULL) break;
       return CORRUPT(0);
     }
-    out->node[n] = next;
-    slot[n] = upper ? link_get(&slots[i]) : next;
+    nodes[n] = next;
+    if (upper) slot[n] = link_get(&slots[i]);
     n += visited[next] != epoch;
     visited[next] = epoch;
   }

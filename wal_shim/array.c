@@ -181,6 +181,9 @@ int array_map_open(ArrayMap *map, Array *array, u64 room, int whole) {
   map->whole = whole;
   map->extents = (u32)ceil_div(MAX(room, array->count), array->per_extent);
   while ((u64)1 << bits < map->per_extent) bits++;
+  while ((u64)1 << map->stride_shift < map->stride) map->stride_shift++;
+  map->per_shift = bits;
+  map->powers = (u64)1 << bits == map->per_extent && (u64)1 << map->stride_shift == map->stride;
   /* magic * per_extent - 2^shift is in 1..2^bits, so the quotient is right up to 2^(shift - bits) = 2^31 */
   map->shift = 31 + bits;
   map->magic = ((u64)1 << map->shift) / map->per_extent + 1;

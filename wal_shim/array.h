@@ -80,6 +80,8 @@ typedef struct ArrayMap {
   u64 *checked;      /* not whole: a bit per page, extent_pages of them for each extent */
   u64 magic;         /* index / per_extent = index * magic >> shift, for any index below 2^31 */
   u32 shift, per_extent, stride, extent_pages;
+  int powers; /* per_extent and stride are powers of two, of these exponents: */
+  u32 per_shift, stride_shift;
   u32 extents;
   int whole;
 } ArrayMap;
@@ -95,9 +97,11 @@ static inline u32 array_map_extent(const ArrayMap *map, u32 index) {
 }
 /* Item `index`, of a whole map; NULL if its extent was not touched yet. The caller checks that the index is one. */
 static inline const u8 *array_map_item(const ArrayMap *map, u32 index) {
-  u32 e = array_map_extent(map, index);
+  u32 e = map->powers ? index >> map->per_shift : array_map_extent(map, index);
   const u8 *at = map->extent[e];
-  return at ? at + (size_t)(index - e * map->per_extent) * map->stride : NULL;
+  if (at == NULL) return NULL;
+  if (map->powers) return at + ((size_t)(index & (map->per_extent - 1)) << map->stride_shift);
+  return at + (size_t)(index - e * map->per_extent) * map->stride;
 }
 /* Item `index` (below 2^31), its extent touched and its pages checked where they were not. The caller checks that the index is one. */
 int array_map_get(ArrayMap *map, u64 index, const u8 **out);
