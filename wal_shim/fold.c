@@ -19,6 +19,7 @@
 #include "catalog.h"
 #include "store_int.h"
 
+#define INDEX_STEP_ROWS 4096u    /* beside its own rows a commit puts this many into indexes */
 #define REBUILD_BYTES (8u << 20) /* content rows are moved in batches of this size */
 
 typedef struct Fold {
@@ -48,8 +49,14 @@ static int add_entry(Fold *f, u64 id, PageRef ref) {
   return SQLITE_OK;
 }
 
-static FoldHow how_of(const Fold *f, int compact) {
-  FoldHow how = {compact, f->reason == FOLD_BULK ? 0 : UINT64_MAX, (u32)store_threads(f->store)};
+/*
+ * A commit that folds because it is due puts as many rows into indexes as it has added itself, and some more, so that what lags behind catches up in steps
+ * and no commit waits for the work of others. Commands do all there is.
+ */
+static FoldHow how_of(const Fold *f, const Table *t, int compact) {
+  FoldHow how = {compact, UINT64_MAX, (u32)store_threads(f->store)};
+  if (f->reason == FOLD_BULK) how.index_rows = 0;
+  if (f->reason == FOLD_THRESHOLD) how.index_rows = t->added + INDEX_STEP_ROWS;
   return how;
 }
 
@@ -93,7 +100,7 @@ static int rebuild_row(void *arg, i64 rowid, const void *const *vectors) {
 /* The table made anew from its content rows. */
 static int rebuild_table(Fold *f, Table *t, PageRef *out) {
   u32 sizes[MAX_VECTOR_COLUMNS], i;
-  FoldHow how = how_of(f, 0);
+  FoldHow how = how_of(f, t, 0);
   PageRef none = {0, 0}, old = store_catalog_ref(f->store, t->id);
   Rebuild r;
   int rc;
@@ -119,7 +126,7 @@ static int fold_table(Fold *f, Table *t) {
   Store *s = f->store;
   int chosen = f->target == NULL || f->target == t, rc;
   int rebuild = f->fresh || (f->reason == FOLD_REBUILD && chosen), compact = f->reason == FOLD_COMPACT && chosen, lags;
-  FoldHow how = how_of(f, compact);
+  FoldHow how = how_of(f, t, compact);
   PageRef ref = store_catalog_ref(s, t->id);
   if (rebuild) {
     rc = rebuild_table(f, t, &ref);

@@ -764,6 +764,7 @@ int table_add(Table *t, i64 rowid, const void *const *vectors) {
   u32 i;
   int any = 0, fresh = has_overlay(t) && rowid > t->overlay->max_rowid, rc = SQLITE_OK;
   for (i = 0; i < t->shape.vector_count; i++) any |= vectors[i] != NULL;
+  t->added += (u64)any;
   if (any && !fresh) rc = add_delta(t, rowid, OP_ADD); /* a fresh row is its own delta row (D5) */
   if (rc || !has_overlay(t)) return write_code(t, rc);
   o = t->overlay;
@@ -849,6 +850,7 @@ void store_txn_end(Store *s, int committed) {
   Table *t;
   for (t = s->tables; t; t = t->next) {
     t->current = t->written = 0;
+    t->added = 0;
     t->bulk_limit_shift = 0;
     if (t->overlay && t->overlay->length == 0 && overlay_memory(t->overlay) > KEEP_BETWEEN_BYTES) drop_overlay(t);
     if (committed) t->name_suspect = 0;
