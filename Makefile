@@ -138,6 +138,21 @@ TSAN_SECONDS ?= 60
 tsan: ## threads under the thread sanitizer; TSAN_SECONDS=60 each, SQLITE3_C=sqlite3.c of the amalgamation to see SQLite too
 	$(MAKE) BUILD=build-tsan OUT=build-tsan/ OPT=-O1 CFLAGS="-fsanitize=thread $(CFLAGS)" build-tsan/threads_test
 	cd build-tsan && for journal in wal delete; do ./threads_test -t $(TSAN_SECONDS) -s $$$$ -j $$journal || exit 1; done
+# The extension with one mistake made on purpose (DEFECT in wal_shim/base.h); only the files that can have one are compiled anew.
+DEFECT_SRC := $(shell grep -l DEFECT $(SRC))
+$(BUILD)/defect-%/quire.$(EXT): $(OBJ) $(HDR)
+	@mkdir -p $(@D)
+	$(CC) -shared $(filter-out -MMD -MP,$(CFLAGS_ALL)) -DQUIRE_DEFECT='"$*"' $(LDFLAGS) $(DEFECT_SRC) \
+	  $(filter-out $(DEFECT_SRC:%.c=$(BUILD)/%.o),$(OBJ)) -o $@ $(LDLIBS_ALL)
+
+.PHONY: defects
+defects: all test-tools ## build with each mistake of a list and hunt it; fails unless all are found
+	$(TEST_ENV) BUILD=$(BUILD) MAKE="$(MAKE)" $(TCLSH) test/defects.tcl $(DEFECTS)
+
+# BUDGET: minutes. NIGHTLY_ONLY: names of programmes in test/nightly.tcl.
+.PHONY: nightly
+nightly: all test-tools ## the long share of all test programmes; BUDGET=minutes
+	$(TEST_ENV) BUILD=$(BUILD) $(TCLSH) test/nightly.tcl $(BUDGET)
 
 # Fuzzers. FUZZ_LINK: what brings main(), here a plain one that replays files; libFuzzer under `make fuzz`.
 FUZZ ?= $(FUZZERS)

@@ -302,6 +302,7 @@ static int insert_row(Change *ch, sqlite3_value **argv) {
   if (rc) return rc;
   for (u32 i = 0; i < vt->vector_count; i++) ch->bytes[i] = ch->vector[i].data;
   rc = table_write_begin(vt->table);
+  if (rc == SQLITE_OK && DEFECT(half_done_update)) rc = table_add(vt->table, ch->rowid, ch->bytes);
   if (rc == SQLITE_OK) rc = insert_content(ch);
   if (rc) return rc;
   ch->wrote = 1;

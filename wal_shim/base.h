@@ -56,6 +56,16 @@ typedef int64_t i64;
 int corrupt_at(const char *file, int line, u64 pgno);
 
 /*
+ * A mistake made on purpose, to show that the tests find it: true in a build with -DQUIRE_DEFECT='"name"', else nothing. test/defects.tcl
+ * has the names; `make defects` builds and hunts each.
+ */
+#ifdef QUIRE_DEFECT
+#define DEFECT(name) (strcmp(QUIRE_DEFECT, #name) == 0)
+#else
+#define DEFECT(name) 0
+#endif
+
+/*
  * Memory: sqlite3_malloc64 behind checked products. `mem_array` and `mem_zeroed` are no-ops giving NULL when *rc is already
  * set, and set *rc to SQLITE_NOMEM when memory is out or count*size overflows. A product of 0 gives a
  * valid pointer to free. Everything is freed by mem_free, which accepts NULL.

@@ -142,6 +142,8 @@ int catalog_write(PageTx *tx, State *state, const CatalogEntry *entries, u64 cou
     memset(page, 0, PAGE_SIZE);
     /* the root's own place has to be known for its page count: reserve it, then write it there */
     rc = page_tx_alloc(tx, 1, &pgno);
+    if (DEFECT(written_in_place) && state->root.pgno) pgno = state->root.pgno;
+    if (DEFECT(sync_before_last_page)) rc = pages_home(tx->pages)->methods->sync(pages_home(tx->pages));
     if (rc == SQLITE_OK) {
       state->pages = page_tx_count(tx);
       memcpy(body, state->uuid, UUID_SIZE);

@@ -345,7 +345,7 @@ static int prepare_fold(Fold *f) {
   }
   f->next = s->state;
   f->next.format = PAGE_FORMAT;
-  f->next.n = f->unknown ? s->state.n + 2 : s->base + 1;
+  f->next.n = f->unknown ? s->state.n + 2 : (DEFECT(n_plus_one) ? s->state.n : s->base) + 1;
   f->next.gen = (i64)conn_random(s->conn);
   f->next.owner = s->memory ? s->conn->token : 0;
   if (f->fresh) sqlite3_randomness(UUID_SIZE, f->next.uuid);

@@ -79,14 +79,14 @@ int horizon_read(Store *store, Horizon *out) {
   int rc;
   memset(out, 0, sizeof *out);
   out->at = -1;
-  if (store->memory) {
+  if (store->memory || DEFECT(reuse_without_horizon)) {
     out->at = store->state.n;
     return SQLITE_OK;
   }
   rc = read_pragma(store, "journal_mode", mode, sizeof mode);
   if (rc) return rc;
   if (strcmp(mode, "wal") != 0) {
-    out->at = store->state.n - 1;
+    out->at = store->state.n - !DEFECT(reuse_before_durable);
     return SQLITE_OK;
   }
   rc = read_pragma(store, "locking_mode", mode, sizeof mode);

@@ -236,7 +236,7 @@ static int get_raw(Pages *pages, u32 pgno, u32 count, const u8 **out, PageHold *
   return SQLITE_OK;
 }
 
-static int known(const Pages *pages, u32 pgno, u32 crc) { return crc != 0 && pages->verified[pgno] == crc; }
+static int known(const Pages *pages, u32 pgno, u32 crc) { return (crc != 0 && pages->verified[pgno] == crc) || DEFECT(checksums_not_compared); }
 
 int pages_get_unchecked(Pages *pages, u32 pgno, u32 count, const u8 **out, PageHold *hold) {
   return get_raw(pages, pgno, count, out, hold);
@@ -298,7 +298,7 @@ int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, PageRange *r
   rc = pages->home->methods->size(pages->home, &size);
   if (rc) return rc;
   tx->base = MAX(state_count, 1);
-  tx->end = MAX(tx->base, size);
+  tx->end = DEFECT(growth_from_count) ? tx->base : MAX(tx->base, size);
   return SQLITE_OK;
 }
 

@@ -134,7 +134,7 @@ int store_other_statements_busy(Store *store) {
   sqlite3_stmt *s = NULL;
   int busy = 0;
   while ((s = sqlite3_next_stmt(store->db, s)) != NULL) busy += sqlite3_stmt_busy(s) != 0;
-  return busy > 1;
+  return busy > 1 && !DEFECT(busy_statements_ignored);
 }
 
 /* --- the root --- */
@@ -203,6 +203,8 @@ static int verify_root(Store *store) {
 int store_install(Store *store, const State *state) {
   int rc;
   if (store->state_known && store->state.gen == state->gen) return SQLITE_OK;
+  if (DEFECT(gen_not_checked) && store->state_known && store->state.n == state->n) return SQLITE_OK;
+  if (DEFECT(newer_root_used) && store->state_known && store->state.n > state->n) return SQLITE_OK;
   store->state = *state;
   store->state_known = 0;
   rc = verify_root(store);

@@ -264,6 +264,8 @@ void table_release(Table *t) {
 int table_drop(Table *t) {
   Store *s = t->store;
   int rc = SQLITE_OK;
+  if (DEFECT(deletion_in_destroy) && s->state.root.pgno)
+    pages_home(s->pages)->methods->write(pages_home(s->pages), s->state.root.pgno, 1, (u8[PAGE_SIZE]){0});
   if (s->unsynced && s->pages) rc = store_sync_pages(s); /* no hook of this table may come any more (S3) */
   if (rc) return rc;
   finalize_table(t);
@@ -283,7 +285,7 @@ int table_rename(Table *t, const char *name) {
   old = mem_strdup(&rc, t->name);
   if (rc) return rc;
   finalize_table(t);
-  t->name_suspect = 1;
+  t->name_suspect = !DEFECT(rename_trusted);
   rc = store_exec(s, "UPDATE %s.quire_tables SET name = %Q WHERE id = %lld", s->quoted, name, (long long)t->id);
   if (rc == SQLITE_OK) rc = store_exec(s, "ALTER TABLE %s.\"%w_delta\" RENAME TO \"%w_delta\"", s->quoted, old, name);
   if (rc == SQLITE_OK) rc = set_name(t, name);
@@ -510,7 +512,7 @@ typedef struct Tail {
 
 /* Whether the overlay ends where the snapshot's delta does. Rows that are not fresh do not count. */
 static int ends_at(const Overlay *o, const Tail *tail) {
-  if (o->last_seq != tail->seq || (tail->seq != INT64_MIN && o->last_tag != tail->tag)) return 0;
+  if (o->last_seq != tail->seq || (tail->seq != INT64_MIN && o->last_tag != tail->tag && !DEFECT(tags_not_compared))) return 0;
   if (tail->row <= o->pages_max) return o->last_row <= o->pages_max;
   return o->last_row == tail->row && o->last_row_tag == tail->row_tag;
 }
@@ -858,7 +860,7 @@ void store_txn_end(Store *s, int committed) {
   /* A commit that failed after the pages were written may yet be found in the log by a recovery: leave its pages alone until one succeeds. */
   if (committed) {
     s->avoid_reuse = 0;
-  } else if (s->folded) {
+  } else if (s->folded && !DEFECT(rollback_trusted)) {
     s->avoid_reuse = 1;
   }
   s->base_known = s->folded = s->unsynced = s->lost = s->txn_unknown = 0;
@@ -889,7 +891,9 @@ static int fold_due(Store *s, int *due) {
 }
 
 int store_sync_pages(Store *s) {
-  int rc = s->lost ? SQLITE_IOERR_FSYNC : pages_home(s->pages)->methods->sync(pages_home(s->pages));
+  int rc = s->lost && !DEFECT(failed_sync_retried) ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+  if (rc == SQLITE_OK && !DEFECT(pages_not_synced) && !DEFECT(sync_before_last_page))
+    rc = pages_home(s->pages)->methods->sync(pages_home(s->pages));
   if (rc == SQLITE_OK) {
     s->unsynced = 0;
   } else {
@@ -943,7 +947,7 @@ int table_release_savepoint(Table *t, int n) {
 
 /* The rows are SQLite's business: what the overlay knows is compared with them before its next use. */
 int table_rollback_to(Table *t, int n) {
-  (void)n;
+  if (DEFECT(overlay_not_cut_back) || (DEFECT(savepoint_minus_one_ignored) && n < 0)) return SQLITE_OK;
   t->current = 0;
   return SQLITE_OK;
 }
