@@ -236,7 +236,9 @@ static int get_raw(Pages *pages, u32 pgno, u32 count, const u8 **out, PageHold *
   return SQLITE_OK;
 }
 
-static int known(const Pages *pages, u32 pgno, u32 crc) { return (crc != 0 && pages->verified[pgno] == crc) || DEFECT(checksums_not_compared); }
+static int known(const Pages *pages, u32 pgno, u32 crc) {
+  return (crc != 0 && pages->verified[pgno] == crc) || DEFECT(checksums_not_compared);
+}
 
 int pages_get_unchecked(Pages *pages, u32 pgno, u32 count, const u8 **out, PageHold *hold) {
   return get_raw(pages, pgno, count, out, hold);

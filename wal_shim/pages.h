@@ -112,7 +112,9 @@ int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, PageRange *r
  * Pages of the store when this fold is done. What lies beyond the state row's count counts only if this fold wrote behind it: else it may be growth that
  * a failed sync has lost (R6, R7).
  */
-static inline u32 page_tx_count(const PageTx *tx) { return tx->extended || DEFECT(growth_not_synced) ? tx->end : tx->base; }
+static inline u32 page_tx_count(const PageTx *tx) {
+  return tx->extended || DEFECT(growth_not_synced) ? tx->end : tx->base;
+}
 /* `count` <= 64 consecutive pages that do not cross a segment. */
 int page_tx_alloc(PageTx *tx, u32 count, u32 *pgno);
 int page_tx_free(PageTx *tx, u32 pgno, u32 count);

@@ -285,7 +285,7 @@ int table_rename(Table *t, const char *name) {
   old = mem_strdup(&rc, t->name);
   if (rc) return rc;
   finalize_table(t);
-  t->name_suspect = !DEFECT(rename_trusted);
+  t->name_suspect = 1;
   rc = store_exec(s, "UPDATE %s.quire_tables SET name = %Q WHERE id = %lld", s->quoted, name, (long long)t->id);
   if (rc == SQLITE_OK) rc = store_exec(s, "ALTER TABLE %s.\"%w_delta\" RENAME TO \"%w_delta\"", s->quoted, old, name);
   if (rc == SQLITE_OK) rc = set_name(t, name);
@@ -512,7 +512,8 @@ typedef struct Tail {
 
 /* Whether the overlay ends where the snapshot's delta does. Rows that are not fresh do not count. */
 static int ends_at(const Overlay *o, const Tail *tail) {
-  if (o->last_seq != tail->seq || (tail->seq != INT64_MIN && o->last_tag != tail->tag && !DEFECT(tags_not_compared))) return 0;
+  if (o->last_seq != tail->seq || (tail->seq != INT64_MIN && o->last_tag != tail->tag && !DEFECT(tags_not_compared)))
+    return 0;
   if (tail->row <= o->pages_max) return o->last_row <= o->pages_max;
   return o->last_row == tail->row && o->last_row_tag == tail->row_tag;
 }
@@ -635,6 +636,8 @@ int table_refresh(Table *t) {
   Tail tail = {INT64_MIN, 0, INT64_MIN, 0};
   u32 version = data_version(s);
   int rc;
+  if ((DEFECT(overlay_not_cut_back) || DEFECT(savepoint_minus_one_ignored)) && t->current && t->overlay)
+    return SQLITE_OK;
   if (version && version == t->version && t->version_gen == s->state.gen && !t->name_suspect && store_usable(s))
     return SQLITE_OK;
   t->version = 0;
@@ -935,7 +938,7 @@ int table_rollback(Table *t) {
 
 int table_savepoint(Table *t, int n) {
   (void)n;
-  t->current = 0;
+  if (!DEFECT(overlay_not_cut_back) && !DEFECT(savepoint_minus_one_ignored)) t->current = 0;
   return SQLITE_OK;
 }
 
