@@ -171,6 +171,18 @@ fuzz: ## fuzzers under clang's libFuzzer with sanitizers; FUZZ_SECONDS=n each, F
 	$(MAKE) -s BUILD=build-fuzz OUT=build-fuzz/ CC=clang OPT=-O1 WERROR= CFLAGS="$(FUZZ_CFLAGS)" FUZZ_LINK=-fsanitize=fuzzer $(FUZZ:%=build-fuzz/fuzz_%)
 	@sh test/fuzz.sh build-fuzz $(FUZZ_SECONDS) $(FUZZ)
 
+# Lines and branches of each file that the suite reaches (Debian: lcov). TESTS as for `make test`.
+COV_FLAGS := --coverage -fprofile-update=atomic
+.PHONY: coverage
+coverage: ## lines and branches that the test suite reaches, file by file; TESTS as for test
+	@command -v lcov >/dev/null || { echo "coverage: no lcov; on Debian: apt-get install lcov"; exit 1; }
+	$(MAKE) BUILD=build-cov OUT=build-cov/ OPT=-O0 CFLAGS="$(COV_FLAGS) $(CFLAGS)" all test-tools
+	find build-cov -name '*.gcda' -delete
+	-$(MAKE) BUILD=build-cov OUT=build-cov/ OPT=-O0 CFLAGS="$(COV_FLAGS) $(CFLAGS)" test
+	lcov -q --rc lcov_branch_coverage=1 -c -d build-cov -o build-cov/all.info 2>build-cov/lcov.log
+	lcov -q --rc lcov_branch_coverage=1 -e build-cov/all.info '*/ext/*' '*/vtab/*' '*/vector/*' '*/wal_shim/*' -o build-cov/own.info
+	lcov --rc lcov_branch_coverage=1 --list build-cov/own.info
+
 .PHONY: layers
 layers: ## check the include directions and that each header compiles alone
 	CC="$(CC)" $(TCLSH) test/layers.tcl
@@ -286,7 +298,7 @@ install: all static ## into PREFIX (default /usr/local), below DESTDIR; with hea
 
 .PHONY: clean
 clean: ## remove what make built
-	rm -rf build build-asan build-fuzz build-tsan test/out quire.$(EXT) vec0.$(EXT)
+	rm -rf build build-asan build-cov build-fuzz build-tsan test/out quire.$(EXT) vec0.$(EXT)
 
 .PHONY: help
 help: ## this list

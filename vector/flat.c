@@ -114,6 +114,7 @@ static int scan_all(IndexPass *p, Pool *pool, DistanceScan scan, u64 first) {
     }
     rc = col->code_stride ? scan_codes(p, pool, lower_bounds, slot, rows, items) : scan_rows(p, pool, scan, slot, rows, items);
     pages_release(p->slots->pages, &hold);
+    p->compared += items;
     polled += items;
     if (rc == SQLITE_OK && polled >= POLL_ROWS) {
       polled = 0;
@@ -140,6 +141,7 @@ static int scan_some(IndexPass *p, Pool *pool, DistanceScan scan) {
     if (rc == SQLITE_OK) rc = scan_rows(p, pool, scan, slot, rows + (size_t)in_extent * col->stride, run);
     pages_release(p->slots->pages, &hold);
     i += run;
+    p->compared += run;
     polled += run;
     if (rc == SQLITE_OK && polled >= POLL_ROWS) {
       polled = 0;

@@ -248,7 +248,7 @@ static u32 pool_size(const Graph *g, const IndexPass *p) {
   return (u32)MIN(p->ef * slots / MAX(live, 1), 2 * (u64)p->ef);
 }
 
-static int walk_graph(Graph *g, const IndexPass *p, Pool *pool) {
+static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
   Walker *w = &g->walker;
   const GraphHead *h = &g->at.head;
   const IndexShape *index = &g->slots->column[g->column].index;
@@ -263,6 +263,8 @@ static int walk_graph(Graph *g, const IndexPass *p, Pool *pool) {
   if (rc == SQLITE_OK) rc = walk_enter(w, &g->walk, node, slot);
   if (rc == SQLITE_OK) rc = walk_run(w, &ground, &g->walk);
   if (rc == SQLITE_OK) rc = choose(g, p, w, MAX(rerank, over), &count);
+  p->compared += w->compared + count;
+  w->compared = 0;
   return rc ? rc : refine_found(g, p, pool, count);
 }
 

@@ -150,6 +150,7 @@ typedef struct Walker {
   u64 pool_cap;
   void *query;
   u32 count, ef, epoch;
+  u64 compared; /* distances computed so far */
 } Walker;
 
 /* For graphs of up to `visited` nodes and queries of up to query_size bytes. */

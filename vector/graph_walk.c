@@ -147,6 +147,7 @@ INLINE_ALWAYS u32 take_in(Walker *w, const Layer *layer, Space *space, const Bat
   u32 distance[GRAPH_MAX_LINKS], i, n = 0, at;
   u64 worst = w->count == w->ef ? w->pool[w->count - 1] : ~(u64)0, key[GRAPH_MAX_LINKS];
   space->methods->distances(space, w->query, b->row, b->count, distance);
+  w->compared += b->count;
   for (i = 0; i < b->count; i++) {
     key[n] = (u64)distance[i] << 32 | (u64)b->node[i] << 1;
     n += key[n] < worst;

@@ -38,6 +38,7 @@ typedef struct IndexPass {
   const u32 *only; /* ascending slots to look at; NULL: all */
   u64 only_count;
   const u64 *allowed; /* a bit per slot, or NULL: all */
+  u64 compared; /* raised by the rows that were compared with the query, by code or vector */
   float norm2_max;    /* raised as by DistanceScan */
   u32 ef;             /* an index that approximates: how many candidates it keeps */
   u64 want;           /* and how many rows are asked for */

@@ -64,6 +64,7 @@ struct Search {
   i64 *seen;                  /* rowids given by approximate passes; ascending once `seen_sorted` */
   u64 seen_count, seen_cap, seen_sorted;
 
+  u64 compared; /* rows so far */
   SearchHit *ready;
   u64 ready_at, ready_count, ready_cap;
   int exhausted;
@@ -183,6 +184,8 @@ void search_close(Search *s) {
   mem_free(s);
 }
 
+u64 search_distances(const Search *s) { return s->compared; }
+
 const char *search_mode(const Search *s) { return s->content ? "content" : s->method->name; }
 
 /* --- units: what the user sees, and what the scan kernels give --- */
@@ -245,6 +248,7 @@ static void scan_overlay(Search *s, Pool *pool) {
     u64 k;
     for (k = 0; k < s->row_count; k++) {
       double v = exact(s, overlay_vector(o, s->rows[k], s->column));
+      s->compared++;
       v = order_value(s, v);
       offer_row(s, pool, s->rows[k], v);
     }
@@ -254,6 +258,7 @@ static void scan_overlay(Search *s, Pool *pool) {
     u32 n = MIN(OVERLAY_CHUNK, o->rows - first);
     const u8 *rows = overlay_vector(o, first, s->column);
     scan(s->query, rows, o->stride[s->column], n, s->dim, value, &s->norm2_max);
+    s->compared += n;
     for (i = 0; i < n; i++) {
       if (!scan_wants(pool, value[i])) continue;
       offer_row(s, pool, first + i,
@@ -282,6 +287,7 @@ static int scan_pages(Search *s, Pool *pool, u64 want) {
   pass.interrupt_arg = s->interrupt_arg;
   rc = s->method->search(&pass, pool);
   s->norm2_max = pass.norm2_max;
+  s->compared += pass.compared;
   return rc;
 }
 
@@ -298,6 +304,7 @@ static int content_row(void *arg, i64 rowid, const void *const *vectors) {
   if (++c->polled % 4096 == 0 && s->interrupted && s->interrupted(s->interrupt_arg)) return SQLITE_INTERRUPT;
   if (vectors[s->column] == NULL || !in_set(s, rowid)) return SQLITE_OK;
   d = exact(s, vectors[s->column]);
+  s->compared++;
   if (pool_wants(c->pool, d) && counts(s, d, rowid)) pool_offer(c->pool, d, rowid, 0);
   return SQLITE_OK;
 }

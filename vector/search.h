@@ -36,6 +36,8 @@ int search_open(const SearchRequest *request, Search **out);
 int search_next(Search *search, u64 want, SearchHit *hits, u64 *count);
 /* In words, for EXPLAIN-like reports and stats: "flat", "content". */
 const char *search_mode(const Search *search);
+/* Rows compared with the query so far, by code or by vector. */
+u64 search_distances(const Search *search);
 void search_close(Search *search);
 
 #endif

@@ -52,11 +52,12 @@ SearchStats *stats_of(Stats *stats, const char *schema, const char *table) {
   return entry;
 }
 
-void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, int by_content) {
+void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, int by_content) {
   u32 i = 0;
   while (i + 1 < STATS_BUCKETS && nanoseconds >= (u64)1000 << i) i++;
   of->searches++;
   of->hits += hits;
+  of->distances += distances;
   of->content_searches += by_content != 0;
   of->nanoseconds += nanoseconds;
   of->bucket[i]++;

@@ -13,7 +13,7 @@
 
 typedef struct SearchStats {
   char *schema, *table;
-  u64 searches, hits,
+  u64 searches, hits, distances, /* distances: rows compared with the query */
       content_searches;      /* content_searches: answered from the rows, since the pages could not be used */
   u64 nanoseconds;           /* of all searches, in our code */
   u64 bucket[STATS_BUCKETS]; /* searches by duration, each in one bucket */
@@ -34,6 +34,6 @@ Stats *stats_retain(Stats *stats);
 void stats_release(Stats *stats);
 /* The entry of a table, made if it is new; lives as long as `stats`. NULL: out of memory. */
 SearchStats *stats_of(Stats *stats, const char *schema, const char *table);
-void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, int by_content);
+void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, int by_content);
 
 #endif
