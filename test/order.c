@@ -9,6 +9,7 @@
  *   Q2  No page is written that is needed by a commit which a power cut could bring back at that moment, or which a held snapshot
  *       reads (R5, H1).
  *   Q3  The page file is never truncated or deleted (S8).
+ *   Q4  After a commit whose sync failed, which a recovery may yet find in the log, none of the pages that it wrote is written until a commit succeeds.
  *
  * The record of commit n lies between the marks `attempt n` and `ack n`: in a WAL the first frame that ends a transaction, else the last
  * truncation, deletion or write of the journal. Which commits a power cut can bring back follows from the rule for what must survive:
@@ -98,6 +99,8 @@ static const char *const state_words[] = {"was never written", "is not synced", 
 
 typedef struct Check {
   u8 *state; /* PageState of each page of the file */
+  i64 *tried; /* by page: the attempt that wrote it last */
+  i64 attempt, unsure; /* the attempt that goes on; the one whose sync failed, -1: none */
   i64 pages;
   u32 inode; /* of the page file; 0: there is none */
   int entry_durable;
@@ -126,6 +129,8 @@ static void at_write(Check *c, i64 i, const Op *op) {
   if (end > c->pages) {
     c->state = must_realloc(c->state, (u64)end);
     memset(c->state + c->pages, NEVER, (size_t)(end - c->pages));
+    c->tried = must_realloc(c->tried, (u64)end * sizeof *c->tried);
+    for (i64 page = c->pages; page < end; page++) c->tried[page] = -1;
     c->pages = end;
   }
   for (i64 page = op->off / PAGE; page < end; page++) {
@@ -133,6 +138,9 @@ static void at_write(Check *c, i64 i, const Op *op) {
     for (i64 n = c->low; n <= c->last && who < 0; n++)
       if (needs(root_of(n), page)) who = n;
     c->state[page] = WRITTEN;
+    if (c->unsure >= 0 && c->tried[page] == c->unsure && c->attempt != c->unsure && !c->breach)
+      c->breach = sqlite3_mprintf("operation %lld writes page %lld, which a commit may need whose sync failed", i, page);
+    c->tried[page] = c->attempt;
     if (who < 0 || c->breach) continue;
     c->breach = sqlite3_mprintf("operation %lld writes page %lld, which commit %lld needs (%s; newest commit %lld)", i,
                                 page, who, who == c->held ? "held by a reader" : "not yet replaced for good", c->last);
@@ -157,7 +165,8 @@ static void at_page_file(Check *c, i64 i, const Op *op) {
   }
 }
 
-static void at_mark(Check *c, const Op *op) {
+static void at_mark(Check *c, i64 i, const Op *op) {
+  if (strcmp((const char *)op->data, "attempt") == 0) c->attempt = i;
   if (strcmp((const char *)op->data, "hold") == 0) c->held = op->n;
   if (strcmp((const char *)op->data, "release") == 0) c->held = -1;
 }
@@ -173,15 +182,17 @@ static int makes_last(const Op *op, const char *rule, const char *log) {
 static char *check_order(const char *glob, const char *rule, const char *log) {
   int record_count = 0, next = 0;
   Record *records = find_records(&record_count);
-  Check c = {.last = -1, .low = -1, .held = -1};
+  Check c = {.last = -1, .low = -1, .held = -1, .unsure = -1};
 
   for (i64 i = 0; i < log_count() && !c.breach; i++) {
     const Op *op = log_op(i);
     while (next < record_count && records[next].at == i) {
       at_record(&c, records[next].commit);
       c.last = records[next++].commit;
+      c.unsure = -1;
     }
-    if (op->kind == OP_MARK) at_mark(&c, op);
+    if (op->kind == OP_MARK) at_mark(&c, i, op);
+    if (op->kind == OP_SYNC_FAILED && c.inode && op->inode != c.inode) c.unsure = c.attempt; /* Q4 */
     if (op->kind == OP_CREATE && sqlite3_strglob(glob, (const char *)op->data) == 0) {
       c.inode = op->inode;
       c.entry_durable = 0;
@@ -192,6 +203,7 @@ static char *check_order(const char *glob, const char *rule, const char *log) {
   }
   free(records);
   free(c.state);
+  free(c.tried);
   return c.breach;
 }
 

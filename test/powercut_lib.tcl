@@ -204,7 +204,14 @@ proc pc_release_reader {} {
 proc pc_other_event {} {
   global pc wl
   switch [wl_pick "vacuum checkpoint checkpoint checkpoint reopen reader reader [expr {$pc(switch) ? {switch switch switch} : {}}]"] {
-    vacuum {pc_release_reader; db eval VACUUM; incr pc(vacuums)}
+    vacuum {
+      pc_release_reader
+      if {![catch {db eval VACUUM} message options]} {
+        incr pc(vacuums)
+      } elseif {!$pc(io_faults) || ![regexp {disk I/O} $message]} {
+        return -options $options $message
+      }
+    }
     checkpoint {catch {db eval "PRAGMA wal_checkpoint([wl_pick {PASSIVE FULL RESTART TRUNCATE}])"}}
     reopen {
       if {[wl_chance 50]} pc_release_reader
@@ -250,7 +257,7 @@ proc pc_record {config seed commits} {
   pc_commit COMMIT
   while {$pc(n) < $commits} {
     if {[wl_chance 30]} pc_other_event
-    if {$pc(io_faults) && [wl_chance 25]} {pc_ fault sync [expr {1 + [wl_rand 2]}] 0 *-quire}
+    if {$pc(io_faults) && [wl_chance 25]} {pc_ fault sync [expr {1 + [wl_rand 2]}] 0 [wl_pick {*-quire *-quire *-wal}]}
     if {$pc(reader) && [wl_chance 25]} pc_release_reader
     pc_transaction
   }
