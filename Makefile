@@ -123,6 +123,18 @@ test-tools: $(TEST_TOOLS)
 test: all test-tools ## the test suite; TESTS=quick for a short run, TESTS=model for one file
 	$(TEST_ENV) $(TCLSH) test/run.tcl $(TESTS)
 
+# sqlite-vec itself, for sqlite_vec.test: from PyPI, else from npm.
+SQLITE_VEC := $(BUILD)/sqlite-vec
+SQLITE_VEC_NPM = sqlite-vec-$(if $(filter Darwin,$(UNAME)),darwin,linux)-$(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x64)
+.PHONY: sqlite-vec
+sqlite-vec: ## fetch sqlite-vec 0.1.9 (pip or npm), with which sqlite_vec.test compares
+	@rm -rf $(SQLITE_VEC).new && mkdir -p $(SQLITE_VEC).new $(SQLITE_VEC)
+	@cd $(SQLITE_VEC).new && { \
+	  python3 -m pip download -q --no-deps --only-binary :all: sqlite-vec==0.1.9 && python3 -m zipfile -e sqlite_vec*.whl . || \
+	  { npm pack --silent $(SQLITE_VEC_NPM)@0.1.9 && tar xzf sqlite-vec*.tgz; }; } && \
+	  cp */vec0.$(EXT) $(abspath $(SQLITE_VEC))/vec0.$(EXT) || { echo "sqlite-vec: not fetched; it needs a network, and pip or npm"; exit 1; }
+	@rm -rf $(SQLITE_VEC).new
+
 # Leaks are not looked for: tclsh leaves memory behind at exit by design. test/faults.c checks ours.
 # Without variable tracking gcc compiles the plain kernels in a fifth of the time.
 ASAN_CFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
