@@ -9,7 +9,7 @@
  *   Q2  A pass after the first leaves out rows that were given: those at or before the last hit's (distance, rowid).
  *   Q3  Where float32 overflowed or could not tell, the value is the true one (scan_value), so every value in a pool is finite.
  *   Q4  With an index that approximates, the first pass gives its best; a later one looks further and leaves out the rows that were given (`seen`), by
- *       their rowids, since one that was missed may be nearer than the last given. When it would have to look at a good part of all rows,
+ *       their rowids, since one that was missed may be nearer than the last given: what one call gives is sorted as a whole. When it would have to look at a good part of all rows,
  *       or distances are bounded or rows chosen, the search is exact, to the last row.
  *   Q5  A damaged page before the first hit: the search starts anew over the content rows; after it: SQLITE_CORRUPT_VTAB (S15).
  */
@@ -466,15 +466,17 @@ static int note_seen(Search *s, const SearchHit *hits, u64 count) {
 }
 
 int search_next(Search *s, u64 want, SearchHit *hits, u64 *count) {
+  u64 sorted = 0; /* hits of passes before the last, where a pass may find what one before has missed */
   *count = 0;
   while (*count < want) {
     u64 n;
     if (s->ready_at == s->ready_count) {
       int rc;
-      if (s->exhausted) return SQLITE_OK;
+      if (s->exhausted) break;
+      if (s->method->approximate) sorted = *count;
       rc = fill(s, want - *count);
       if (rc) return rc;
-      if (s->ready_count == 0) return SQLITE_OK;
+      if (s->ready_count == 0) break;
     }
     n = MIN(want - *count, s->ready_count - s->ready_at);
     memcpy(hits + *count, s->ready + s->ready_at, (size_t)n * sizeof *hits);
@@ -489,5 +491,6 @@ int search_next(Search *s, u64 want, SearchHit *hits, u64 *count) {
     *count += n;
     s->delivered = 1;
   }
+  if (sorted) sort_hits(hits, *count);
   return SQLITE_OK;
 }
