@@ -4,7 +4,7 @@
  *   SELECT schema, "table", name, value FROM quire_stats
  *
  * Lines with a table are about that table, others about the schema's store (what SELECT * FROM quire says: pages, folds, cache, delta).
- * searches, hits, distances, content_searches, search_seconds and search_seconds_le_* are of searches: of the last, the value is how many
+ * searches, hits, distances, graph_searches, content_searches, search_seconds and search_seconds_le_* are of searches: of the last, the value is how many
  * took no longer than so many seconds. Text values are for people and are left out of the metrics.
  */
 #ifndef _WIN32
@@ -49,6 +49,7 @@ static int each_search(const SearchStats *of, Emit *emit, void *arg) {
   } line[] = {{"searches", (double)of->searches},
               {"hits", (double)of->hits},
               {"distances", (double)of->distances},
+              {"graph_searches", (double)of->graph_searches},
               {"content_searches", (double)of->content_searches},
               {"search_seconds", (double)of->nanoseconds / 1e9}};
   u64 sum = 0;

@@ -30,6 +30,7 @@
 #define QUIRE_GRAPH_H
 
 #include "../wal_shim/bytes.h"
+#include "../wal_shim/table_methods.h"
 #include "index.h"
 #include "sq4.h"
 #include "walk8.h"
@@ -180,12 +181,14 @@ typedef struct GraphFold {
   u64 rows; /* without `moved`: slots that it may add to the graph; more lag behind (G1) */
   u32 threads;
   PageTx *tx;
+  GraphWork *work; /* added to */
 } GraphFold;
 
 /* The graph's next version, {0,0} if there is none yet, and how many slots it covers. Frees the pages it replaces. */
 int graph_fold(const GraphFold *fold, PageRef *out, u64 *nodes);
-/* Free all pages of a graph whose column is not known any more. */
-int graph_drop(Pages *pages, u64 id, u32 column, PageRef ref, PageTx *tx);
+/* Report all pages of a graph whose column is not known any more. */
+int graph_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, int (*visit)(void *arg, u32 pgno, u32 count),
+                   void *arg);
 /* Every page of the graph, verified. */
 int graph_pages(Slots *slots, u32 column, int (*visit)(void *arg, u32 pgno, u32 count), void *arg);
 /* Links, levels, reachability, codes; *problem a sentence if something does not fit. */

@@ -669,6 +669,7 @@ static int insert_all(Builder *b, const u32 *slot, u64 count, u64 linked, int gr
     if (page_tx_interrupted(b->f->tx)) return SQLITE_INTERRUPT;
     rc = insert_batch(b, slot + done, n, ground);
     done += n;
+    b->f->work->linked += n;
   }
   return rc;
 }
@@ -756,6 +757,7 @@ static int put_renewed(Builder *b, Hand *h, u32 level, u32 self, u32 kept, u32 d
   u32 i, width = b->width[level > 0], slot, copy, count = c->count, picked;
   const u8 *row;
   int rc = sheet_own(&b->sheet[level], self);
+  b->f->work->repairs += dead > 0;
   if (rc == SQLITE_OK && dead) {
     rc = slot_of(b, level, self, &slot);
     if (rc == SQLITE_OK) rc = row_of(b, slot, &row);
@@ -1263,13 +1265,15 @@ int graph_fold(const GraphFold *f, PageRef *out, u64 *nodes) {
   if (rc == SQLITE_OK && !f->moved) rc = append_nodes(b);
   if (rc == SQLITE_OK) rc = write_graph(b, out);
   *nodes = b->head.nodes;
+  if (rc == SQLITE_OK) f->work->folds++;
   close_builder(b);
   mem_free(b);
   return rc;
 }
 
-/* A graph page says enough to free its arrays. */
-int graph_drop(Pages *pages, u64 id, u32 column, PageRef ref, PageTx *tx) {
+/* A graph page says enough to find its arrays. */
+int graph_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, int (*visit)(void *arg, u32 pgno, u32 count),
+                   void *arg) {
   const u8 *page, *refs;
   PageHold hold;
   u32 i;
@@ -1277,8 +1281,8 @@ int graph_drop(Pages *pages, u64 id, u32 column, PageRef ref, PageTx *tx) {
   if (rc) return rc;
   refs = page + PAGE_HEADER_SIZE + GRAPH_REFS_AT;
   for (i = 0; i < GRAPH_ARRAYS + GRAPH_MAX_LEVELS && rc == SQLITE_OK; i++)
-    rc = array_drop(pages, graph_array_id(id, column, i), refs + i * ARRAY_REF_SIZE, tx);
-  if (rc == SQLITE_OK) rc = page_tx_free(tx, ref.pgno, 1);
+    rc = array_pages_at(pages, graph_array_id(id, column, i), refs + i * ARRAY_REF_SIZE, visit, arg);
+  if (rc == SQLITE_OK) rc = visit(arg, ref.pgno, 1);
   pages_release(pages, &hold);
   return rc;
 }

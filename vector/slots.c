@@ -499,6 +499,7 @@ static int fold_graphs(SlotsWriter *w, const FoldHow *how, u8 *body) {
   f.rows = how->index_rows;
   f.threads = how->threads;
   f.tx = w->tx;
+  f.work = how->work;
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
     u8 *entry = body + GRAPHS_AT + c * GRAPH_ENTRY_SIZE;
     PageRef ref = {0, 0};
@@ -643,8 +644,8 @@ static int slots_fold(void *view, const Overlay *o, const FoldHow *how, PageTx *
 
 /* --- dropping and checking --- */
 
-/* A table page says enough to free its arrays without knowing the table's shape. */
-static int slots_drop(Pages *pages, u64 id, PageRef ref, PageTx *tx) {
+/* A table page says enough to find its arrays without knowing the table's shape. */
+static int slots_pages_at(Pages *pages, u64 id, PageRef ref, int (*visit)(void *arg, u32 pgno, u32 count), void *arg) {
   const u8 *page, *body;
   PageHold hold;
   u32 refs, i;
@@ -654,13 +655,13 @@ static int slots_drop(Pages *pages, u64 id, PageRef ref, PageTx *tx) {
   refs = load32(body);
   if (refs > MAX_REFS) rc = CORRUPT(ref.pgno);
   for (i = 0; i < refs && rc == SQLITE_OK; i++)
-    rc = array_drop(pages, array_id(id, i), body + REFS_AT + i * ARRAY_REF_SIZE, tx);
+    rc = array_pages_at(pages, array_id(id, i), body + REFS_AT + i * ARRAY_REF_SIZE, visit, arg);
   for (i = 0; i < MAX_VECTOR_COLUMNS && rc == SQLITE_OK; i++) {
     const u8 *entry = body + GRAPHS_AT + i * GRAPH_ENTRY_SIZE;
     PageRef graph = {load32(entry), load32(entry + 4)};
-    if (graph.pgno) rc = graph_drop(pages, id, i, graph, tx);
+    if (graph.pgno) rc = graph_pages_at(pages, id, i, graph, visit, arg);
   }
-  if (rc == SQLITE_OK) rc = page_tx_free(tx, ref.pgno, 1);
+  if (rc == SQLITE_OK) rc = visit(arg, ref.pgno, 1);
   pages_release(pages, &hold);
   return rc;
 }
@@ -745,4 +746,4 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
 
 const TableMethods table_methods = {slots_valid,     slots_open,      slots_retain, slots_release,
                                     slots_find_view, slots_max_rowid, slots_fold,   slots_lag,
-                                    slots_drop,      slots_check,     slots_counts, slots_vector};
+                                    slots_pages_at,  slots_check,     slots_counts, slots_vector};

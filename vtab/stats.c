@@ -3,6 +3,8 @@
  */
 #include "stats.h"
 
+#include <string.h>
+
 int stats_new(StatsClock *now, Stats **out) {
   int rc = SQLITE_OK;
   Stats *stats = mem_zeroed(&rc, 1, sizeof *stats);
@@ -52,13 +54,14 @@ SearchStats *stats_of(Stats *stats, const char *schema, const char *table) {
   return entry;
 }
 
-void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, int by_content) {
+void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, const char *mode) {
   u32 i = 0;
   while (i + 1 < STATS_BUCKETS && nanoseconds >= (u64)1000 << i) i++;
   of->searches++;
   of->hits += hits;
   of->distances += distances;
-  of->content_searches += by_content != 0;
+  of->graph_searches += strcmp(mode, "hnsw") == 0;
+  of->content_searches += strcmp(mode, "content") == 0;
   of->nanoseconds += nanoseconds;
   of->bucket[i]++;
 }

@@ -14,9 +14,10 @@
 typedef struct SearchStats {
   char *schema, *table;
   u64 searches, hits, distances, /* distances: rows compared with the query */
-      content_searches;      /* content_searches: answered from the rows, since the pages could not be used */
-  u64 nanoseconds;           /* of all searches, in our code */
-  u64 bucket[STATS_BUCKETS]; /* searches by duration, each in one bucket */
+      graph_searches,            /* that a graph answered, at least in their last batch */
+      content_searches;          /* answered from the rows, since the pages could not be used */
+  u64 nanoseconds;               /* of all searches, in our code */
+  u64 bucket[STATS_BUCKETS];     /* searches by duration, each in one bucket */
   struct SearchStats *next;
 } SearchStats;
 
@@ -34,6 +35,7 @@ Stats *stats_retain(Stats *stats);
 void stats_release(Stats *stats);
 /* The entry of a table, made if it is new; lives as long as `stats`. NULL: out of memory. */
 SearchStats *stats_of(Stats *stats, const char *schema, const char *table);
-void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, int by_content);
+/* mode: search_mode()'s word. */
+void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, const char *mode);
 
 #endif

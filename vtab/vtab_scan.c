@@ -69,8 +69,7 @@ static void count_search(Cursor *cur) {
   VecTable *vt = table_of(cur);
   if (vt->searches == NULL) vt->searches = stats_of(vt->stats, vt->schema, vt->name);
   if (vt->searches)
-    stats_add(vt->searches, cur->nanoseconds, cur->hits, search_distances(cur->search),
-              strcmp(search_mode(cur->search), "content") == 0);
+    stats_add(vt->searches, cur->nanoseconds, cur->hits, search_distances(cur->search), search_mode(cur->search));
 }
 
 /* Forget the rows, but keep the plan and its statements: an inner loop of a join runs them again and again. */

@@ -474,20 +474,23 @@ int array_writer_finish(ArrayWriter *w, u8 *ref) {
   return rc;
 }
 
-int array_free_pages(Array *array, PageTx *tx) {
+/* Extents and directory, without a look into the extents. */
+static int each_range(Array *array, int (*visit)(void *arg, u32 pgno, u32 count), void *arg) {
   u32 i;
   int rc = array_load(array);
   for (i = 0; i < array->extent_count && rc == SQLITE_OK; i++) {
     const u8 *entry = array->entries + (size_t)i * entry_size(array->extent_pages);
-    rc = page_tx_free(tx, load32(entry), load32(entry + 4));
+    rc = visit(arg, load32(entry), load32(entry + 4));
   }
   for (i = 0; array->levels && i < array->level_start[array->levels] && rc == SQLITE_OK; i++) {
-    rc = page_tx_free(tx, array->nodes[i].pgno, 1);
+    rc = visit(arg, array->nodes[i].pgno, 1);
   }
   return rc;
 }
 
-int array_drop(Pages *pages, ArrayId id, const u8 *ref, PageTx *tx) {
+int array_free_pages(Array *array, PageTx *tx) { return each_range(array, page_tx_free_range, tx); }
+
+int array_pages_at(Pages *pages, ArrayId id, const u8 *ref, int (*visit)(void *arg, u32 pgno, u32 count), void *arg) {
   u32 stride = load32(ref + 12), extent_pages = ref[9];
   Array a;
   int rc;
@@ -496,7 +499,7 @@ int array_drop(Pages *pages, ArrayId id, const u8 *ref, PageTx *tx) {
     return CORRUPT(load32(ref));
   }
   rc = array_open(&a, pages, id, stride, extent_pages, ref);
-  if (rc == SQLITE_OK) rc = array_free_pages(&a, tx);
+  if (rc == SQLITE_OK) rc = each_range(&a, visit, arg);
   array_free(&a);
   return rc;
 }

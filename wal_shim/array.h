@@ -138,8 +138,8 @@ int array_writer_finish(ArrayWriter *w, u8 *ref);
 void array_writer_end(ArrayWriter *w);
 /* Free every page of this version. */
 int array_free_pages(Array *array, PageTx *tx);
-/* The same for a reference to an array whose shape is not known. */
-int array_drop(Pages *pages, ArrayId id, const u8 *ref, PageTx *tx);
+/* Report every range of pages of an array whose shape is not known; what is in them is not looked at. */
+int array_pages_at(Pages *pages, ArrayId id, const u8 *ref, int (*visit)(void *arg, u32 pgno, u32 count), void *arg);
 /* Report every range of pages the version reaches; verifies all checksums. */
 int array_walk(Array *array, int (*visit)(void *arg, u32 pgno, u32 count), void *arg);
 

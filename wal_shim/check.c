@@ -1,8 +1,8 @@
 /*
  * check.c: integrity-check of a store, and its report.
  *
- * Checked: every checksum; that no page has two owners (root and catalog, tables, free list); the inside of each table (TableMethods.check);
- * and that pages and delta together have exactly the vectors of the content rows.
+ * Checked: every checksum; that no page has two owners (root and catalog, tables, dropped tables, free list) and, when all tables are checked, that
+ * each has one; the inside of each table (TableMethods.check); and that pages and delta together have exactly the vectors of the content rows.
  */
 #include <string.h>
 
@@ -45,6 +45,13 @@ static int take_free_list(Store *s, Owners *o) {
   }
   last = sqlite3_finalize(stmt);
   return rc ? rc : last;
+}
+
+/* The first page that nothing has taken; page 0 is the file's own. */
+static u32 first_left(const Owners *o) {
+  u32 i = 1;
+  while (i < o->pages && o->taken[i / 8] >> i % 8 & 1) i++;
+  return i;
 }
 
 /* --- content --- */
@@ -133,6 +140,7 @@ static int compare_content(Table *t, char **problem) {
 typedef struct Check {
   Owners owners;
   int pages_only; /* content and delta are not looked at */
+  int all_tables;
   char *problem;
 } Check;
 
@@ -158,6 +166,29 @@ static int check_table(Table *t, void *arg) {
   return rc;
 }
 
+/* Tables of the catalog that are dropped keep their pages until the next fold. */
+static int check_dropped(Store *s, Check *c) {
+  sqlite3_stmt *stmt = NULL;
+  u64 i;
+  int rc = store_prepare(s, &stmt, "SELECT 1 FROM %s.quire_tables WHERE id = ?1 AND name IS NOT NULL", s->quoted), last;
+  for (i = 0; i < s->catalog_count && rc == SQLITE_OK; i++) {
+    int lives;
+    sqlite3_bind_int64(stmt, 1, (i64)s->catalog[i].id);
+    lives = sqlite3_step(stmt) == SQLITE_ROW;
+    rc = sqlite3_reset(stmt);
+    if (rc == SQLITE_OK && !lives)
+      rc = table_methods.pages_at(s->pages, s->catalog[i].id, s->catalog[i].ref, take_pages, &c->owners);
+  }
+  last = sqlite3_finalize(stmt);
+  if (rc == SQLITE_CORRUPT_VTAB) {
+    store_mark_damaged(s, s->state.gen);
+    c->problem = sqlite3_mprintf(
+        "a damaged page of a dropped table; answers come from the content rows until the command 'rebuild'");
+    rc = c->problem ? SQLITE_OK : SQLITE_NOMEM;
+  }
+  return rc ? rc : last;
+}
+
 static int judge_owners(Check *c) {
   const Owners *o = &c->owners;
   if (c->problem) return SQLITE_OK;
@@ -165,6 +196,10 @@ static int judge_owners(Check *c) {
     c->problem = sqlite3_mprintf("page %u has two owners", o->twice);
   } else if (o->outside) {
     c->problem = sqlite3_mprintf("page %u is beyond the page count %u", o->outside, o->pages);
+  } else if (c->all_tables && first_left(o) < o->pages) {
+    c->problem =
+        sqlite3_mprintf("page %u of %u belongs to no table and is not free: the command 'rebuild' makes all pages anew",
+                        first_left(o), o->pages);
   } else {
     return SQLITE_OK;
   }
@@ -176,6 +211,7 @@ static int check(Store *s, Table *only, int pages_only, char **problem) {
   int rc;
   memset(&c, 0, sizeof c);
   c.pages_only = pages_only;
+  c.all_tables = only == NULL;
   *problem = NULL;
   store_clear_error(s);
   rc = store_refresh(s);
@@ -185,8 +221,8 @@ static int check(Store *s, Table *only, int pages_only, char **problem) {
   if (rc == SQLITE_OK && store_usable(s) && s->state.root.pgno)
     rc = catalog_walk(s->pages, &s->state, take_pages, &c.owners);
   if (rc == SQLITE_OK && store_usable(s)) rc = take_free_list(s, &c.owners);
+  if (rc == SQLITE_OK && store_usable(s)) rc = check_dropped(s, &c);
   if (rc == SQLITE_OK) rc = only ? check_table(only, &c) : store_each_table(s, check_table, &c);
-  /* not asked: that every page has an owner; those of dropped tables wait for the next fold */
   if (rc == SQLITE_OK) rc = judge_owners(&c);
   mem_free(c.owners.taken);
   *problem = c.problem;
@@ -265,6 +301,9 @@ int store_report(Store *s, Emit emit, void *arg) {
                 {"bulk_folds", (i64)s->stats.bulk_folds},
                 {"append_only_folds", (i64)s->stats.append_only_folds},
                 {"folds_given_up", (i64)s->stats.folds_given_up},
+                {"graph_folds", (i64)s->stats.graph.folds},
+                {"graph_linked", (i64)s->stats.graph.linked},
+                {"graph_repairs", (i64)s->stats.graph.repairs},
                 {"pages_written", (i64)p->written},
                 {"pages_reused", (i64)p->reused},
                 {"pages_extended", (i64)p->extended},

@@ -34,6 +34,7 @@ typedef struct Fold {
   PageTx tx;
   CatalogEntry *entry;
   u64 entry_count, entry_cap;
+  GraphWork graph;
   Table **folded; /* tables whose delta is now in pages */
   u64 folded_count, folded_cap;
 } Fold;
@@ -53,8 +54,8 @@ static int add_entry(Fold *f, u64 id, PageRef ref) {
  * A commit that folds because it is due puts as many rows into indexes as it has added itself, and some more, so that what lags behind catches up in steps
  * and no commit waits for the work of others. Commands do all there is.
  */
-static FoldHow how_of(const Fold *f, const Table *t, int compact) {
-  FoldHow how = {compact, UINT64_MAX, (u32)store_threads(f->store)};
+static FoldHow how_of(Fold *f, const Table *t, int compact) {
+  FoldHow how = {compact, UINT64_MAX, (u32)store_threads(f->store), &f->graph};
   if (f->reason == FOLD_BULK) how.index_rows = 0;
   if (f->reason == FOLD_THRESHOLD) how.index_rows = t->added + INDEX_STEP_ROWS;
   return how;
@@ -70,8 +71,8 @@ typedef struct Rebuild {
 
 /* Put what was gathered into pages, and go on from there. */
 static int rebuild_flush(Rebuild *r) {
-  static const FoldHow rows_only;
   Fold *f = r->fold;
+  const FoldHow rows_only = {0, 0, 1, &f->graph};
   u32 sizes[MAX_VECTOR_COLUMNS], i;
   int rc = table_methods.fold(r->view, r->overlay, &rows_only, &f->tx, &r->ref);
   if (rc) return rc;
@@ -109,7 +110,7 @@ static int rebuild_table(Fold *f, Table *t, PageRef *out) {
   r.table = t;
   for (i = 0; i < t->shape.vector_count; i++) sizes[i] = t->shape.vector[i].size;
   if (!f->fresh && old.pgno) {
-    rc = table_methods.drop(f->store->pages, t->id, old, &f->tx);
+    rc = table_methods.pages_at(f->store->pages, t->id, old, page_tx_free_range, &f->tx);
     if (rc && rc != SQLITE_CORRUPT_VTAB) return rc; /* damaged: what could not be read stays unused */
   }
   rc = table_methods.open(f->store->pages, t->id, &t->shape, none, &r.view);
@@ -169,7 +170,7 @@ static int fold_tables(Fold *f) {
     Table *t = store_find_table(s, ids[i]);
     PageRef ref = f->fresh ? (PageRef){0, 0} : store_catalog_ref(s, ids[i]);
     if (dropped[i]) {
-      if (ref.pgno) rc = table_methods.drop(s->pages, ids[i], ref, &f->tx);
+      if (ref.pgno) rc = table_methods.pages_at(s->pages, ids[i], ref, page_tx_free_range, &f->tx);
       if (rc == SQLITE_CORRUPT_VTAB) rc = SQLITE_OK;
     } else if (t == NULL) {
       rc = add_entry(f, ids[i], ref);
@@ -183,14 +184,12 @@ static int fold_tables(Fold *f) {
   return rc;
 }
 
-/* Pages of the old root and catalog are free once the new ones are committed. */
-static int free_range(void *arg, u32 pgno, u32 count) { return page_tx_free(arg, pgno, count); }
-
 static int write_pages_of_fold(Fold *f) {
   Store *s = f->store;
   int named, rc = fold_tables(f);
+  /* the old root and catalog */
   if (rc == SQLITE_OK && !f->fresh && s->state.root.pgno) {
-    rc = catalog_walk(s->pages, &s->state, free_range, &f->tx);
+    rc = catalog_walk(s->pages, &s->state, page_tx_free_range, &f->tx);
   }
   if (rc == SQLITE_OK) rc = catalog_write(&f->tx, &f->next, f->entry, f->entry_count);
   if (rc) return rc;
@@ -266,11 +265,10 @@ static int update_state_row(Fold *f) {
   Store *s = f->store;
   sqlite3_stmt **stmt = &s->stmt[STMT_STATE_UPDATE];
   const State *st = &f->next;
-  int rc = store_prepare(
-      s, stmt,
-      "INSERT OR REPLACE INTO %s.quire_state(id, format, uuid, n, gen, root, crc, pages, owner) "
-      "VALUES(1, ?8, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-      s->quoted);
+  int rc = store_prepare(s, stmt,
+                         "INSERT OR REPLACE INTO %s.quire_state(id, format, uuid, n, gen, root, crc, pages, owner) "
+                         "VALUES(1, ?8, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                         s->quoted);
   if (rc) return rc;
   sqlite3_bind_blob(*stmt, 1, st->uuid, UUID_SIZE, SQLITE_STATIC);
   sqlite3_bind_int64(*stmt, 2, st->n);
@@ -433,6 +431,9 @@ static int fold_once(Store *s, FoldReason reason, Table *target) {
   s->stats.folds++;
   s->stats.bulk_folds += reason == FOLD_BULK;
   s->stats.append_only_folds += f.append_only != 0;
+  s->stats.graph.folds += f.graph.folds;
+  s->stats.graph.linked += f.graph.linked;
+  s->stats.graph.repairs += f.graph.repairs;
   rc = store_install(s, &f.next);
 done:
   page_tx_end(&f.tx);

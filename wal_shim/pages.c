@@ -334,6 +334,8 @@ int page_tx_free(PageTx *tx, u32 pgno, u32 count) {
   return SQLITE_OK;
 }
 
+int page_tx_free_range(void *tx, u32 pgno, u32 count) { return page_tx_free(tx, pgno, count); }
+
 /* First position in the range where `count` pages fit without crossing a segment; 0 if none. */
 static u32 fit(const PageRange *range, u32 count) {
   u64 first = range->first, end = first + range->count;

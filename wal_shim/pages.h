@@ -118,6 +118,8 @@ static inline u32 page_tx_count(const PageTx *tx) {
 /* `count` <= 64 consecutive pages that do not cross a segment. */
 int page_tx_alloc(PageTx *tx, u32 count, u32 *pgno);
 int page_tx_free(PageTx *tx, u32 pgno, u32 count);
+/* The same for those who visit pages. */
+int page_tx_free_range(void *tx, u32 pgno, u32 count);
 /* Allocate and write bulk pages; crc[i] is set to the checksum of each (little-endian u32). */
 int page_tx_put(PageTx *tx, u32 count, const u8 *data, u8 *crc, u32 *pgno);
 /* Fill in the header of `page` (4096 bytes, body done), allocate, write. */

@@ -12,11 +12,19 @@
  * What the store needs from vector/: the inside of a table's pages. A view is an immutable version of them, counted.
  * `ref` {0,0} is the empty table.
  */
+/* What folds did to graphs, added up. */
+typedef struct GraphWork {
+  u64 folds;   /* graphs written */
+  u64 linked;  /* nodes inserted */
+  u64 repairs; /* nodes that got others for links to dead nodes */
+} GraphWork;
+
 /* What a fold does beside moving the overlay into pages. */
 typedef struct FoldHow {
   int compact;    /* without dead slots, in rowid order */
   u64 index_rows; /* rows that may be put into indexes; the rest is for later folds. 0: in the middle of a transaction */
   u32 threads;    /* that may work on it */
+  GraphWork *work;
 } FoldHow;
 
 typedef struct TableCounts {
@@ -37,8 +45,8 @@ typedef struct TableMethods {
   int (*fold)(void *view, const Overlay *overlay, const FoldHow *how, PageTx *tx, PageRef *out);
   /* Whether an index does not have all rows of the pages yet. */
   int (*lags)(void *view);
-  /* Free every page of a table whose shape is not known any more. */
-  int (*drop)(Pages *pages, u64 id, PageRef ref, PageTx *tx);
+  /* Visit every page of a table whose shape is not known any more. */
+  int (*pages_at)(Pages *pages, u64 id, PageRef ref, int (*visit)(void *arg, u32 pgno, u32 count), void *arg);
   /* Every page verified and visited; *problem a sentence if the inside does not fit together. */
   int (*check)(void *view, int (*visit)(void *arg, u32 pgno, u32 count), void *arg, char **problem);
   /* Counts for reports. */
