@@ -180,7 +180,8 @@ typedef struct Builder {
   /* the batch */
   Insert insert[BATCH];
   u32 batch;
-  int ground; /* its nodes have links already: new ones may be among them */
+  int ground;  /* see insert_batch */
+  u8 *reached; /* by slot: from the root along the tree; while nodes that are not are put back */
   u64 *picks;
   Backlink *back;
   u64 back_count, back_cap;
@@ -336,6 +337,23 @@ static int add_batch(Builder *b, Hand *h, u32 i, u32 level) {
   return SQLITE_OK;
 }
 
+/* None of the nodes found will do: a dead one must, or, for a node on the ground, the root. */
+static int add_way_point(Builder *b, Hand *h) {
+  Choice *c = &h->choice;
+  const u8 *row;
+  u32 distance;
+  int rc = SQLITE_OK;
+  if (!b->ground) {
+    c->key[c->count++] = h->walker.pool[0] & ~(u64)1;
+    return SQLITE_OK;
+  }
+  rc = row_of(b, b->root, &row);
+  if (rc) return rc;
+  b->space.methods->distances(&b->space, h->walker.query, &row, 1, &distance);
+  c->key[c->count++] = (u64)distance << 32 | (u64)b->root << 1;
+  return SQLITE_OK;
+}
+
 /* Search one level for the candidates of the node at slot `self`, live ones. node, slot: where to start; then the nearest found. */
 static int find_candidates(Builder *b, Hand *h, u32 level, u32 self, u32 *node, u32 *slot) {
   Walker *w = &h->walker;
@@ -352,9 +370,9 @@ static int find_candidates(Builder *b, Hand *h, u32 level, u32 self, u32 *node, 
     int alive = 0;
     if (level) rc = graph_record(&layer, at, &at, &down);
     if (rc == SQLITE_OK) rc = lives(b, at, &alive);
-    if (at != self && alive) c->key[c->count++] = w->pool[i] & ~(u64)1;
+    if (at != self && alive && (!b->ground || b->reached[at])) c->key[c->count++] = w->pool[i] & ~(u64)1;
   }
-  if (c->count == 0) c->key[c->count++] = w->pool[0] & ~(u64)1; /* all dead: a way point must do */
+  if (rc == SQLITE_OK && c->count == 0) rc = add_way_point(b, h);
   if (rc) return rc;
   *node = *slot = pool_node(w->pool[0]);
   if (level == 0) return SQLITE_OK;
@@ -467,7 +485,7 @@ static int add_back(Builder *b, u32 level, u32 target, u32 node, u32 slot, u32 d
   l->slot = slot;
   l->distance = distance;
   l->tree = tree;
-  l->known = b->ground || distance == UNMEASURED;
+  l->known = distance == UNMEASURED;
   l->done = 0;
   return SQLITE_OK;
 }
@@ -497,6 +515,7 @@ static int put_node(Builder *b, const Insert *in) {
         rc = add_back(b, level, other, self, in->slot, pool_distance(pick[i]), level == 0 && other == parent);
       has_parent |= other == parent;
     }
+    for (; b->ground && i < b->width[0]; i++) link_set(item + i, GRAPH_NULL); /* of the list it had */
     if (level == 0 && parent != GRAPH_NULL && !has_parent && rc == SQLITE_OK) {
       rc = add_back(b, 0, parent, in->slot, in->slot, UNMEASURED, 1);
     }
@@ -639,7 +658,10 @@ static u32 level_of(const Builder *b, u32 slot) {
   return level;
 }
 
-/* Insert slot[0..count): `ground`: on level 0 alone, for nodes that are on the levels above already. */
+/*
+ * Insert slot[0..count). `ground`: one, on level 0 alone, that is on the levels above already and that the root does not reach; it gets a list of
+ * nodes that are reached, so that those which are not cannot hang on each other.
+ */
 static int insert_batch(Builder *b, const u32 *slot, u32 count, int ground) {
   u32 i, level;
   int rc = SQLITE_OK;
@@ -657,6 +679,7 @@ static int insert_batch(Builder *b, const u32 *slot, u32 count, int ground) {
   for (i = 0; i < count && rc == SQLITE_OK; i++) rc = b->insert[i].rc;
   if (rc == SQLITE_OK) b->head.nodes = MAX(b->head.nodes, (u64)slot[count - 1] + 1);
   for (i = 0; i < count && rc == SQLITE_OK; i++) rc = put_node(b, &b->insert[i]);
+  if (ground) b->reached[slot[0]] = 1;
   return rc ? rc : link_back(b);
 }
 
@@ -866,11 +889,12 @@ static int number_records(Builder *b, ArrayMap *lists, u32 count, const u32 *slo
 
 /* The tree over what can be reached from the entry, breadth first; the others in lost[]. */
 static int grow_tree(Builder *b, const u8 *linked, u32 **lost, u64 *lost_count) {
+  u8 *reached;
   u64 nodes = b->head.nodes, cap = 0;
   u32 head = 0, tail = 0, i, k;
   int rc = SQLITE_OK;
-  u8 *reached = mem_zeroed(&rc, nodes, 1);
   u32 *queue = mem_array(&rc, nodes, sizeof *queue);
+  b->reached = reached = mem_zeroed(&rc, nodes, 1);
   if (rc == SQLITE_OK && b->root != GRAPH_NULL) {
     reached[b->root] = 1;
     queue[tail++] = b->root;
@@ -890,7 +914,6 @@ static int grow_tree(Builder *b, const u8 *linked, u32 **lost, u64 *lost_count) 
     rc = mem_reserve(lost, &cap, *lost_count + 1, sizeof **lost);
     if (rc == SQLITE_OK) (*lost)[(*lost_count)++] = i;
   }
-  mem_free(reached);
   mem_free(queue);
   return rc;
 }
@@ -918,8 +941,10 @@ static int move_graph(Builder *b) {
     if (rc) break;
     if (level == 0) {
       memcpy(map[0], f->moved, (size_t)array->count * sizeof *map[0]);
-      for (i = 0; i < array->count; i++) {
-        if (map[0][i] != NO_SLOT) linked[map[0][i]] = 1, linked_count++;
+      for (i = 0; i < array->count && rc == SQLITE_OK; i++) {
+        int alive = 0; /* a row may be without a vector */
+        if (map[0][i] != NO_SLOT) rc = lives(b, map[0][i], &alive);
+        if (alive) linked[map[0][i]] = 1, linked_count++;
       }
       continue;
     }
@@ -1207,6 +1232,7 @@ static void close_builder(Builder *b) {
   array_map_close(&b->present);
   graph_arrays_close(&b->old);
   mem_free(b->picks);
+  mem_free(b->reached);
   mem_free(b->back);
   mem_free(b->group);
 }
