@@ -1,14 +1,18 @@
 # workload.tcl: seeded random changes of quire tables and of their mirror, for model.test and powercut.test.
 #
-# The mirror is an ordinary table m(tab, id, e, a) in the same database; live(tab, ef) names the quire tables that exist (t, u, w,
-# x) and their ef_search (NULL: a flat index). Each change is made to both, by statements that do the same; both must succeed or both fail. SQLite alone is
-# responsible for m, so that m is the truth.
+# The mirror is an ordinary table m(tab, id, e, a) in the same database; live(tab, ef, graph) names the quire tables that exist (t, u, w,
+# x), their ef_search (NULL: a flat index) and whether they have a graph. Each change is made to both, by statements that do the same; both must
+# succeed or both fail. SQLite alone is responsible for m, so that m is the truth.
 #
 #   wl_start SEED            begin the sequence of choices
 #   wl_schema                make m and live in `db`
 #   wl_change, wl_ddl, wl_command   one random step in `db`
 #   wl_compare HANDLE        "" or how the quire tables differ from m, as that connection sees them
 #   wl_digest HANDLE         the content in a line
+#   wl_count HANDLE ?PREFIX? add the connection's counters to wl_total; wl_reached: fail for those that are zero
+#
+# Where a table has a graph, exact = 1 must give what brute force gives; a search through the graph must give as many rows, different ones that
+# exist, in order, with their true distances. The graphs are tiny: few links, few candidates, so that small tables have many pages of them.
 #
 # wl(quire) 0 leaves the quire tables out; wl(fold_rows) is their fold threshold; wl(conflicts) the conflict clauses in use.
 
@@ -33,7 +37,7 @@ proc wl_start {seed} {
 proc wl_schema {} {
   db eval {
     CREATE TABLE m(tab TEXT, id INTEGER, e BLOB, a INTEGER, PRIMARY KEY(tab, id));
-    CREATE TABLE live(tab TEXT PRIMARY KEY, ef INTEGER);
+    CREATE TABLE live(tab TEXT PRIMARY KEY, ef INTEGER, graph INTEGER);
   }
 }
 proc wl_tables {} {db eval {SELECT tab FROM live ORDER BY tab}}
@@ -76,7 +80,9 @@ proc wl_change {} {
   set seed [wl_rand 25]
   set v "test_vector(:seed, 4)"
   if {[wl_chance 2]} {set v NULL}
-  set n [expr {1 + [wl_rand [expr {[wl_chance 10] ? 200 : 15}]]}]
+  # A graph is asked only where there are many more rows than candidates.
+  set often [expr {[db onecolumn {SELECT graph FROM live WHERE tab = :tab}] ? 25 : 10}]
+  set n [expr {1 + [wl_rand [expr {[wl_chance $often] ? 200 : 15}]]}]
   set or [wl_pick $wl(conflicts)]
   set vars [list id $id a $a seed $seed n $n tab $tab]
   set numbers "WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i + 1 < :n)"
@@ -149,13 +155,17 @@ proc wl_wrong {tab} {
   if {![catch {db eval $wl(last)}] && $there} {error "accepted as a vector: $value"}
 }
 
+proc wl_graph {ef} {return "hnsw(m=4, ef_construction=8, ef_search=$ef, quantizer=[wl_pick {none int8 int4}])"}
 proc wl_create {} {
   global wl
   set tab [lindex {t u w} [wl_rand 3]]
   if {$tab in [wl_tables]} return
   set wl(last) "CREATE $tab"
-  if {$wl(quire)} {db eval "CREATE VIRTUAL TABLE $tab USING quire(e float\[4], a integer, fold_rows=$wl(fold_rows))"}
-  db eval {INSERT INTO live VALUES(:tab, 64)}
+  set graph [wl_chance 50]
+  set ef [expr {$graph ? 8 : 64}]
+  set index [expr {$graph ? "INDEXED BY [wl_graph $ef]" : ""}]
+  if {$wl(quire)} {db eval "CREATE VIRTUAL TABLE $tab USING quire(e float\[4] $index, a integer, fold_rows=$wl(fold_rows))"}
+  db eval {INSERT INTO live VALUES(:tab, :ef, :graph)}
 }
 
 proc wl_ddl {} {
@@ -194,26 +204,29 @@ proc wl_command {} {
     incr wl(commands)
     return
   }
-  set ef [db onecolumn {SELECT ef FROM live WHERE tab = :tab}]
+  lassign [db eval {SELECT ef, graph FROM live WHERE tab = :tab}] ef graph
   set command [wl_pick {fold fold fold fold optimize rebuild options}]
   if {$command eq "options"} {
     # auto() is exact for tables of this size
-    set value [expr {10 + [wl_rand 90]}]
-    set command [wl_pick {rebuild=auto(ef_search=$value) rebuild=flat()}]
-    if {$ef ne "" && [wl_chance 60]} {set command {ef_search=$value}}
-    set ef [expr {$command eq "rebuild=flat()" ? "" : $value}]
-    set command [subst $command]
+    set value [expr {8 + [wl_rand [expr {$graph ? 12 : 90}]]}]
+    switch [wl_pick [concat {auto flat graph graph} [expr {$ef eq "" ? {} : {ef ef ef ef}}]]] {
+      auto {set command rebuild=auto(ef_search=$value); set graph 0}
+      flat {set command rebuild=flat(); set graph 0; set value ""}
+      graph {set command rebuild=[wl_graph $value]; set graph 1}
+      ef {set command ef_search=$value}
+    }
+    set ef $value
   }
   set wl(last) "command $command on $tab"
   db eval "INSERT INTO $tab ($tab) VALUES(:command)"
-  db eval {UPDATE live SET ef = nullif(:ef, '') WHERE tab = :tab AND ef IS NOT nullif(:ef, '')}
+  db eval {UPDATE live SET ef = nullif(:ef, ''), graph = :graph WHERE tab = :tab AND (ef IS NOT nullif(:ef, '') OR graph <> :graph)}
   incr wl(commands)
 }
 
 # The content of m and live; "empty" without them.
 proc wl_digest {handle} {
   if {![$handle exists {SELECT 1 FROM sqlite_schema WHERE name = 'live'}]} {return empty}
-  set live [$handle eval {SELECT tab, ef FROM live ORDER BY tab}]
+  set live [$handle eval {SELECT tab, ef, graph FROM live ORDER BY tab}]
   set rows [$handle eval {
     SELECT count(*), total(id), total(test_crc(tab || id || '.' || ifnull(a, 'n') || hex(ifnull(e, 'n'))) % 1000000007) FROM m
   }]
@@ -233,8 +246,10 @@ proc wl_compare {handle} {
     set ef [$handle onecolumn {SELECT ef FROM live WHERE tab = :tab}]
     set found [$handle eval "SELECT ef_search FROM $tab WHERE e MATCH test_vector(1, 4) AND k = 1"]
     if {$found ne {} && $found ne [list $ef]} {return "$tab: ef_search is {$found} instead of {$ef}"}
+    set exact [wl_exact $handle $tab]
     foreach {seed k} {3 5 -7 1000} {
-      set wrong [wl_compare_search $handle $tab $seed $k "" ""]
+      set wrong [wl_compare_search $handle $tab $seed $k $exact ""]
+      if {$wrong eq "" && $exact ne ""} {set wrong [wl_compare_graph $handle $tab $seed $k]}
       if {$wrong ne ""} {return $wrong}
     }
   }
@@ -243,6 +258,56 @@ proc wl_compare {handle} {
   set status [$handle onecolumn {SELECT value FROM quire WHERE name = 'status'}]
   if {$status ne "ok"} {return "the page file was given up: $status"}
   return
+}
+
+# What a search has to say to be exact.
+proc wl_exact {handle tab} {expr {[$handle onecolumn {SELECT graph FROM live WHERE tab = :tab}] ? "AND exact = 1" : ""}}
+
+# A search through a graph: as many rows as there should be, each once, with the true distance; nearest first unless it streams (`end`): then a row that a
+# batch missed may come late.
+proc wl_compare_graph {handle tab seed k {end "AND k = :k ORDER BY distance"}} {
+  set got [$handle eval "SELECT rowid, distance FROM $tab WHERE e MATCH test_vector(:seed, 4) $end"]
+  set there [$handle eval {SELECT id, vec_distance_l2(e, test_vector(:seed, 4)) FROM m WHERE tab = :tab AND e IS NOT NULL}]
+  if {[string match *LIMIT* $end]} {set got [concat {*}[lsort -real -index 1 [lmap {id d} $got {list $id $d}]]]}
+  set wrong [wl_bad_neighbours $got $there $k]
+  if {$wrong ne ""} {return "$tab: graph search for $k of test_vector($seed, 4): $wrong: {[string range $got 0 800]}"}
+  return
+}
+
+# "" or what is wrong with the answer of a search that may miss rows. there: id and distance of all rows.
+proc wl_bad_neighbours {got there k} {
+  set want [expr {min($k, [llength $there] / 2)}]
+  if {[llength $got] != 2 * $want} {return "[expr {[llength $got] / 2}] rows instead of $want"}
+  set last -1
+  foreach {id distance} $got {
+    if {![dict exists $there $id]} {return "row $id is not there, or came twice"}
+    if {[dict get $there $id] != $distance} {return "row $id has the distance [dict get $there $id]"}
+    if {$distance < $last} {return "row $id comes too late"}
+    dict unset there $id
+    set last $distance
+  }
+  return
+}
+
+# Counters, added up over connections that come and go. Looking may find the database locked.
+proc wl_count {handle {prefix ""}} {
+  global wl wl_total
+  if {!$wl(quire)} return
+  set code [catch {$handle eval {SELECT name, sum(value) AS value FROM quire_stats WHERE name IN ('folds', 'bulk_folds', 'append_only_folds', 'folds_given_up', 'pages_reused',
+      'pages_extended', 'overlay_loads', 'overlay_extends', 'graph_folds', 'graph_linked', 'graph_repairs', 'graph_searches') GROUP BY name} row {
+    incr wl_total($prefix$row(name)) $row(value)
+  }} message options]
+  if {$code && ![string match *locked* $message]} {return -options $options $message}
+}
+proc wl_reached {counters} {
+  global wl_total
+  set line {}
+  foreach name [lsort [array names wl_total]] {lappend line $name=$wl_total($name)}
+  puts "$tester::file: [join $line]"
+  foreach name $counters {
+    set value [expr {[info exists wl_total($name)] ? $wl_total($name) : 0}]
+    tester::report reached.$name [expr {$value > 0}] $value "> 0"
+  }
 }
 
 # Nearest k under a further condition, written for the quire table and for m.
