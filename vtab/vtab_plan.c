@@ -107,46 +107,44 @@ static int find_match(Planner *p, int *match) {
 }
 
 /*
- * Find `column = ?` for a hidden column (-1: there is no such column), which sets what `name` says: its constraint, -1 for none. The first
- * counts; SQLite compares the column with any other. SQLITE_CONSTRAINT if it cannot be used. Other comparisons alone are an error, since
- * the column of a search that was not told is NULL and no row would come.
+ * Find `column = ?` for a hidden column (-1: there is no such column): its constraint, -1 for none. The first counts; SQLite compares
+ * the column with any other. SQLITE_CONSTRAINT if it cannot be used.
  */
-static int find_setting(Planner *p, int column, const char *name, int *found) {
-  int others = 0;
-
+static int find_setting(Planner *p, int column, int *found) {
   *found = -1;
   for (int i = 0; i < p->info->nConstraint && column >= 0; i++) {
     const struct sqlite3_index_constraint *c = &p->info->aConstraint[i];
-    if (c->iColumn != column) continue;
-    others |= is_order(c->op);
-    if (c->op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
+    if (c->iColumn != column || c->op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
     if (!c->usable) return SQLITE_CONSTRAINT;
     if (*found < 0) *found = i;
   }
-  if (*found < 0 && others)
-    return vtab_error(p->vt, SQLITE_ERROR, "%s in knn queries is given by `%s = ?`, not by another comparison", name,
-                      name);
   return SQLITE_OK;
 }
 
-static int plan_setting(Planner *p, int column, const char *name, TermKind kind) {
+static int plan_setting(Planner *p, int column, TermKind kind) {
   int found;
-  int rc = find_setting(p, column, name, &found);
+  int rc = find_setting(p, column, &found);
 
   if (rc == SQLITE_OK && found >= 0) add_term(p, found, kind, 0, SQLITE_INDEX_CONSTRAINT_EQ, 1);
   return rc;
 }
 
-/* k and LIMIT. */
+/*
+ * k and LIMIT. The column k of a search that was not told is NULL, so that no row would come where it is compared otherwise: that is an error. (The other
+ * settings have values to compare with.)
+ */
 static int plan_size(Planner *p) {
-  int k = -1, limit = -1;
-  int rc = find_setting(p, p->vt->layout.k, "k", &k);
+  int k = -1, limit = -1, others = 0;
+  int rc = find_setting(p, p->vt->layout.k, &k);
 
   if (rc) return rc;
   for (int i = 0; i < p->info->nConstraint; i++) {
     const struct sqlite3_index_constraint *c = &p->info->aConstraint[i];
     if (c->op == SQLITE_INDEX_CONSTRAINT_LIMIT && c->usable) limit = i;
+    others |= p->vt->layout.k >= 0 && c->iColumn == p->vt->layout.k && is_order(c->op);
   }
+  if (k < 0 && others)
+    return vtab_error(p->vt, SQLITE_ERROR, "k in knn queries is given by `k = ?`, not by another comparison");
   if (k >= 0 && limit >= 0 && p->vt->spec->dialect->refuse_k_and_limit)
     return vtab_error(p->vt, SQLITE_ERROR, "Only LIMIT or 'k =?' can be provided, not both");
   if (k >= 0)
@@ -239,8 +237,8 @@ static int plan_knn(Planner *p, int match) {
   p->plan.column = column_of(p->vt, info->aConstraint[match].iColumn);
   add_term(p, match, TERM_QUERY, 0, 0, 1);
   rc = plan_size(p);
-  if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.ef_search, "ef_search", TERM_EF);
-  if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.exact, "exact", TERM_EXACT);
+  if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.ef_search, TERM_EF);
+  if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.exact, TERM_EXACT);
   if (rc) return rc;
   plan_distance(p);
   plan_key(p);
