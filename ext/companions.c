@@ -2,7 +2,7 @@
  * companions.c: registration of companions, quire_create and quire_drop, and what their functions share. See companions.h.
  *
  *   quire_create(kind, name [, option ...])   kind 'kv', 'documents' or 'events'; gives the name
- *   quire_drop(name [, 'schema=...'])         removes what it made
+ *   quire_drop(name [, 'schema=...'])         removes what it made; not a log that something writes to
  *
  * What there is under a name is in the table {name}_meta: kind, options. Creating the same again does nothing;
  * creating something else under a taken name is refused. Kept statements are finalized when SQLite disconnects an eponymous
@@ -337,6 +337,56 @@ static void quire_create(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 
 /* --- quire_drop --- */
 
+/* What is left of a name in the text of CREATE VIRTUAL TABLE when blanks and quotes do not count. */
+#define BARE(x)                                                                                                        \
+  "replace(replace(replace(replace(replace(replace(lower(" x                                                           \
+  "), ' ', ''), char(9), ''), char(10), ''), char(13), ''),"                                                           \
+  " char(34), ''), char(39), '')"
+
+/* A store that writes to the log; *writer is NULL, or its name, freed by sqlite3_free. */
+static int find_writing_store(sqlite3 *db, const char *schema, const char *log, char **writer) {
+  ScriptName names[] = {{"schema", schema}, {NULL, NULL}};
+  sqlite3_stmt *stmt = NULL;
+  int rc = script_prepare(db,
+                          "SELECT substr(name, 1, length(name) - 5) FROM \"{schema}\".sqlite_schema"
+                          " WHERE type = 'table' AND substr(name, -5) = '_meta' COLLATE NOCASE",
+                          names, &stmt);
+  int end;
+
+  while (rc == SQLITE_OK && *writer == NULL && sqlite3_step(stmt) == SQLITE_ROW) {
+    const char *name = (const char *)sqlite3_column_text(stmt, 0);
+    StoreInfo info = {0};
+    rc = name ? store_info(db, schema, name, &info) : SQLITE_NOMEM;
+    if (rc == SQLITE_OK && info.log && sqlite3_stricmp(info.log, log) == 0) {
+      *writer = sqlite3_mprintf("%s", name);
+      if (*writer == NULL) rc = SQLITE_NOMEM;
+    }
+    store_info_clear(&info);
+  }
+  end = sqlite3_finalize(stmt);
+  return rc ? rc : end;
+}
+
+/* Whoever writes to a log could not be changed any more without it. */
+static int check_no_writer(sqlite3 *db, const char *schema, const char *log, char **error) {
+  ScriptName names[] = {{"schema", schema}, {NULL, NULL}};
+  char *writer = NULL;
+  int found = 0;
+  int rc = find_writing_store(db, schema, log, &writer);
+
+  if (rc == SQLITE_OK && writer == NULL)
+    rc = script_one(
+        db,
+        "SELECT name FROM \"{schema}\".sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%'"
+        " AND (instr(" BARE("sql") ", ',events=' || " BARE("?1") " || ',') OR instr(" BARE(
+            "sql") ", ',events=' || " BARE("?1") " || ')'))",
+        names, log, &found, NULL, &writer);
+  if (rc == SQLITE_OK && writer)
+    rc = fail(error, "%s cannot be dropped: %s writes to it (events=%s) and has to go first", log, writer, log);
+  sqlite3_free(writer);
+  return rc;
+}
+
 static int drop(sqlite3 *db, void *arg, char **error) {
   Create *c = arg;
   StoreInfo info;
@@ -348,12 +398,13 @@ static int drop(sqlite3 *db, void *arg, char **error) {
   if (rc == SQLITE_OK) {
     /* DROP … IF EXISTS complains of a view that is a table; of a log, the table is in the place of the view */
     is_log = strcmp(info.kind, "events") == 0;
+    if (is_log) rc = check_no_writer(db, c->schema, c->name, error);
     ScriptName names[] = {{"schema", c->schema},
                           {"name", c->name},
                           {"table", is_log ? c->name : "quire_none"},
                           {"view", is_log ? "quire_none" : c->name},
                           {NULL, NULL}};
-    rc = script_run(db, DROP_SQL, names, error);
+    if (rc == SQLITE_OK) rc = script_run(db, DROP_SQL, names, error);
   }
   store_info_clear(&info);
   return rc;

@@ -1,7 +1,7 @@
 /*
  * events.c: event logs: snapshots, retention, rebuilding stores from them, waiting for new events.
  *
- *   quire_snapshot(log)           stores the state at the last event; gives its offset
+ *   quire_snapshot(log [, offset])  stores the state at that event, by default the last one; gives its offset
  *   quire_retain(log, offset)     drops events up to `offset`, but none newer than the last snapshot, nor the last one; gives how many
  *   quire_rebuild(store)          makes a key-value store or documents equal to what its log says; 0: they were already
  *   quire_tail(log, after [, timeout_ms [, schema]])
@@ -19,6 +19,7 @@
 
 typedef struct LogCall {
   const char *name, *schema;
+  int has_offset;
   i64 offset, result;
 } LogCall;
 
@@ -37,17 +38,42 @@ static int check_log(sqlite3 *db, const char *schema, const char *name, char **e
   return rc;
 }
 
+/* The events from the last snapshot to `offset` are there: none after it was ever dropped. */
+static int check_offset(sqlite3 *db, const LogCall *call, const ScriptName *names, i64 last, char **error) {
+  i64 newest = 0;
+  int found = 0;
+  int rc =
+      script_one(db, "SELECT max(offset) FROM \"{schema}\".\"{name}_snapshots\"", names, NULL, &found, &newest, NULL);
+
+  if (rc) return rc;
+  if (call->offset < newest)
+    return fail(error, sqlite3_mprintf("the log %s has a snapshot at offset %lld: an earlier one than that cannot be"
+                                       " taken any more",
+                                       call->name, (long long)newest));
+  if (call->offset < 1 || call->offset > last)
+    return fail(error, sqlite3_mprintf("the log %s has events up to offset %lld, none at %lld", call->name,
+                                       (long long)last, (long long)call->offset));
+  return SQLITE_OK;
+}
+
 static int take_snapshot(sqlite3 *db, void *arg, char **error) {
   LogCall *call = arg;
-  ScriptName names[] = {{"schema", call->schema}, {"name", call->name}, {"now", NOW_SQL}, {NULL, NULL}};
+  char number[24];
+  ScriptName names[] = {
+      {"schema", call->schema}, {"name", call->name}, {"now", NOW_SQL}, {"offset", number}, {NULL, NULL}};
+  i64 last = 0;
   int found = 0;
   int rc = check_log(db, call->schema, call->name, error);
 
   if (rc == SQLITE_OK)
     rc = script_one(db, "SELECT max(offset) FROM \"{schema}\".\"{name}\" HAVING max(offset) IS NOT NULL", names, NULL,
-                    &found, &call->result, NULL);
+                    &found, &last, NULL);
   if (rc == SQLITE_OK && !found)
     rc = fail(error, sqlite3_mprintf("the log %s has no events to take a snapshot of", call->name));
+  if (!call->has_offset) call->offset = last;
+  if (rc == SQLITE_OK) rc = check_offset(db, call, names, last, error);
+  sqlite3_snprintf(sizeof number, number, "%lld", (long long)call->offset);
+  call->result = call->offset;
   return rc ? rc : script_run(db, EVENTS_SNAPSHOT_SQL, names, error);
 }
 
@@ -94,22 +120,25 @@ static int rebuild(sqlite3 *db, void *arg, char **error) {
   return rc;
 }
 
-/* Read name, number (if `numbers`) and schema, and do the work in a savepoint. */
-static void log_call(sqlite3_context *ctx, int argc, sqlite3_value **argv, int numbers, const char *usage,
+/* Read name, `least` to `most` offsets (0 or 1) and schema, and do the work in a savepoint. */
+static void log_call(sqlite3_context *ctx, int argc, sqlite3_value **argv, int least, int most, const char *usage,
                      int (*work)(sqlite3 *, void *, char **)) {
   LogCall call = {.schema = "main"};
   char *error = NULL;
-  int rc;
+  int rc, next = 1;
 
-  if (argc < 1 + numbers || argc > 2 + numbers || (numbers && sqlite3_value_type(argv[1]) != SQLITE_INTEGER)) {
+  if (argc > 1 && most && sqlite3_value_type(argv[1]) == SQLITE_INTEGER) {
+    call.has_offset = 1;
+    call.offset = sqlite3_value_int64(argv[next++]);
+  }
+  if (argc < next || argc > next + 1 || call.has_offset < least) {
     result_message(ctx, "usage: %s", usage);
     return;
   }
   call.name = argument_text(ctx, argv[0], "the name");
   if (call.name == NULL) return;
-  if (numbers) call.offset = sqlite3_value_int64(argv[1]);
-  if (argc > 1 + numbers) {
-    const char *text = argument_text(ctx, argv[1 + numbers], "an option");
+  if (argc > next) {
+    const char *text = argument_text(ctx, argv[next], "an option");
     if (text == NULL) return;
     if (sqlite3_strnicmp(text, "schema=", 7) != 0) {
       result_message(ctx, "unknown option '%s'; usage: %s", text, usage);
@@ -125,15 +154,15 @@ static void log_call(sqlite3_context *ctx, int argc, sqlite3_value **argv, int n
 }
 
 static void quire_snapshot(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  log_call(ctx, argc, argv, 0, "quire_snapshot(log, 'schema=...')", take_snapshot);
+  log_call(ctx, argc, argv, 0, 1, "quire_snapshot(log, offset, 'schema=...')", take_snapshot);
 }
 
 static void quire_retain(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  log_call(ctx, argc, argv, 1, "quire_retain(log, offset, 'schema=...')", retain);
+  log_call(ctx, argc, argv, 1, 1, "quire_retain(log, offset, 'schema=...')", retain);
 }
 
 static void quire_rebuild(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  log_call(ctx, argc, argv, 0, "quire_rebuild(store, 'schema=...')", rebuild);
+  log_call(ctx, argc, argv, 0, 0, "quire_rebuild(store, 'schema=...')", rebuild);
 }
 
 static int hex_digit(char c) {

@@ -120,7 +120,7 @@ static int call_finish(Call *call, int *found) {
   *found = rc == SQLITE_ROW;
   if (rc == SQLITE_ROW) {
     sqlite3_result_value(call->ctx, sqlite3_column_value(stmt, 0));
-    rc = sqlite3_step(stmt);
+    rc = SQLITE_DONE; /* of a key there is one row: no step to find out */
   } else if (rc == SQLITE_DONE && sqlite3_column_count(stmt) == 0) {
     *found = sqlite3_changes(sqlite3_context_db_handle(call->ctx)) > 0;
     if (*found) sqlite3_result_int64(call->ctx, *companions_noted(this_companions(call->ctx)));

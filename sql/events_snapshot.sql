@@ -1,5 +1,5 @@
--- The state at the last event, from the snapshot before and the events since.
-INSERT OR IGNORE INTO "{schema}"."{name}_snapshots"(offset) SELECT offset FROM "{schema}"."{name}" ORDER BY offset DESC LIMIT 1;
+-- The state at an event, from the snapshot before and the events since. It is the newest snapshot now, or was it already.
+INSERT OR IGNORE INTO "{schema}"."{name}_snapshots"(offset) VALUES({offset});
 INSERT OR IGNORE INTO "{schema}"."{name}_state"(snapshot, collection, key, offset, type, revision, payload)
   WITH at(now, before) AS (SELECT max(offset), (SELECT coalesce(max(offset), 0) FROM "{schema}"."{name}_snapshots"
     WHERE offset < (SELECT max(offset) FROM "{schema}"."{name}_snapshots")) FROM "{schema}"."{name}_snapshots")
