@@ -108,10 +108,15 @@ static int rebuild(sqlite3 *db, void *arg, char **error) {
     rc = fail(error,
               sqlite3_mprintf("%s was created without events=LOG: there is nothing to rebuild it from", call->name));
   if (rc == SQLITE_OK) {
-    ScriptName names[] = {{"schema", call->schema}, {"name", call->name}, {"log", info.log}, {NULL, NULL}};
-    rc = script_run(db, EVENTS_OFF_SQL, names, error);
-    if (rc == SQLITE_OK)
-      rc = script_run(db, strcmp(info.kind, "kv") == 0 ? KV_REBUILD_SQL : DOCUMENTS_REBUILD_SQL, names, error);
+    int is_kv = strcmp(info.kind, "kv") == 0;
+    ScriptName names[] = {
+        {"schema", call->schema}, {"name", call->name}, {"log", info.log}, {"state", ""}, {NULL, NULL}};
+    char *state = script_expand(is_kv ? KV_STATE_SQL : DOCUMENTS_STATE_SQL, names);
+    names[3].value = state;
+    rc = state ? script_run(db, EVENTS_OFF_SQL, names, error) : SQLITE_NOMEM;
+    if (rc == SQLITE_OK) rc = script_run(db, is_kv ? KV_REBUILD_SQL : DOCUMENTS_REBUILD_SQL, names, error);
+    sqlite3_free(state);
+    names[3].value = "";
     call->result = sqlite3_total_changes(db) - before;
     if (rc == SQLITE_OK) rc = script_run(db, REBUILD_FLOOR_SQL, names, error);
     if (rc == SQLITE_OK) rc = store_install_events(db, call->schema, call->name, &info, error);
