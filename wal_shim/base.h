@@ -43,6 +43,23 @@ typedef int64_t i64;
 #define UNLIKELY(x) (x)
 #endif
 
+/*
+ * Conditions that only a mistake of ours elsewhere could make false (ALWAYS) or true (NEVER), and that are handled all the same. What comes from disk,
+ * from SQL or from SQLite is no such condition. With QUIRE_DEBUG (sanitizers, fuzzers) the mistake stops the program; under
+ * QUIRE_COVERAGE they are constants, so that the outcome that does not happen is not counted as missed. No side effects in x.
+ */
+#if defined(QUIRE_COVERAGE)
+#define ALWAYS(x) (1 || (x))
+#define NEVER(x) (0 && (x))
+#elif defined(QUIRE_DEBUG)
+#include <assert.h>
+#define ALWAYS(x) ((x) ? 1 : (assert(!"ALWAYS(" #x ")"), 0))
+#define NEVER(x) ((x) ? (assert(!"NEVER(" #x ")"), 1) : 0)
+#else
+#define ALWAYS(x) (x)
+#define NEVER(x) (x)
+#endif
+
 #ifndef MIN
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
