@@ -47,7 +47,8 @@ int array_open(Array *array, Pages *pages, ArrayId id, u32 stride, u32 extent_pa
     width *= NODE_FANOUT;
     levels++;
   }
-  if (levels != array->levels || levels > ARRAY_MAX_LEVELS) return CORRUPT(array->root.pgno);
+  /* Four levels of at least 15 * 508^3 extents. */
+  if (levels != array->levels || NEVER(levels > ARRAY_MAX_LEVELS)) return CORRUPT(array->root.pgno);
   array->extent_count = (u32)extents;
   return SQLITE_OK;
 }
@@ -77,15 +78,12 @@ static int load_node(Array *a, PageRef ref, u32 level, u64 first, u32 *extents_d
     memcpy(a->entries + (size_t)*extents_done * size, page + PAGE_HEADER_SIZE, (size_t)n * size);
     *extents_done += n;
   } else {
-    u64 below = per, k;
-    for (k = 1; k < level; k++) below *= NODE_FANOUT; /* extents under one child */
     for (i = 0; i < NODE_FANOUT && *extents_done < a->extent_count && rc == SQLITE_OK; i++) {
       PageRef child;
       const u8 *p = page + PAGE_HEADER_SIZE + 8 * i;
       child.pgno = load32(p);
       child.crc = load32(p + 4);
-      if (*extents_done != (first * NODE_FANOUT + i) * below) rc = CORRUPT(ref.pgno);
-      if (rc == SQLITE_OK) rc = load_node(a, child, level - 1, first * NODE_FANOUT + i, extents_done);
+      rc = load_node(a, child, level - 1, first * NODE_FANOUT + i, extents_done);
     }
   }
   pages_release(a->pages, &hold);
@@ -117,7 +115,8 @@ int array_load(Array *array) {
     array->entries = mem_array(&rc, array->extent_count, entry_size(array->extent_pages));
     array->nodes = mem_array(&rc, nodes, sizeof *array->nodes);
     if (rc == SQLITE_OK) rc = load_node(array, array->root, array->levels - 1, 0, &done);
-    if (rc == SQLITE_OK && done != array->extent_count) rc = CORRUPT(array->root.pgno);
+    if (rc == SQLITE_OK && NEVER(done != array->extent_count))
+      rc = CORRUPT(array->root.pgno); /* array_open: so many levels hold so many */
   }
   if (rc) {
     array_free(array);
@@ -302,10 +301,7 @@ static int flush_extent(ArrayWriter *w) {
   u8 *entry;
   u32 items, pages;
   int rc;
-  if (w->open_extent == NO_EXTENT || !w->buffer_dirty) {
-    w->open_extent = NO_EXTENT;
-    return SQLITE_OK;
-  }
+  if (w->open_extent == NO_EXTENT) return SQLITE_OK;
   entry = w->entries + (size_t)w->open_extent * w->entry_size;
   items = extent_items(w->count, w->per_extent, w->open_extent);
   pages = pages_for(items, w->stride);
@@ -324,7 +320,6 @@ static int flush_extent(ArrayWriter *w) {
   }
   rc = mark_dirty(w, w->open_extent);
   w->open_extent = NO_EXTENT;
-  w->buffer_dirty = 0;
   return rc;
 }
 
@@ -346,7 +341,6 @@ static int open_extent(ArrayWriter *w, u32 index) {
   memcpy(w->buffer, data, (size_t)pages * PAGE_SIZE);
   pages_release(w->tx->pages, &hold);
   w->open_extent = index;
-  w->buffer_dirty = 0;
   return SQLITE_OK;
 }
 
@@ -355,7 +349,6 @@ int array_writer_edit(ArrayWriter *w, u64 index, u8 **out) {
   if (index >= w->count) return CORRUPT(w->base->root.pgno);
   rc = open_extent(w, (u32)(index / w->per_extent));
   if (rc) return rc;
-  w->buffer_dirty = 1;
   *out = w->buffer + (size_t)(index % w->per_extent) * w->stride;
   return SQLITE_OK;
 }
@@ -378,7 +371,6 @@ int array_writer_append(ArrayWriter *w, u64 want, u8 **out, u64 *got) {
   *got = MIN(want, (u64)(w->per_extent - used));
   *out = w->buffer + (size_t)used * w->stride;
   w->count += *got;
-  w->buffer_dirty = 1;
   return SQLITE_OK;
 }
 
@@ -396,10 +388,7 @@ int array_writer_truncate(ArrayWriter *w, u64 count) {
   w->extent_count = keep;
   w->count = count;
   if (keep == 0) return SQLITE_OK;
-  if (count % w->per_extent) { /* the last extent has fewer items, maybe fewer pages */
-    rc = open_extent(w, keep - 1);
-    w->buffer_dirty = 1;
-  }
+  if (count % w->per_extent) rc = open_extent(w, keep - 1); /* it has fewer items, maybe fewer pages */
   return rc ? rc : mark_dirty(w, keep - 1);
 }
 

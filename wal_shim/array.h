@@ -120,9 +120,8 @@ typedef struct ArrayWriter {
   int kept;        /* base's extents and directory are carried on */
   u8 *dirty;       /* by level-0 directory page */
   u64 dirty_cap;
-  u8 *buffer;      /* the extent being changed */
+  u8 *buffer;      /* the extent being changed; written when another one is opened, or at the end */
   u32 open_extent; /* its number, or NO_EXTENT */
-  int buffer_dirty;
 } ArrayWriter;
 
 /* With keep=0 it starts empty (and frees nothing of base: array_free_pages does). */

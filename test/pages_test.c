@@ -1,0 +1,932 @@
+/*
+ * pages_test.c: what stores are made of (wal_shim/pages.h, array.h, overlay.h, memory), without a database.
+ *
+ *   1  an array's life: appended to, changed, cut, emptied, dropped; in homes that map and that do not; contents as a plain array has them, and
+ *      every page is reachable or was freed, once
+ *   2  the same life with each call of the home failing, and each allocation: the error comes through and nothing leaks
+ *   3  references and directories that lie; items that there are not; a directory of three levels; heads of other files
+ *   4  where pages come from: reuse, splitting, segments of the file, its end, and the largest file
+ *   5  copies in memory: the oldest go first, those in use stay, those written again are not found again
+ *   6  overlays: their limit; memory: sizes that do not fit
+ *
+ * Prints `N passed, N failed`.
+ */
+#define _GNU_SOURCE 1
+#include "kernels_tester.h"
+
+#include "../wal_shim/array.h"
+#include "../wal_shim/bytes.h"
+#include "../wal_shim/overlay.h"
+
+/* --- an allocator that fails --- */
+
+static sqlite3_mem_methods real_memory;
+static struct { i64 calls, at; /* at: 0 is never */ } memory;
+
+static int allocation_fails(void) { return ++memory.calls == memory.at; }
+static void *failing_malloc(int n) { return allocation_fails() ? NULL : real_memory.xMalloc(n); }
+static void *failing_realloc(void *p, int n) { return allocation_fails() ? NULL : real_memory.xRealloc(p, n); }
+
+/* --- a home that fails, that may not map, and that keeps no pages of zeros --- */
+
+typedef struct TestHome {
+  Home base;
+  Home *real; /* of memory; NULL: page[] */
+  u8 **page;
+  u32 count, hidden; /* hidden: pages at the end that it denies */
+  int maps;
+} TestHome;
+
+static struct { i64 calls, at; } home_calls;
+
+static int home_fails(void) { return ++home_calls.calls == home_calls.at; }
+
+static int test_follow(Home *home, int *changed) {
+  (void)home;
+  *changed = 0;
+  return home_fails() ? SQLITE_IOERR : SQLITE_OK;
+}
+
+static int test_size(Home *home, u32 *pages) {
+  TestHome *h = (TestHome *)home;
+  int rc = home_fails() ? SQLITE_IOERR : SQLITE_OK;
+  *pages = h->count;
+  if (h->real && rc == SQLITE_OK) rc = h->real->methods->size(h->real, pages);
+  *pages -= MIN(*pages, h->hidden);
+  return rc;
+}
+
+static int test_map(Home *home, u32 pgno, u32 count, const u8 **out) {
+  TestHome *h = (TestHome *)home;
+  *out = NULL;
+  if (home_fails()) return SQLITE_IOERR;
+  return h->maps ? h->real->methods->map(h->real, pgno, count, out) : SQLITE_OK;
+}
+
+static int test_read(Home *home, u32 pgno, u32 count, u8 *buffer) {
+  TestHome *h = (TestHome *)home;
+  if (home_fails()) return SQLITE_IOERR;
+  if (h->real) return h->real->methods->read(h->real, pgno, count, buffer);
+  for (u32 i = 0; i < count; i++) {
+    u8 *to = buffer + (size_t)i * PAGE_SIZE;
+    if (h->page[pgno + i])
+      memcpy(to, h->page[pgno + i], PAGE_SIZE);
+    else
+      memset(to, 0, PAGE_SIZE);
+  }
+  return SQLITE_OK;
+}
+
+static int test_write(Home *home, u32 pgno, u32 count, const u8 *data) {
+  TestHome *h = (TestHome *)home;
+  static const u8 zeros[PAGE_SIZE];
+  if (home_fails()) return SQLITE_IOERR;
+  if (h->real) return h->real->methods->write(h->real, pgno, count, data);
+  if (pgno + count > h->count) {
+    h->page = realloc(h->page, (pgno + count) * sizeof *h->page);
+    if (h->page == NULL) abort();
+    memset(h->page + h->count, 0, (pgno + count - h->count) * sizeof *h->page);
+    h->count = pgno + count;
+  }
+  for (u32 i = 0; i < count; i++) {
+    const u8 *from = data + (size_t)i * PAGE_SIZE;
+    free(h->page[pgno + i]);
+    h->page[pgno + i] = memcmp(from, zeros, PAGE_SIZE) ? memcpy(malloc(PAGE_SIZE), from, PAGE_SIZE) : NULL;
+  }
+  return SQLITE_OK;
+}
+
+static int test_sync(Home *home) {
+  (void)home;
+  return home_fails() ? SQLITE_IOERR : SQLITE_OK;
+}
+
+static int test_prepare(Home *home, int first) {
+  (void)home;
+  (void)first;
+  return home_fails() ? SQLITE_IOERR : SQLITE_OK;
+}
+
+static void test_close(Home *home) {
+  TestHome *h = (TestHome *)home;
+  for (u32 i = 0; i < h->count; i++) free(h->page[i]);
+  free(h->page);
+  if (h->real) h->real->methods->close(h->real);
+  free(h);
+}
+
+static const HomeMethods test_methods = {"test",     test_follow, test_size,    test_map,  test_read,
+                                         test_write, test_sync,   test_prepare, test_close};
+
+static TestHome *home_new(int sparse, int maps) {
+  TestHome *h = calloc(1, sizeof *h);
+  if (h == NULL) abort();
+  h->base.methods = &test_methods;
+  h->maps = maps;
+  if (!sparse && home_memory_open(&h->real)) abort();
+  return h;
+}
+
+/* --- 1, 2: the life of an array --- */
+
+#define MAX_PAGES 20000u
+static const ArrayId id = {77, 5};
+
+typedef struct Shape {
+  u32 stride, extent_pages;
+  u64 count;  /* items at the largest */
+  i64 faults; /* of each kind, about */
+} Shape;
+
+typedef struct Life {
+  Shape shape;
+  TestHome *home;
+  Pages *pages;
+  Array array;
+  u8 ref[ARRAY_REF_SIZE];
+  u32 count; /* pages of the last root */
+  u64 fold, items;
+  u32 *model; /* what each item begins with */
+  int check;  /* 0: only that errors come through */
+} Life;
+
+static void fill(u8 *item, u32 stride, u32 value) {
+  memset(item, (int)(value & 255), stride);
+  store32(item, value);
+}
+
+static u8 owned[MAX_PAGES];
+static u32 owned_twice;
+
+static int own(void *arg, u32 pgno, u32 count) {
+  (void)arg;
+  for (u32 i = pgno; i < pgno + count; i++) {
+    owned_twice += owned[i];
+    owned[i] = 1;
+  }
+  return SQLITE_OK;
+}
+
+/* Append items up to `count`, in the pieces that the writer gives. */
+static int append_to(Life *l, ArrayWriter *w, u64 count) {
+  while (w->count < count) {
+    u8 *out = NULL;
+    u64 from = w->count, got = 0;
+    int rc = array_writer_append(w, count - from, &out, &got);
+    if (rc) return rc;
+    for (u64 i = 0; i < got; i++) {
+      l->model[from + i] = (u32)random64();
+      fill(out + (size_t)i * l->shape.stride, l->shape.stride, l->model[from + i]);
+    }
+  }
+  return SQLITE_OK;
+}
+
+static int edit(Life *l, ArrayWriter *w, u64 index) {
+  u8 *out = NULL;
+  int rc = array_writer_edit(w, index, &out);
+  if (rc) return rc;
+  l->model[index] = (u32)random64();
+  fill(out, l->shape.stride, l->model[index]);
+  return SQLITE_OK;
+}
+
+/* Every item through each way of reading. */
+static int read_all(Life *l) {
+  ArrayMap map = {0};
+  u8 *item = malloc(l->shape.stride);
+  const u8 *at;
+  u64 wrong = 0;
+  int rc = SQLITE_OK;
+  if (item == NULL) abort();
+  for (u64 i = 0; i < l->items && rc == SQLITE_OK; i += 1 + l->items / 50) {
+    rc = array_read(&l->array, i, item);
+    if (rc == SQLITE_OK) wrong += load32(item) != l->model[i];
+  }
+  for (int whole = 0; whole < 2 && rc == SQLITE_OK; whole++) {
+    rc = array_map_open(&map, &l->array, l->items + 3, whole);
+    if (rc == SQLITE_OK && whole) rc = array_map_touch_all(&map);
+    for (u64 i = 0; i < l->items && rc == SQLITE_OK; i++) {
+      rc = array_map_get(&map, i, &at);
+      if (rc == SQLITE_OK) wrong += load32(at) != l->model[i] || at[l->shape.stride - 1] != (l->model[i] & 255);
+      if (rc == SQLITE_OK && whole) wrong += array_map_item(&map, (u32)i) != at;
+    }
+    array_map_close(&map);
+  }
+  CHECK(wrong == 0, "%llu items of %llu differ", (unsigned long long)wrong, (unsigned long long)l->items);
+  free(item);
+  return rc;
+}
+
+/* One fold by `change`, which gets a writer; the array is opened again. */
+static int fold(Life *l, int keep, int (*change)(Life *l, ArrayWriter *w)) {
+  PageTx tx;
+  ArrayWriter w;
+  u32 kept = 0, lost = 0;
+  u8 before[sizeof owned];
+  int rc;
+  memset(&w, 0, sizeof w);
+  memset(owned, 0, sizeof owned);
+  owned_twice = 0;
+  rc = page_tx_begin(&tx, l->pages, ++l->fold, l->count, NULL, 0);
+  if (rc == SQLITE_OK) rc = array_walk(&l->array, own, NULL);
+  if (rc == SQLITE_OK && !keep) rc = array_free_pages(&l->array, &tx);
+  if (rc == SQLITE_OK) rc = array_writer_begin(&w, &tx, &l->array, keep);
+  if (rc == SQLITE_OK) rc = change(l, &w);
+  if (rc == SQLITE_OK) rc = array_writer_finish(&w, l->ref);
+  if (rc) goto done;
+  l->items = w.count;
+  for (u64 i = 0; i < tx.freed_count; i++) {
+    for (u32 p = tx.freed[i].first; p < tx.freed[i].first + tx.freed[i].count; p++) {
+      /* in a home whose size was hidden, what lay beyond the root's count is freed too */
+      if (!owned[p] && p < l->count) lost++;
+      owned[p] = 0;
+    }
+  }
+  CHECK(lost == 0 && owned_twice == 0, "%u pages freed that were not there, %u reached twice", lost, owned_twice);
+  memcpy(before, owned, sizeof owned);
+  l->count = page_tx_count(&tx);
+  array_free(&l->array);
+  rc = pages_set_count(l->pages, l->count);
+  if (rc == SQLITE_OK) rc = array_open(&l->array, l->pages, id, l->shape.stride, l->shape.extent_pages, l->ref);
+  memset(owned, 0, sizeof owned);
+  owned_twice = 0;
+  if (rc == SQLITE_OK) rc = array_walk(&l->array, own, NULL);
+  for (u32 p = 0; p < sizeof owned && rc == SQLITE_OK; p++) kept += before[p] && !owned[p];
+  CHECK(kept == 0 && owned_twice == 0, "%u pages neither reachable nor freed, %u reached twice", kept, owned_twice);
+done:
+  array_writer_end(&w);
+  page_tx_end(&tx);
+  if (rc == SQLITE_OK) rc = read_all(l);
+  return rc;
+}
+
+static int grow(Life *l, ArrayWriter *w) { return append_to(l, w, l->shape.count); }
+
+/* Items changed near both ends, some more. */
+static int change_some(Life *l, ArrayWriter *w) {
+  int rc = edit(l, w, 0);
+  if (rc == SQLITE_OK && w->count > 1) rc = edit(l, w, 1);
+  if (rc == SQLITE_OK) rc = edit(l, w, w->count - 1);
+  if (rc == SQLITE_OK) rc = edit(l, w, w->count / 2);
+  if (rc == SQLITE_OK) rc = append_to(l, w, w->count + 2);
+  return rc;
+}
+
+static int cut_to(Life *l, ArrayWriter *w, u64 count) {
+  u8 *out;
+  int rc = array_writer_truncate(w, count);
+  (void)l;
+  if (rc == SQLITE_OK) rc = array_writer_truncate(w, count); /* that is nothing */
+  CHECK(rc || array_writer_truncate(w, count + 1) == SQLITE_CORRUPT_VTAB, "cut to more than there is");
+  CHECK(rc || array_writer_edit(w, count, &out) == SQLITE_CORRUPT_VTAB, "an item that was cut off");
+  return rc;
+}
+static int cut_amid(Life *l, ArrayWriter *w) { return cut_to(l, w, w->count / 2 + 1); }
+static int cut_at_extent(Life *l, ArrayWriter *w) { return cut_to(l, w, w->count / 2 / w->per_extent * w->per_extent); }
+/* Back to where it was: what was appended in the same fold is freed in it. */
+static int there_and_back(Life *l, ArrayWriter *w) {
+  u64 count = w->count;
+  int rc = append_to(l, w, count + 3 * (u64)w->per_extent);
+  if (rc == SQLITE_OK) rc = array_writer_truncate(w, count);
+  return rc;
+}
+static int cut_all(Life *l, ArrayWriter *w) { return cut_to(l, w, 0); }
+static int nothing(Life *l, ArrayWriter *w) {
+  (void)l;
+  (void)w;
+  return SQLITE_OK;
+}
+
+static int live(Life *l, Shape shape, TestHome *home) {
+  PageTx tx;
+  int rc;
+  memset(l, 0, sizeof *l);
+  l->shape = shape;
+  l->home = home;
+  l->model = calloc(shape.count + 8 * (size_t)(shape.extent_pages * PAGE_SIZE / shape.stride) + 16, sizeof *l->model);
+  if (l->model == NULL) abort();
+  rc = pages_open(&home->base, &l->pages); /* closes the home when it fails */
+  if (rc) goto done;
+  l->count = 1;
+  array_init(&l->array, l->pages, id, shape.stride, shape.extent_pages);
+  rc = pages_prepare(l->pages, 1);
+  if (rc == SQLITE_OK) rc = pages_check_head(l->pages);
+  if (rc == SQLITE_OK) rc = fold(l, 1, nothing);
+  if (rc == SQLITE_OK) rc = fold(l, 1, grow);
+  if (rc == SQLITE_OK) rc = fold(l, 1, nothing);
+  if (rc == SQLITE_OK) rc = fold(l, 1, change_some);
+  if (rc == SQLITE_OK) rc = fold(l, 1, there_and_back);
+  if (rc == SQLITE_OK) rc = fold(l, 1, cut_amid);
+  if (rc == SQLITE_OK) rc = fold(l, 1, grow);
+  if (rc == SQLITE_OK) rc = fold(l, 1, cut_at_extent);
+  if (rc == SQLITE_OK) rc = fold(l, 0, grow);
+  if (rc == SQLITE_OK) rc = fold(l, 1, cut_all);
+  if (rc == SQLITE_OK) CHECK(l->ref[8] == 0 && l->items == 0, "an empty array has no pages");
+  if (rc == SQLITE_OK) rc = fold(l, 1, grow);
+  if (rc) goto done;
+  rc = page_tx_begin(&tx, l->pages, ++l->fold, l->count, NULL, 0);
+  if (rc == SQLITE_OK) rc = array_drop(l->pages, id, l->ref, &tx);
+  if (rc == SQLITE_OK) {
+    u64 freed = 0, reached = 0;
+    for (u64 i = 0; i < tx.freed_count; i++) freed += tx.freed[i].count;
+    for (u32 p = 0; p < sizeof owned; p++) reached += owned[p];
+    CHECK(freed == reached, "%llu of %llu pages freed", (unsigned long long)freed, (unsigned long long)reached);
+  }
+  page_tx_end(&tx);
+done:
+  array_free(&l->array);
+  if (rc == SQLITE_OK || l->pages) pages_close(l->pages);
+  free(l->model);
+  return rc;
+}
+
+static const Shape shapes[] = {
+    {8, 2, 3000, 150},   /* powers of two */
+    {16, 3, 1000, 50},   /* but not of items in an extent */
+    {192, 3, 300, 150},  /* items across pages */
+    {4096, 1, 345, 120}, /* a directory of two levels */
+    {8192, 8, 20, 100},  /* pages of an extent left out */
+    {24576, 6, 5, 100},  /* an item an extent */
+};
+#define SHAPES (sizeof shapes / sizeof *shapes)
+
+static void test_life(void) {
+  for (u32 i = 0; i < SHAPES; i++) {
+    for (int maps = 0; maps < 2; maps++) {
+      Life l;
+      int rc = live(&l, shapes[i], home_new(0, maps));
+      CHECK(rc == SQLITE_OK, "stride %u, extents of %u pages, maps %d: %d", shapes[i].stride, shapes[i].extent_pages,
+            maps, rc);
+    }
+  }
+}
+
+/* What `what` of the life's calls fails: each in turn, of many only some. */
+static void test_faults_of(const char *what, i64 *calls, i64 *at, int code) {
+  for (u32 i = 0; i < SHAPES; i++) {
+    for (int maps = 0; maps < 2; maps++) {
+      i64 before = sqlite3_memory_used(), total, wrong = 0, left = 0, n;
+      Life l;
+      TestHome *home = home_new(0, maps);
+      *at = 0;
+      *calls = 0;
+      CHECK(live(&l, shapes[i], home) == SQLITE_OK, "without a fault");
+      total = *calls;
+      for (n = 1; n <= total; n += 1 + total / shapes[i].faults) {
+        home = home_new(0, maps);
+        *calls = 0;
+        *at = n;
+        wrong += live(&l, shapes[i], home) != code;
+        *at = 0;
+        left += sqlite3_memory_used() != before;
+      }
+      CHECK(total > 100 && wrong == 0 && left == 0,
+            "%s, stride %u, maps %d: of %lld failed calls %lld did not come through, %lld left memory", what,
+            shapes[i].stride, maps, (long long)total, (long long)wrong, (long long)left);
+    }
+  }
+}
+
+/* --- 3: what lies --- */
+
+static void test_lies(void) {
+  static const Shape shape = {4096, 1, 345, 0};
+  u8 ref[ARRAY_REF_SIZE], *out = NULL;
+  Array a;
+  ArrayMap map;
+  const u8 *at;
+  u32 items;
+  PageHold hold;
+  PageTx tx;
+  Life l;
+  int rc;
+  memset(&l, 0, sizeof l);
+  l.shape = shape;
+  l.model = calloc(1000, sizeof *l.model);
+  l.home = home_new(0, 1);
+  rc = pages_open(&l.home->base, &l.pages);
+  if (rc || l.model == NULL) abort();
+  l.count = 1;
+  array_init(&l.array, l.pages, id, shape.stride, shape.extent_pages);
+  CHECK(pages_prepare(l.pages, 1) == SQLITE_OK && fold(&l, 1, grow) == SQLITE_OK, "an array");
+
+  { /* fields of a reference: {where, bytes, value} */
+    static const struct {
+      u32 at, size;
+      u64 value;
+    } lie[] = {{8, 1, 0},  {8, 1, 1},  {8, 1, 3},      {8, 1, 255},     {9, 1, 2},         {9, 1, 0},
+               {12, 4, 8}, {16, 8, 0}, {16, 8, 9},     {16, 8, 172000}, {16, 8, 1u << 24}, {16, 8, ~(u64)0},
+               {24, 8, 6}, {0, 4, 0},  {0, 4, 100000}, {4, 4, 0}};
+    for (u32 i = 0; i < sizeof lie / sizeof *lie; i++) {
+      memcpy(ref, l.ref, sizeof ref);
+      for (u32 k = 0; k < lie[i].size; k++) ref[lie[i].at + k] = (u8)(lie[i].value >> 8 * k);
+      rc = array_open(&a, l.pages, id, shape.stride, shape.extent_pages, ref);
+      if (rc == SQLITE_OK) rc = array_load(&a);
+      array_free(&a);
+      CHECK(rc == SQLITE_CORRUPT_VTAB, "a reference with %llu at %u: %d", (unsigned long long)lie[i].value, lie[i].at,
+            rc);
+    }
+  }
+  { /* references of no known shape, as those of dropped tables */
+    static const struct {
+      u32 extent_pages, stride;
+    } lie[] = {{0, 8}, {65, 8}, {1, 0}, {1, 4097}, {64, 262145}, {2, 4096}};
+    if (page_tx_begin(&tx, l.pages, ++l.fold, l.count, NULL, 0)) abort();
+    for (u32 i = 0; i < sizeof lie / sizeof *lie; i++) {
+      memcpy(ref, l.ref, sizeof ref);
+      ref[9] = (u8)lie[i].extent_pages;
+      store32(ref + 12, lie[i].stride);
+      rc = array_drop(l.pages, id, ref, &tx);
+      CHECK(rc == SQLITE_CORRUPT_VTAB, "dropped with extents of %u pages, items of %u bytes: %d", lie[i].extent_pages,
+            lie[i].stride, rc);
+    }
+    memset(ref, 0, sizeof ref);
+    CHECK(array_drop(l.pages, id, ref, &tx) == SQLITE_OK && tx.freed_count == 0, "an empty array has nothing to free");
+    page_tx_end(&tx);
+  }
+
+  /* items and extents that there are not */
+  {
+    u8 item[4096];
+    CHECK(array_read(&l.array, l.items, item) == SQLITE_CORRUPT_VTAB, "an item beyond the last");
+    CHECK(array_extent(&l.array, l.array.extent_count, &at, &items, &hold) == SQLITE_CORRUPT_VTAB,
+          "an extent beyond the last");
+    for (int whole = 0; whole < 2; whole++) {
+      CHECK(array_map_open(&map, &l.array, l.items + 5, whole) == SQLITE_OK, "a map with room");
+      CHECK(array_map_item(&map, 0) == NULL, "not touched yet");
+      CHECK(array_map_get(&map, l.items + 2, &at) == SQLITE_CORRUPT_VTAB, "room that is empty");
+      CHECK(array_map_get(&map, l.items + 9, &at) == SQLITE_CORRUPT_VTAB, "beyond the room");
+      array_map_close(&map);
+    }
+  }
+
+  /* the entry of extent 3, as its leaf would have it: pages that do not follow from the count, an extent that is not there */
+  {
+    ArrayWriter w;
+    u8 *entry, keep[12];
+    CHECK(array_load(&l.array) == SQLITE_OK, "load");
+    entry = l.array.entries + 3 * 12;
+    memcpy(keep, entry, sizeof keep);
+    store32(entry + 4, 2);
+    CHECK(array_extent(&l.array, 3, &at, &items, &hold) == SQLITE_CORRUPT_VTAB, "two pages where one belongs");
+    CHECK(array_map_open(&map, &l.array, 0, 0) == SQLITE_OK, "map");
+    CHECK(array_map_get(&map, 3, &at) == SQLITE_CORRUPT_VTAB, "two pages where one belongs, through a map");
+    CHECK(array_map_get(&map, 4, &at) == SQLITE_OK, "its neighbour is right");
+    array_map_close(&map);
+    if (page_tx_begin(&tx, l.pages, ++l.fold, l.count, NULL, 0)) abort();
+    CHECK(array_writer_begin(&w, &tx, &l.array, 1) == SQLITE_OK, "writer");
+    CHECK(array_writer_edit(&w, 3, &out) == SQLITE_CORRUPT_VTAB, "an extent longer than extents are");
+    array_writer_end(&w);
+    memcpy(entry, keep, sizeof keep);
+    store32(entry, l.count + 7);
+    CHECK(array_map_open(&map, &l.array, 0, 1) == SQLITE_OK, "map");
+    CHECK(array_map_touch_all(&map) == SQLITE_CORRUPT_VTAB, "an extent beyond the root's pages");
+    array_map_close(&map);
+    memset(entry, 0, 4);
+    CHECK(array_free_pages(&l.array, &tx) == SQLITE_CORRUPT_VTAB, "an extent at page 0 is not freed");
+    store32(entry, 0xfffffff0u);
+    CHECK(array_free_pages(&l.array, &tx) == SQLITE_CORRUPT_VTAB, "nor one beyond the file");
+    page_tx_end(&tx);
+    memcpy(entry, keep, sizeof keep);
+    /* a page that is not what its checksum says */
+    store32(entry + 8, load32(entry + 8) ^ 1);
+    CHECK(array_map_open(&map, &l.array, 0, 0) == SQLITE_OK, "map");
+    CHECK(array_map_get(&map, 3, &at) == SQLITE_CORRUPT_VTAB, "another checksum");
+    array_map_close(&map);
+  }
+  l.home->hidden = 5;
+  CHECK(pages_set_count(l.pages, l.count) == SQLITE_CORRUPT_VTAB, "a root with more pages than the home has");
+  l.home->hidden = l.count - 200;
+  array_free(&l.array);
+  CHECK(array_load(&l.array) == SQLITE_CORRUPT_VTAB, "an array with more extents than the home has pages");
+  CHECK(array_extent(&l.array, 0, &at, &items, &hold) == SQLITE_CORRUPT_VTAB, "nor an extent of it");
+  CHECK(array_map_open(&map, &l.array, 0, 1) == SQLITE_CORRUPT_VTAB, "nor a map");
+  {
+    ArrayWriter w;
+    l.home->hidden = 0;
+    if (page_tx_begin(&tx, l.pages, ++l.fold, l.count, NULL, 0)) abort();
+    l.home->hidden = l.count - 200;
+    CHECK(array_writer_begin(&w, &tx, &l.array, 1) == SQLITE_CORRUPT_VTAB, "nor a new version of it");
+    array_writer_end(&w);
+    page_tx_end(&tx);
+    l.home->hidden = 0;
+  }
+  /* a directory whose second page is another one, and structure pages of others */
+  CHECK(array_load(&l.array) == SQLITE_OK, "there again");
+  {
+    PageRef ref2 = l.array.nodes[1], ref1 = l.array.nodes[0];
+    const u64 logical = (u64)id.tag << 40;
+    CHECK(pages_get_structure(l.pages, ref1, PAGE_ARRAY, id.owner, logical, &at, &hold) == SQLITE_OK, "as it is");
+    pages_release(l.pages, &hold);
+    CHECK(pages_get_structure(l.pages, ref1, PAGE_TABLE, id.owner, logical, &at, &hold) == SQLITE_CORRUPT_VTAB,
+          "another kind");
+    CHECK(pages_get_structure(l.pages, ref1, PAGE_ARRAY, id.owner + 1, logical, &at, &hold) == SQLITE_CORRUPT_VTAB,
+          "another owner");
+    CHECK(pages_get_structure(l.pages, ref2, PAGE_ARRAY, id.owner, logical, &at, &hold) == SQLITE_CORRUPT_VTAB,
+          "another place");
+    ref1.crc ^= 1;
+    CHECK(pages_get_structure(l.pages, ref1, PAGE_ARRAY, id.owner, logical, &at, &hold) == SQLITE_CORRUPT_VTAB,
+          "another checksum");
+    {
+      u8 page[PAGE_SIZE];
+      PageRef up = l.array.root, wrong;
+      if (page_tx_begin(&tx, l.pages, ++l.fold, l.count, NULL, 0)) abort();
+      CHECK(pages_get_structure(l.pages, up, PAGE_ARRAY, id.owner, logical | (u64)1 << 32, &at, &hold) == SQLITE_OK,
+            "the root");
+      memcpy(page, at, PAGE_SIZE);
+      pages_release(l.pages, &hold);
+      store32(page + PAGE_HEADER_SIZE, ref2.pgno);
+      store32(page + PAGE_HEADER_SIZE + 4, ref2.crc);
+      CHECK(page_tx_put_structure(&tx, page, PAGE_ARRAY, 1, id.owner, logical | (u64)1 << 32, &wrong) == SQLITE_OK,
+            "written");
+      if (pages_set_count(l.pages, page_tx_count(&tx))) abort();
+      memcpy(ref, l.ref, sizeof ref);
+      store32(ref, wrong.pgno);
+      store32(ref + 4, wrong.crc);
+      CHECK(array_open(&a, l.pages, id, shape.stride, shape.extent_pages, ref) == SQLITE_OK, "its reference is right");
+      CHECK(array_load(&a) == SQLITE_CORRUPT_VTAB, "its directory has the second page first");
+      array_free(&a);
+      page_tx_end(&tx);
+    }
+  }
+  memset(ref, 1, sizeof ref);
+  array_init(&a, l.pages, id, 8, 1);
+  array_put_ref(&a, ref);
+  CHECK(array_open(&a, l.pages, id, 8, 1, ref) == SQLITE_OK && a.count == 0, "the reference of an empty array");
+  array_free(&l.array);
+  pages_close(l.pages);
+  free(l.model);
+}
+
+/* Items of two pages; the checksum of the first is wrong. */
+static void test_first_page(void) {
+  static const Shape shape = {8192, 4, 5, 0};
+  Life l;
+  ArrayMap map;
+  const u8 *at;
+  memset(&l, 0, sizeof l);
+  l.shape = shape;
+  l.model = calloc(100, sizeof *l.model);
+  l.home = home_new(0, 1);
+  if (pages_open(&l.home->base, &l.pages) || l.model == NULL) abort();
+  l.count = 1;
+  array_init(&l.array, l.pages, id, shape.stride, shape.extent_pages);
+  CHECK(pages_prepare(l.pages, 1) == SQLITE_OK && fold(&l, 1, grow) == SQLITE_OK, "an array");
+  store32(l.array.entries + 8, load32(l.array.entries + 8) ^ 1);
+  CHECK(array_map_open(&map, &l.array, 0, 0) == SQLITE_OK, "a map");
+  CHECK(array_map_get(&map, 0, &at) == SQLITE_CORRUPT_VTAB && array_map_get(&map, 1, &at) == SQLITE_OK,
+        "only that item is lost");
+  CHECK(array_map_touch(&map, 0) == SQLITE_OK, "touched already");
+  array_map_close(&map);
+  array_free(&l.array);
+  pages_close(l.pages);
+  free(l.model);
+}
+
+/* Blocks of memory as a home: what is not there, what lies in two blocks, what was written by others since. */
+static void test_memory_home(void) {
+  Home *home = NULL;
+  u8 data[3 * PAGE_SIZE], back[3 * PAGE_SIZE];
+  const u8 *out;
+  memset(data, 1, sizeof data);
+  if (home_memory_open(&home)) abort();
+  CHECK(home->methods->write(home, 4, 2, data) == SQLITE_OK, "pages behind a gap");
+  memset(data, 2, sizeof data);
+  CHECK(home->methods->write(home, 5, 2, data) == SQLITE_OK, "one of them again, and one more");
+  CHECK(home->methods->map(home, 5, 2, &out) == SQLITE_OK && out && out[0] == 2, "a block");
+  CHECK(home->methods->map(home, 4, 3, &out) == SQLITE_OK && out == NULL, "two blocks cannot be mapped as one");
+  CHECK(home->methods->read(home, 4, 3, back) == SQLITE_OK && back[0] == 1 && back[PAGE_SIZE] == 2, "but read");
+  CHECK(home->methods->map(home, 3, 1, &out) == SQLITE_CORRUPT_VTAB, "the gap");
+  CHECK(home->methods->read(home, 3, 2, back) == SQLITE_CORRUPT_VTAB, "the gap, read");
+  CHECK(home->methods->map(home, 6, 2, &out) == SQLITE_CORRUPT_VTAB, "beyond the end");
+  CHECK(home->methods->read(home, 6, 2, back) == SQLITE_CORRUPT_VTAB, "beyond the end, read");
+  home->methods->close(home);
+  memory.calls = 0;
+  memory.at = 1;
+  CHECK(home_memory_open(&home) == SQLITE_NOMEM, "no memory");
+  memory.at = 0;
+}
+
+/* A head that is not ours, in files of one page and of more. */
+static void test_head(void) {
+  TestHome *home = home_new(1, 0);
+  Pages *pages;
+  u8 page[PAGE_SIZE] = "something else";
+  if (pages_open(&home->base, &pages)) abort();
+  CHECK(pages_check_head(pages) == SQLITE_NOTADB, "no file to speak of");
+  CHECK(pages_prepare(pages, 0) == SQLITE_NOTADB, "which had a root");
+  if (test_write(&home->base, 0, 1, page)) abort();
+  CHECK(pages_check_head(pages) == SQLITE_NOTADB, "another head");
+  CHECK(pages_prepare(pages, 1) == SQLITE_OK && pages_check_head(pages) == SQLITE_OK,
+        "a first root may write over a single page");
+  if (test_write(&home->base, 0, 1, page) || test_write(&home->base, 1, 1, page)) abort();
+  CHECK(pages_prepare(pages, 1) == SQLITE_NOTADB, "but not over a file of more");
+  pages_close(pages);
+  pages_close(NULL);
+}
+
+/* More extents than two levels of a directory hold: 15 * 508 of 64 pages. Only the first item of them is not zeros. */
+static void test_three_levels(void) {
+  static const Shape shape = {64 * PAGE_SIZE, 64, 0, 0};
+  const u64 count = 15 * 508 + 20;
+  u8 ref[ARRAY_REF_SIZE], *item = malloc(shape.stride);
+  Pages *pages;
+  Array a;
+  ArrayWriter w;
+  PageTx tx;
+  int rc = pages_open(&home_new(1, 0)->base, &pages);
+  if (rc || item == NULL) abort();
+  array_init(&a, pages, id, shape.stride, shape.extent_pages);
+  CHECK(pages_prepare(pages, 1) == SQLITE_OK && page_tx_begin(&tx, pages, 1, 1, NULL, 0) == SQLITE_OK, "begin");
+  rc = array_writer_begin(&w, &tx, &a, 0);
+  while (rc == SQLITE_OK && w.count < count) {
+    u8 *out;
+    u64 got;
+    rc = array_writer_append(&w, 1, &out, &got);
+    if (rc == SQLITE_OK) memset(out, 0, shape.stride);
+    if (rc == SQLITE_OK && w.count == count) store64(out, 0x123456789abcdefu);
+  }
+  if (rc == SQLITE_OK) rc = array_writer_finish(&w, ref);
+  array_writer_end(&w);
+  CHECK(rc == SQLITE_OK && ref[8] == 3, "%llu extents: %d, %d levels", (unsigned long long)count, rc, ref[8]);
+  rc = pages_set_count(pages, page_tx_count(&tx));
+  page_tx_end(&tx);
+  if (rc == SQLITE_OK) rc = array_open(&a, pages, id, shape.stride, shape.extent_pages, ref);
+  if (rc == SQLITE_OK) rc = array_read(&a, count - 1, item);
+  CHECK(rc == SQLITE_OK && load64(item) == 0x123456789abcdefu, "the last item: %d", rc);
+  array_free(&a);
+  pages_close(pages);
+  free(item);
+}
+
+/* --- 4: where pages come from --- */
+
+static u32 take(PageTx *tx, u32 count) {
+  u32 pgno = 0;
+  return page_tx_alloc(tx, count, &pgno) == SQLITE_OK ? pgno : 0;
+}
+
+static void begin(PageTx *tx, Pages *pages, u32 count, const PageRange *ranges, u32 range_count) {
+  int rc = SQLITE_OK;
+  PageRange *copy = mem_array(&rc, range_count, sizeof *copy);
+  if (rc) abort();
+  if (range_count) memcpy(copy, ranges, range_count * sizeof *copy);
+  if (page_tx_begin(tx, pages, 1, count, copy, range_count)) abort();
+}
+
+static int asks(void *arg) { return *(int *)arg; }
+
+static void test_alloc(void) {
+  static const PageRange ranges[] = {{3, 2}, {10, 5}, {SEGMENT_PAGES - 3, 10}};
+  TestHome *home = home_new(1, 0);
+  Pages *pages;
+  PageTx tx;
+  u32 pgno = 0;
+  u8 page[PAGE_SIZE] = {0};
+  int many = 1;
+  if (pages_open(&home->base, &pages) || test_write(&home->base, 99, 1, page)) abort();
+
+  begin(&tx, pages, 80, ranges, 3);
+  CHECK(tx.base == 80 && tx.end == 100 && page_tx_count(&tx) == 80,
+        "what lies beyond the root's count does not count yet");
+  CHECK(take(&tx, 4) == 10, "the first range that is large enough");
+  CHECK(take(&tx, 2) == 3 && take(&tx, 1) == 14, "what is left of them");
+  CHECK(take(&tx, 6) == SEGMENT_PAGES, "not across two segments");
+  CHECK(take(&tx, 2) == SEGMENT_PAGES - 3 && take(&tx, 1) == SEGMENT_PAGES - 1, "what lay before it is free still");
+  CHECK(take(&tx, 1) == SEGMENT_PAGES + 6 && tx.free_count == 0 && tx.used_free == 17, "%u pages used", tx.used_free);
+  CHECK(take(&tx, 3) == 100 && page_tx_count(&tx) == 103, "new ones at the file's end");
+  CHECK(tx.freed_count == 1 && tx.freed[0].first == 80 && tx.freed[0].count == 20,
+        "growth that did not commit is free");
+  CHECK(page_tx_free(&tx, 50, 2) == SQLITE_OK && page_tx_free(&tx, 52, 3) == SQLITE_OK && tx.freed_count == 2 &&
+            tx.freed[1].count == 5,
+        "neighbours become one range");
+  CHECK(page_tx_free(&tx, 60, 0) == SQLITE_OK && tx.freed_count == 2, "nothing");
+  CHECK(page_tx_free(&tx, 0, 1) == SQLITE_CORRUPT_VTAB, "page 0 is nobody's");
+  CHECK(page_tx_free(&tx, 102, 2) == SQLITE_CORRUPT_VTAB, "beyond the file");
+  CHECK(page_tx_free(&tx, 0xffffffffu, 0xffffffffu) == SQLITE_CORRUPT_VTAB, "far beyond it");
+  CHECK(!page_tx_interrupted(&tx), "nobody asks");
+  tx.interrupted = asks;
+  tx.interrupt_arg = &many;
+  CHECK(page_tx_interrupted(&tx), "somebody does");
+  many = 0;
+  CHECK(!page_tx_interrupted(&tx), "and now not");
+  many = 1;
+  page_tx_end(&tx);
+
+  /* ranges split so often that their list grows */
+  {
+    PageRange all[16];
+    for (u32 i = 0; i < 16; i++) all[i] = (PageRange){(i + 1) * SEGMENT_PAGES - 1, 3};
+    begin(&tx, pages, 17 * SEGMENT_PAGES, all, 16);
+    for (u32 i = 0; i < 16; i++) many &= take(&tx, 2) == (i + 1) * SEGMENT_PAGES;
+    CHECK(many && tx.free_count == 16, "the page before each is left");
+    page_tx_end(&tx);
+    begin(&tx, pages, 17 * SEGMENT_PAGES, all, 16);
+    memory.calls = 0;
+    memory.at = 1;
+    CHECK(page_tx_alloc(&tx, 2, &pgno) == SQLITE_NOMEM, "no memory for the list of ranges");
+    memory.at = 0;
+    page_tx_end(&tx);
+  }
+
+  /* the end of a segment */
+  begin(&tx, pages, SEGMENT_PAGES - 5, NULL, 0);
+  CHECK(take(&tx, 6) == SEGMENT_PAGES && page_tx_count(&tx) == SEGMENT_PAGES + 6, "an extent begins the next one");
+  CHECK(tx.freed_count == 1 && tx.freed[0].first == SEGMENT_PAGES - 5 && tx.freed[0].count == 5,
+        "what is left of it is free");
+  page_tx_end(&tx);
+  begin(&tx, pages, SEGMENT_PAGES - 5, NULL, 0);
+  memory.calls = 0;
+  memory.at = 1;
+  CHECK(page_tx_alloc(&tx, 6, &pgno) == SQLITE_NOMEM, "no memory to note that");
+  memory.at = 0;
+  page_tx_end(&tx);
+
+  /* the largest file */
+  begin(&tx, pages, 0xffffffeeu, NULL, 0);
+  CHECK(take(&tx, 2) == 0xffffffeeu, "the last pages");
+  CHECK(page_tx_alloc(&tx, 1, &pgno) == SQLITE_FULL, "none after them");
+  page_tx_end(&tx);
+  pages_close(pages);
+}
+
+/* --- 5: copies in memory --- */
+
+static void test_copies(void) {
+  enum { BLOCKS = 90, EACH = 64 }; /* 5,760 pages; 4,096 are kept */
+  TestHome *home = home_new(0, 0);
+  Pages *pages;
+  PageTx tx;
+  PageHold hold[BLOCKS], other;
+  u8 *data = malloc(EACH * PAGE_SIZE), crc[BLOCKS][4 * EACH], crc1[4];
+  u32 at[BLOCKS], i, good = 0;
+  const u8 *out;
+  u64 read;
+  if (data == NULL || pages_open(&home->base, &pages) || pages_prepare(pages, 1)) abort();
+  begin(&tx, pages, 1, NULL, 0);
+  for (i = 0; i < BLOCKS; i++) {
+    memset(data, (int)i + 1, EACH * PAGE_SIZE);
+    if (page_tx_put(&tx, EACH, data, crc[i], &at[i])) abort();
+  }
+  if (pages_set_count(pages, page_tx_count(&tx))) abort();
+
+  CHECK(pages_get(pages, 0, 1, crc[0], &out, &other) == SQLITE_CORRUPT_VTAB, "page 0 belongs to no array");
+  CHECK(pages_get(pages, 1, 0, crc[0], &out, &other) == SQLITE_CORRUPT_VTAB, "no pages");
+  CHECK(pages_get(pages, 1, EACH + 1, crc[0], &out, &other) == SQLITE_CORRUPT_VTAB, "more than an extent has");
+  CHECK(pages_get(pages, at[BLOCKS - 1] + 1, EACH, crc[0], &out, &other) == SQLITE_CORRUPT_VTAB,
+        "beyond the root's pages");
+
+  for (i = 0; i < BLOCKS; i++) { /* all in use: none can go */
+    good += pages_get(pages, at[i], EACH, crc[i], &out, &hold[i]) == SQLITE_OK && out[100] == i + 1;
+  }
+  CHECK(good == BLOCKS && pages_stats(pages)->read == BLOCKS * EACH, "%u blocks", good);
+  for (i = 0; i < BLOCKS; i++) pages_release(pages, &hold[i]);
+  read = pages_stats(pages)->read;
+  /* a new one drives out the oldest, down to what is kept */
+  if (pages_get(pages, at[0] + 1, 1, crc[0] + 4, &out, &other)) abort();
+  pages_release(pages, &other);
+  pages_release(pages, &other); /* there is nothing to release */
+  if (pages_get(pages, at[BLOCKS - 1], EACH, crc[BLOCKS - 1], &out, &other)) abort();
+  pages_release(pages, &other);
+  CHECK(pages_stats(pages)->read == read + 1, "the newest is still there");
+  if (pages_get(pages, at[0], EACH, crc[0], &out, &other)) abort();
+  CHECK(pages_stats(pages)->read == read + 1 + EACH, "the oldest is not");
+
+  /* written again: a reader keeps what it saw, others see the new bytes */
+  memset(data, 200, EACH * PAGE_SIZE);
+  {
+    PageTx again;
+    const PageRange range[] = {{at[0] + 1, 1}};
+    const u8 *fresh;
+    PageHold mine;
+    u32 pgno;
+    begin(&again, pages, page_tx_count(&tx), range, 1);
+    if (page_tx_put(&again, 1, data, crc1, &pgno) || pgno != at[0] + 1) abort();
+    CHECK(out[PAGE_SIZE] == 1, "its reader's copy stays");
+    CHECK(pages_get(pages, pgno, 1, crc1, &fresh, &mine) == SQLITE_OK && fresh[0] == 200, "the new bytes");
+    pages_release(pages, &other);
+    pages_release(pages, &mine);
+    CHECK(pages_get(pages, at[0], EACH, crc[0], &out, &other) == SQLITE_CORRUPT_VTAB,
+          "the old block is gone: its checksum is wrong now");
+    page_tx_end(&again);
+  }
+  page_tx_end(&tx);
+  pages_close(pages);
+  free(data);
+}
+
+/* --- 6: overlays, memory --- */
+
+static void test_overlay(void) {
+  static const u32 sizes[] = {12};
+  const float vector[3] = {1, 2, 3};
+  const void *vectors[] = {vector}, *none[] = {NULL};
+  Overlay *o = NULL, *also;
+  u32 row;
+  if (overlay_new(1, sizes, &o)) abort();
+  CHECK(!overlay_killed(o, 0, 7) && overlay_find(o, 0, 1) == NO_ROW, "empty");
+  CHECK(overlay_add(o, 1, vectors) == SQLITE_OK && overlay_add(o, 1, none) == SQLITE_OK, "the same row twice");
+  row = overlay_find(o, 2, 1);
+  CHECK(row == 1 && overlay_find(o, 1, 1) == 0 && overlay_find(o, 0, 1) == NO_ROW, "each length sees its own");
+  CHECK(overlay_remove(o, 1, 7) == SQLITE_OK && overlay_remove(o, 1, 7) == SQLITE_OK && o->kill_count == 1,
+        "a slot dies once");
+  CHECK(overlay_killed(o, 3, 7) && !overlay_killed(o, 2, 7) && !overlay_killed(o, 4, 8), "dead from its operation on");
+  CHECK(overlay_find(o, 2, 1) == 1 && overlay_find(o, 3, 1) == NO_ROW, "removed");
+  CHECK(overlay_add(o, 1, vectors) == SQLITE_OK && overlay_find(o, o->length, 1) == 2, "and back");
+  CHECK(overlay_remove_all(o) == SQLITE_OK && overlay_remove_all(o) == SQLITE_OK, "all, twice");
+  CHECK(overlay_killed(o, o->length, 99) && !overlay_killed(o, o->length - 2, 99), "every slot is dead");
+  also = overlay_retain(o);
+  overlay_release(also);
+  o->length = 0x7fffffff;
+  CHECK(overlay_add(o, 5, vectors) == SQLITE_FULL, "too long to add");
+  CHECK(overlay_remove(o, 5, 1) == SQLITE_FULL, "too long to remove");
+  CHECK(overlay_remove_all(o) == SQLITE_FULL, "too long to remove all");
+  overlay_release(o);
+  overlay_release(NULL);
+}
+
+/* Many rows and dead slots, kept memory, two columns. */
+static int fill_overlay(void) {
+  static const u32 sizes[] = {5, 100};
+  u8 bytes[100] = {7};
+  const void *both[] = {bytes, bytes}, *second[] = {NULL, bytes};
+  Overlay *o = NULL;
+  u64 weight = 0;
+  int rc = overlay_new(2, sizes, &o);
+  for (int round = 0; round < 2 && rc == SQLITE_OK; round++) {
+    for (i64 i = 0; i < 600 && rc == SQLITE_OK; i++) {
+      rc = overlay_add(o, i % 500 * 1000003, i % 3 ? both : second);
+      if (rc == SQLITE_OK && i % 3 == 0) rc = overlay_remove(o, i % 7 ? -i : 0, i % 2 ? NO_SLOT : (u32)i * 5);
+    }
+    if (rc) break;
+    CHECK(o->length == 800 && o->rows == 600 && o->kill_count == 100, "round %d: %u rows, %llu dead slots", round,
+          o->rows, (unsigned long long)o->kill_count);
+    CHECK(overlay_find(o, o->length, 499 * 1000003) == 499 && overlay_find(o, o->length, 5) == NO_ROW,
+          "rows are found");
+    CHECK(overlay_killed(o, o->length, 30) && !overlay_killed(o, o->length, 31), "dead slots are");
+    CHECK(round == 0 || overlay_weight(o) == weight, "the same again");
+    weight = overlay_weight(o);
+    CHECK(overlay_memory(o) > weight / 2 && overlay_pending(o) == 800, "memory");
+    if (round == 0) overlay_reset(o);
+  }
+  overlay_release(o);
+  return rc;
+}
+
+static void test_overlay_faults(void) {
+  i64 before = sqlite3_memory_used(), total, wrong = 0;
+  memory.calls = 0;
+  CHECK(fill_overlay() == SQLITE_OK, "without a fault");
+  total = memory.calls;
+  for (i64 n = 1; n <= total; n++) {
+    memory.calls = 0;
+    memory.at = n;
+    wrong += fill_overlay() != SQLITE_NOMEM || sqlite3_memory_used() != before;
+    memory.at = 0;
+  }
+  CHECK(total > 15 && wrong == 0, "%lld of %lld", (long long)wrong, (long long)total);
+}
+
+static void test_memory(void) {
+  int rc = SQLITE_OK;
+  u64 cap = 0;
+  void *p = NULL;
+  CHECK(mem_array(&rc, (u64)1 << 40, (u64)1 << 40) == NULL && rc == SQLITE_NOMEM, "a product that does not fit");
+  CHECK(mem_array(&rc, 1, 1) == NULL && rc == SQLITE_NOMEM, "an error stays");
+  rc = SQLITE_OK;
+  p = mem_array(&rc, 5, 0);
+  CHECK(p != NULL && rc == SQLITE_OK, "items of no size");
+  mem_free(p);
+  p = NULL;
+  memory.calls = 0;
+  memory.at = 1;
+  CHECK(mem_strdup(&rc, "text") == NULL && rc == SQLITE_NOMEM, "no memory");
+  memory.at = 0;
+  CHECK(mem_reserve(&p, &cap, (u64)1 << 61, 16) == SQLITE_NOMEM && p == NULL && cap == 0, "an array that does not fit");
+}
+
+int main(void) {
+  sqlite3_mem_methods failing;
+  sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory);
+  failing = real_memory;
+  failing.xMalloc = failing_malloc;
+  failing.xRealloc = failing_realloc;
+  sqlite3_config(SQLITE_CONFIG_MALLOC, &failing);
+  sqlite3_initialize();
+  test_life();
+  test_faults_of("memory", &memory.calls, &memory.at, SQLITE_NOMEM);
+  test_faults_of("the home", &home_calls.calls, &home_calls.at, SQLITE_IOERR);
+  test_lies();
+  test_first_page();
+  test_three_levels();
+  test_memory_home();
+  test_head();
+  test_alloc();
+  test_copies();
+  test_overlay();
+  test_overlay_faults();
+  test_memory();
+  printf("%u passed, %u failed\n", passed, failed);
+  return failed != 0;
+}
