@@ -1,13 +1,15 @@
 /*
  * faults.c: run an SQL script again and again, each time with another call failing: allocations, or calls of the VFS.
  *
- *   faults -v TESTVFS [-l LIBRARY]... [-k KIND] [-m MAX] [-s SEED] [-j JOURNAL] [-g GLOB] [-n CALL] [-V] SCRIPT...
+ *   faults -v TESTVFS [-l LIBRARY]... [-k KIND] [-m MAX] [-s SEED] [-j JOURNAL] [-g GLOB] [-n CALL] [-p] [-R] [-V] SCRIPT...
  *
  *   -v   testvfs.so
  *   -l   a loadable extension for every connection (quire.so, testfuncs.so)
  *   -k   malloc (default), or a kind of pc_fault (fault_vfs.c): read, write, full, sync, open, ...
  *   -g   only calls on files with such names (not for malloc)
  *   -m   at most so many injections a script and mode (default 200), spread over all calls, from an offset by -s
+ *   -p   malloc: besides, each place of the library once
+ *   -R   F2 holds only after ROLLBACK
  *   -n   one injection only: this call
  *   -j   journal mode (default wal)
  *
@@ -25,12 +27,17 @@
  * The head `--: open` instead of `--: test` lets opening and loading fail as well. Last line: `N injections, N raised, N failures`.
  * Files are in memory (VFS "powercut"). Start at run_script().
  */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
 #include <sqlite3.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__GLIBC__) || defined(__APPLE__)
+#define HAVE_BACKTRACE 1
+#include <execinfo.h>
+#endif
 
 #define MAX_LIBRARIES 4
 #define MAX_STATEMENTS 400
@@ -47,9 +54,47 @@ static struct {
   i64 raised;
 } mem;
 
+/*
+ * Places: allocations with different chains of callers within the library under test. Where one is made for the first time it is made to fail whatever
+ * the share, so that a short run too meets every line that allocates, from every caller.
+ */
+#define MAX_FRAMES 48
+#define PLACE_SLOTS (1 << 14)
+
+static struct {
+  void *library; /* where the one under test lies */
+  int recording;
+  uint64_t seen[PLACE_SLOTS];
+  i64 first[PLACE_SLOTS / 2]; /* calls that were the first of their place */
+  int count;
+} places;
+
+#ifdef HAVE_BACKTRACE
+static void record_place(i64 call) {
+  void *frame[MAX_FRAMES];
+  int n = backtrace(frame, MAX_FRAMES);
+  uint64_t hash = 0;
+  size_t slot;
+  Dl_info info;
+  for (int i = 0; i < n; i++) {
+    if (dladdr(frame[i], &info) && info.dli_fbase == places.library)
+      hash = (hash ^ (uint64_t)(uintptr_t)frame[i]) * 0x9e3779b97f4a7c15u;
+  }
+  if (hash == 0 || places.count == PLACE_SLOTS / 2) return;
+  for (slot = hash >> 40; places.seen[slot % PLACE_SLOTS]; slot++) {
+    if (places.seen[slot % PLACE_SLOTS] == hash) return;
+  }
+  places.seen[slot % PLACE_SLOTS] = hash;
+  places.first[places.count++] = call;
+}
+#else
+static void record_place(i64 call) { (void)call; }
+#endif
+
 static int allocation_fails(void) {
   if (!mem.armed) return 0;
   mem.calls++;
+  if (places.recording) record_place(mem.calls);
   if (!mem.at || (mem.forever ? mem.calls < mem.at : mem.calls != mem.at)) return 0;
   mem.raised++;
   return 1;
@@ -65,7 +110,7 @@ static struct {
   int library_count;
   const char *vfs_library, *kind, *journal, *glob;
   i64 max, seed, only;
-  int verbose;
+  int verbose, places, rollback;
 } opt = {.kind = "malloc", .journal = "wal", .glob = "", .max = 200};
 
 static sqlite3 *control; /* has the functions of the VFS */
@@ -352,8 +397,8 @@ static void failed(const Run *run, const char *rule, int statement, const char *
          run->forever ? " and all after it" : "", statement, rule, what);
   if (got) printf("  got:  %.600s\n", got);
   if (want) printf("  want: %.600s\n", want);
-  printf("  repeat: QUIRE_FAULT_RUN=\"-k %s -g '%s' -j %s -n %lld\" QUIRE_FAULT_SCRIPT=%s tclsh test/faults.test\n",
-         opt.kind, opt.glob, opt.journal, run->at, run->script->name);
+  printf("  repeat: QUIRE_FAULT_RUN=\"-k %s -g '%s' -j %s%s -n %lld\" QUIRE_FAULT_SCRIPT=%s tclsh test/faults.test\n",
+         opt.kind, opt.glob, opt.journal, opt.rollback ? " -R" : "", run->at, run->script->name);
   fflush(stdout);
 }
 
@@ -385,8 +430,9 @@ static void check_after_failure(const Run *run, sqlite3 *db, int i) {
   int open = !sqlite3_get_autocommit(db);
 
   if (open) {
-    if (!same(seen, ref->seen[i])) failed(run, "F2", i, "the failed statement left changes", seen, ref->seen[i]);
-    if (run->at % 2) {
+    if (!opt.rollback && !same(seen, ref->seen[i]))
+      failed(run, "F2", i, "the failed statement left changes", seen, ref->seen[i]);
+    if (run->at % 2 && !opt.rollback) {
       if (sqlite3_exec(db, "COMMIT", NULL, NULL, NULL)) failed(run, "F3", i, "COMMIT fails", sqlite3_errmsg(db), NULL);
       want = or_want = ref->seen[i];
     }
@@ -488,11 +534,15 @@ static i64 count_calls(const Script *s) {
   i64 total;
 
   restore_files();
+  memset(places.seen, 0, sizeof places.seen);
+  places.count = 0;
+  places.recording = opt.places && is_malloc() && places.library;
   if (s->from_open) arm(0, 0);
   if (open_connection(&db, &words)) die("cannot open", words);
   if (!s->from_open) arm(0, 0);
   rows = digest(db, s->test);
   disarm(&total);
+  places.recording = 0;
   free(rows);
   sqlite3_close(db);
   return total;
@@ -522,7 +572,12 @@ static void run_script(const char *path) {
     }
     for (run.at = first; run.at <= total; run.at += step) inject(&run);
   }
-  if (opt.verbose) printf("  %s: %lld calls, one in %lld failed\n", s.name, total, step);
+  run.forever = 0;
+  for (int i = 0; i < places.count && step > 1 && !opt.only; i++) {
+    run.at = places.first[i];
+    inject(&run);
+  }
+  if (opt.verbose) printf("  %s: %lld calls, one in %lld failed, and %d places\n", s.name, total, step, places.count);
   free_reference(&ref);
   free(s.text);
 }
@@ -539,8 +594,8 @@ int main(int argc, char **argv) {
   sqlite3_config(SQLITE_CONFIG_MALLOC, &ours);
   for (i = 1; i < argc && argv[i][0] == '-'; i++) {
     char c = argv[i][1];
-    if (c == 'V') {
-      opt.verbose = 1;
+    if (c == 'V' || c == 'p' || c == 'R') {
+      *(c == 'V' ? &opt.verbose : c == 'p' ? &opt.places : &opt.rollback) = 1;
       continue;
     }
     if (i + 1 >= argc) die("argument missing", argv[i]);
@@ -555,8 +610,13 @@ int main(int argc, char **argv) {
     if (c == 'n') opt.only = atoll(argv[i]);
   }
   /* Keep the libraries loaded: a connection's close would unload them, and every open load them again. */
-  for (int j = 0; j < opt.library_count; j++)
-    if (!dlopen(opt.library[j], RTLD_NOW)) die("cannot load", dlerror());
+  for (int j = 0; j < opt.library_count; j++) {
+    void *library = dlopen(opt.library[j], RTLD_NOW), *entry;
+    Dl_info info;
+    if (!library) die("cannot load", dlerror());
+    entry = dlsym(library, "sqlite3_quire_init");
+    if (entry && dladdr(entry, &info)) places.library = info.dli_fbase;
+  }
   if (!opt.vfs_library) die("-v testvfs.so", "is missing");
   if (sqlite3_open(":memory:", &control)) die("cannot open", ":memory:");
   sqlite3_enable_load_extension(control, 1);

@@ -1,4 +1,4 @@
-savepoint.sql: functions of several statements, each in a savepoint. Not with malloc: faults.test says why.
+savepoint.sql: functions of several statements, each in a savepoint.
 --: setup
 CREATE TABLE host(id INTEGER PRIMARY KEY);
 INSERT INTO host VALUES(1), (2), (3);
