@@ -1,10 +1,11 @@
 /*
  * corrupt.c: the corruption matrix: every kind of page, every field of each, truncations, swaps, files of another moment, shadow rows.
  *
- *   corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-b BASE] [-c CASE] [-v]
+ *   corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-e] [-b BASE] [-c CASE] [-v]
  *
  *   -d   where the damaged files are made; best a place without a disk
  *   -p   the share of the cases that is run (default 1000: all). Each field of each kind of page is met in each mode whatever the share
+ *   -e   whatever the share, each field of each kind of page is met with each value, forged: what a reader must check by itself
  *   -b   small, wide, many: one base only       -c   one case, by its name (as a failure prints it)      -v   the table of fields
  *
  * A base is a database with all kinds of pages, at several moments of its life. A case damages a copy of it and tells the story of
@@ -51,7 +52,7 @@ static struct {
   const char *directory, *base, *only;
   u64 seed;
   u32 permille;
-  int verbose;
+  int verbose, every_value;
 } opt = {.permille = 1000, .seed = 1};
 
 static char case_name[200] = "(none)"; /* for the handlers */
@@ -620,10 +621,10 @@ static void place(const Moment *m, const u8 *pages, size_t size, i64 crc) {
 
 /* --- fields --- */
 
-static u64 field_hits[200][MODES];
+#define VALUES 13
+static u64 field_hits[200][MODES], value_hits[200][VALUES];
 static u64 kind_bytes[PF_KINDS];
 
-#define VALUES 13
 /* The i-th value tried in a field of `size` bytes that holds `old`; `other`: what the same field has elsewhere. */
 static u64 value_of(u32 i, u64 old, u32 size, u64 other, u64 random) {
   u64 all = size == 8 ? ~(u64)0 : ((u64)1 << 8 * size) - 1;
@@ -694,8 +695,10 @@ static void damage_fields(Base *b, u32 page) {
           if (!mode_fits(p, mode)) continue;
           snprintf(name, sizeof name, "%s/%u/%s.%s/%u/%u/%s", b->name, page, pf_kind_name(p->kind), field->name, i, v,
                    mode_names[mode]);
-          damage(b, page, at, field->size, value_of(v, old, field->size, other, pf_mix(opt.seed ^ (v * 99 + at))), mode,
-                 name, &field_hits[f][mode]);
+          u64 *hits = &field_hits[f][mode],
+              value = value_of(v, old, field->size, other, pf_mix(opt.seed ^ (v * 99 + at)));
+          if (opt.every_value && mode == FORGED && *hits) hits = &value_hits[f][v];
+          damage(b, page, at, field->size, value, mode, name, hits);
         }
       }
     }
@@ -967,18 +970,19 @@ static void report_fields(void) {
 
 static void parse(int argc, char **argv) {
   int c;
-  while ((c = getopt(argc, argv, "d:s:p:b:c:v")) != -1) {
+  while ((c = getopt(argc, argv, "d:s:p:b:c:ev")) != -1) {
     switch (c) {
       case 'd': opt.directory = optarg; break;
       case 's': opt.seed = strtoull(optarg, NULL, 10); break;
       case 'p': opt.permille = (u32)atoi(optarg); break;
       case 'b': opt.base = optarg; break;
       case 'c': opt.only = optarg; break;
+      case 'e': opt.every_value = 1; break;
       case 'v': opt.verbose = 1; break;
       default: exit(2);
     }
   }
-  if (opt.directory == NULL) die("usage", "corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-b BASE] [-c CASE] [-v]");
+  if (opt.directory == NULL) die("usage", "corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-e] [-b BASE] [-c CASE] [-v]");
   snprintf(db_path, sizeof db_path, "%s/corrupt.db", opt.directory);
   snprintf(page_path, sizeof page_path, "%s/corrupt.db-quire", opt.directory);
 }
