@@ -326,7 +326,7 @@ static int live(Life *l, Shape shape, TestHome *home) {
   if (rc == SQLITE_OK) rc = fold(l, 1, grow);
   if (rc) goto done;
   rc = page_tx_begin(&tx, l->pages, ++l->fold, l->count, NULL, 0);
-  if (rc == SQLITE_OK) rc = array_drop(l->pages, id, l->ref, &tx);
+  if (rc == SQLITE_OK) rc = array_free_pages(&l->array, &tx);
   if (rc == SQLITE_OK) {
     u64 freed = 0, reached = 0;
     for (u64 i = 0; i < tx.freed_count; i++) freed += tx.freed[i].count;
@@ -428,24 +428,6 @@ static void test_lies(void) {
             rc);
     }
   }
-  { /* references of no known shape, as those of dropped tables */
-    static const struct {
-      u32 extent_pages, stride;
-    } lie[] = {{0, 8}, {65, 8}, {1, 0}, {1, 4097}, {64, 262145}, {2, 4096}};
-    if (page_tx_begin(&tx, l.pages, ++l.fold, l.count, NULL, 0)) abort();
-    for (u32 i = 0; i < sizeof lie / sizeof *lie; i++) {
-      memcpy(ref, l.ref, sizeof ref);
-      ref[9] = (u8)lie[i].extent_pages;
-      store32(ref + 12, lie[i].stride);
-      rc = array_drop(l.pages, id, ref, &tx);
-      CHECK(rc == SQLITE_CORRUPT_VTAB, "dropped with extents of %u pages, items of %u bytes: %d", lie[i].extent_pages,
-            lie[i].stride, rc);
-    }
-    memset(ref, 0, sizeof ref);
-    CHECK(array_drop(l.pages, id, ref, &tx) == SQLITE_OK && tx.freed_count == 0, "an empty array has nothing to free");
-    page_tx_end(&tx);
-  }
-
   /* items and extents that there are not */
   {
     u8 item[4096];
