@@ -446,7 +446,7 @@ static void release(void *p) { companions_release(p); }
 int companions_register(sqlite3 *db, Companions *companions) {
   static const ScalarFunction *const functions[] = {companion_functions, store_functions, event_functions,
                                                     relation_functions, stats_functions};
-  static const TableFunction *const tables[] = {&quire_hybrid, &quire_relations, &quire_stats, &quire_tail};
+  static const TableFunction *const tables[] = {&quire_hybrid, &quire_relations, &quire_stats, &quire_tail, &vec_rows};
   int rc = SQLITE_OK;
 
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

@@ -8,6 +8,8 @@
  * stats.c        quire_stats, quire_metrics
  * events.c       quire_snapshot, quire_retain, quire_rebuild, quire_tail
  *
+ * vec_rows, which is a table-valued function like theirs, is registered with them (functions_multi.c).
+ *
  * The tables, triggers and views are scripts in sql/. What is in C is what SQL cannot say: creating by name,
  * error messages with values in them, waiting.
  */
@@ -86,7 +88,7 @@ typedef struct ScalarFunction {
 } ScalarFunction;
 
 extern const ScalarFunction store_functions[], event_functions[], relation_functions[], stats_functions[];
-extern const TableFunction quire_hybrid, quire_relations, quire_stats, quire_tail;
+extern const TableFunction quire_hybrid, quire_relations, quire_stats, quire_tail, vec_rows;
 
 /* Nanoseconds, for Stats (stats.c). */
 u64 stats_clock(void);

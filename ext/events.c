@@ -228,18 +228,6 @@ typedef struct Tail {
   i64 last_version;
 } Tail;
 
-static int is_interrupted(sqlite3 *db) {
-  sqlite3_stmt *stmt = NULL;
-  int rc;
-#if SQLITE_VERSION_NUMBER >= 3041000
-  if (sqlite3_libversion_number() >= 3041000) return sqlite3_is_interrupted(db);
-#endif
-  rc = sqlite3_prepare_v2(db, "SELECT 1", -1, &stmt, NULL);
-  if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
-  sqlite3_finalize(stmt);
-  return rc == SQLITE_INTERRUPT;
-}
-
 /* Open the watching connection on the file of `schema`, unless it is open. Databases in memory have none: *out is the connection itself. */
 static int open_watcher(TableCall *call, const char *schema, sqlite3 **out) {
   sqlite3 **watcher = companions_watcher(call->companions);

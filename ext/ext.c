@@ -69,6 +69,12 @@ static const SqlFunction functions[] = {
     {.name = "vec_quantize_binary", .arg_count = 1, .flags = MAKES, .call = vec_quantize_binary},
     {.name = "vec_hash_text", .arg_count = 2, .flags = MAKES, .call = vec_hash_text},
 
+    {.name = "vec_maxsim", .arg_count = 3, .flags = READS, .call = vec_maxsim},
+    {.name = "vec_nearest", .arg_count = 2, .flags = READS, .call = vec_nearest},
+    {.name = "vec_nearest", .arg_count = 3, .flags = READS, .call = vec_nearest},
+    {.name = "vec_concat", .arg_count = 1, .flags = MAKES, .call = concat_step, .final = concat_final},
+    {.name = "vec_kmeans", .arg_count = 2, .flags = MAKES, .call = kmeans_step, .final = kmeans_final},
+    {.name = "vec_kmeans", .arg_count = 3, .flags = MAKES, .call = kmeans_step, .final = kmeans_final},
     {.name = "vec_sum", .arg_count = 1, .flags = MAKES, .param = 0, AGGREGATE(sum)},
     {.name = "vec_avg", .arg_count = 1, .flags = MAKES, .param = 1, AGGREGATE(sum)},
 };

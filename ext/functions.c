@@ -94,6 +94,18 @@ int get_pair(sqlite3_context *ctx, sqlite3_value **argv, Vector *a, Vector *b) {
   return 0;
 }
 
+int is_interrupted(sqlite3 *db) {
+  sqlite3_stmt *stmt = NULL;
+  int rc;
+#if SQLITE_VERSION_NUMBER >= 3041000
+  if (sqlite3_libversion_number() >= 3041000) return sqlite3_is_interrupted(db);
+#endif
+  rc = sqlite3_prepare_v2(db, "SELECT 1", -1, &stmt, NULL);
+  if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
+  sqlite3_finalize(stmt);
+  return rc == SQLITE_INTERRUPT;
+}
+
 /* --- versions --- */
 
 void vec_version(sqlite3_context *ctx, int argc, sqlite3_value **argv) {

@@ -24,4 +24,7 @@ int get_pair(sqlite3_context *ctx, sqlite3_value **argv, Vector *a, Vector *b);
 /* Whether the two have the same type and dimension; reports it otherwise. */
 int same_shape(sqlite3_context *ctx, const Vector *a, const Vector *b);
 
+/* Whether the connection's statements have been interrupted; for loops of our own. */
+int is_interrupted(sqlite3 *db);
+
 #endif

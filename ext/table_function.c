@@ -10,11 +10,16 @@
 #include "companions.h"
 
 typedef struct Cell {
-  enum { CELL_NULL, CELL_INTEGER, CELL_REAL, CELL_TEXT, CELL_VALUE } kind;
+  enum { CELL_NULL, CELL_INTEGER, CELL_REAL, CELL_TEXT, CELL_BLOB, CELL_VALUE } kind;
   union {
     i64 integer;
     double real;
     char *text;
+    struct {
+      void *data;
+      u64 size;
+      unsigned subtype;
+    } blob;
     sqlite3_value *value;
   } is;
 } Cell;
@@ -48,6 +53,7 @@ typedef struct Cursor {
 static void rows_clear(Rows *rows) {
   for (u64 i = 0; i < rows->count; i++) {
     if (rows->cell[i].kind == CELL_TEXT) mem_free(rows->cell[i].is.text);
+    if (rows->cell[i].kind == CELL_BLOB) mem_free(rows->cell[i].is.blob.data);
     if (rows->cell[i].kind == CELL_VALUE) sqlite3_value_free(rows->cell[i].is.value);
   }
   rows->count = rows->begun = 0;
@@ -80,6 +86,17 @@ int rows_text(TableCall *call, const char *value) {
   cell.is.text = mem_strdup(&rc, value);
   if (rc == SQLITE_OK) rc = add_cell(call, cell);
   if (rc) mem_free(cell.is.text);
+  return rc;
+}
+
+int rows_blob(TableCall *call, const void *data, u64 size, unsigned subtype) {
+  Cell cell = {.kind = CELL_BLOB, .is.blob = {NULL, size, subtype}};
+  int rc = SQLITE_OK;
+  cell.is.blob.data = mem_array(&rc, size, 1);
+  if (rc) return rc;
+  memcpy(cell.is.blob.data, data, (size_t)size);
+  rc = add_cell(call, cell);
+  if (rc) mem_free(cell.is.blob.data);
   return rc;
 }
 
@@ -240,6 +257,10 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
     case CELL_INTEGER: sqlite3_result_int64(ctx, cell->is.integer); break;
     case CELL_REAL: sqlite3_result_double(ctx, cell->is.real); break;
     case CELL_TEXT: sqlite3_result_text(ctx, cell->is.text, -1, SQLITE_TRANSIENT); break;
+    case CELL_BLOB:
+      sqlite3_result_blob64(ctx, cell->is.blob.data, cell->is.blob.size, SQLITE_TRANSIENT);
+      sqlite3_result_subtype(ctx, cell->is.blob.subtype);
+      break;
     case CELL_VALUE: sqlite3_result_value(ctx, cell->is.value); break;
   }
   return SQLITE_OK;

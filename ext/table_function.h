@@ -45,6 +45,7 @@ int rows_integer(TableCall *call, i64 value);
 int rows_real(TableCall *call, double value);
 int rows_text(TableCall *call, const char *value); /* NULL: NULL */
 int rows_value(TableCall *call, sqlite3_value *value);
+int rows_blob(TableCall *call, const void *data, u64 size, unsigned subtype);
 u64 rows_count(const TableCall *call);
 /* All rows of a statement, whose columns are the function's; the statement is reset. */
 int rows_statement(TableCall *call, sqlite3_stmt *stmt);

@@ -16,6 +16,8 @@ SELECT hex(e), a FROM t WHERE rowid = 11;
 SELECT count(*), sum(a) FROM t;
 SELECT vec_to_json(e), vec_distance_cosine(e, '[1, 2, 3, 4]') FROM t WHERE rowid = 12;
 SELECT count(*) FROM vec_each('[1, 2, 3]');
+SELECT count(*) FROM (SELECT vec_concat(e) v FROM t) c, vec_rows(c.v, 4) r WHERE vec_maxsim(r.vector, c.v, 4) > 0;
+SELECT vec_nearest(vec_int8('[1, 2, 3, 4]'), (SELECT vec_kmeans(e, 3) FROM t)) < 3;
 INSERT INTO t(t) VALUES('integrity-check');
 --: check
 SELECT count(*), sum(rowid), sum(a) FROM t;
