@@ -153,6 +153,13 @@ TSAN_SECONDS ?= 60
 tsan: ## threads under the thread sanitizer; TSAN_SECONDS=60 each, SQLITE3_C=sqlite3.c of the amalgamation to see SQLite too
 	$(MAKE) BUILD=build-tsan OUT=build-tsan/ OPT=-O1 CFLAGS="-fsanitize=thread $(CFLAGS)" build-tsan/threads_test
 	cd build-tsan && for journal in wal delete; do ./threads_test -t $(TSAN_SECONDS) -s $$$$ -j $$journal || exit 1; done
+
+.PHONY: builds valgrind
+builds: ## gcc, clang, -O0 to -O3, SIMD off, i386: the same statements give the same output; SQLITE3_C=sqlite3.c of the amalgamation, BUILDS="name ..."
+	@MAKE="$(MAKE)" SQLITE3_C="$(SQLITE3_C)" sh test/builds.sh $(BUILDS)
+valgrind: all $(BUILD)/transcript $(BUILD)/threads_test $(BUILD)/faults $(BUILD)/corrupt $(BUILD)/static_test $(BUILD)/testvfs.so $(BUILD)/testfuncs.so ## a share of the suite under memcheck: no error, no leak
+	@sh test/valgrind.sh $(BUILD) $(abspath $(OUT)quire.$(EXT))
+
 # The extension with one mistake made on purpose (DEFECT in wal_shim/base.h); only the files that can have one are compiled anew.
 DEFECT_SRC := $(shell grep -l DEFECT $(SRC))
 $(BUILD)/defect-%/quire.$(EXT): $(OBJ) $(HDR)
@@ -315,7 +322,7 @@ install: all static ## into PREFIX (default /usr/local), below DESTDIR; with hea
 
 .PHONY: clean
 clean: ## remove what make built
-	rm -rf build build-asan build-cov build-fuzz build-tsan test/out quire.$(EXT) vec0.$(EXT)
+	rm -rf build build-all build-asan build-cov build-fuzz build-tsan test/out quire.$(EXT) vec0.$(EXT)
 
 .PHONY: help
 help: ## this list

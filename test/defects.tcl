@@ -5,7 +5,8 @@
 # A defect is a line with DEFECT(name) in the sources. Its row here says what it is and which share of which test file finds it: the test file with
 # its environment, seeds and bounds fixed. It is found if the test fails; the table says after how many states or steps. Each share is run
 # first with the sound extension and must pass there, else finding means nothing.
-#   DEFECTS_JOBS   how many at a time (default 2)
+#   DEFECTS_JOBS      how many at a time (default 2)
+#   DEFECTS_TIMEOUT   seconds for a run of a share (default 600)
 # The last line is `N passed, N failed`.
 
 # share: test file, environment
@@ -72,7 +73,7 @@ proc run_share {share library} {
   set start [clock milliseconds]
   set command [list env QUIRE_LIB=$library QUIRE_TEST_QUICK= PC_MAX_FAILURES=1]
   foreach {name value} $environment {lappend command $name=$value}
-  set failed [catch {exec {*}$command timeout -k 10 600 [info nameofexecutable] [file join $test_dir $file] 2>@1} output]
+  set failed [catch {exec {*}$command timeout -k 10 [env_or DEFECTS_TIMEOUT 600] [info nameofexecutable] [file join $test_dir $file] 2>@1} output]
   return [list $failed $output [expr {([clock milliseconds] - $start) / 1000.0}]]
 }
 

@@ -33,15 +33,16 @@ set programmes {
                 {operations 20000000 {model: (\d+) steps}}}
   connections  {10 0 test/connections.test {CONNECTIONS_SEED=%seed CONNECTIONS_PROGRAMS=%n40 tclsh test/connections.test}
                 {operations 1000000 {connections: (\d+) steps}}}
+  corruption   {8 0 test/corrupt.test {CORRUPT_SEED=%seed CORRUPT_PERMILLE=%n2 tclsh test/corrupt.test}
+                {permille 1000 {} cases 0 {corrupt: (\d+) cases}}}
   fuzz         {10 0 make:fuzz {make fuzz FUZZ_SECONDS=%n20} {seconds 3600 {}}}
-  corruption   {0 10 test/corrupt.test {tclsh test/corrupt.test} {}}
   defects      {0 20 test/defects.tcl {make defects} {}}
   defensive    {0 20 test/run.tcl {QUIRE_TEST_DEFENSIVE=1 QUIRE_TEST_UNTRUSTED=1 make test TESTS=quick} {}}
   rollback     {0 20 test/run.tcl {QUIRE_TEST_JOURNAL=delete QUIRE_TEST_ENCODING=UTF-16le make test TESTS=quick} {}}
   sanitizers   {0 30 make:asan {make asan TESTS=quick} {}}
   tsan         {0 30 make:tsan {make tsan} {}}
   valgrind     {0 60 make:valgrind {make valgrind} {}}
-  builds       {0 90 make:builds {make builds} {}}
+  builds       {0 60 make:builds {make builds} {}}
   coverage     {0 90 make:coverage {make coverage} {}}
 }
 

@@ -1,0 +1,205 @@
+-- transcript.sql: what every build must answer the same: element types, metrics, quantizers, graphs, functions. See transcript.c.
+CREATE TABLE n(i INTEGER PRIMARY KEY);
+WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 400) INSERT INTO n SELECT i FROM s;
+
+-- float, l2, int4
+CREATE VIRTUAL TABLE t USING quire(e float[64] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=int4) distance_metric=l2, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, test_gauss(i, 64), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-1, 64) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-2, 64) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = test_gauss(rowid + 1000, 64) WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-3, 64) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH test_gauss(-4, 64) AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- float, l2, int8
+CREATE VIRTUAL TABLE t USING quire(e float[32] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=int8) distance_metric=l2, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, test_gauss(i, 32), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-1, 32) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-2, 32) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = test_gauss(rowid + 1000, 32) WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-3, 32) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH test_gauss(-4, 32) AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- float, l2, none
+CREATE VIRTUAL TABLE t USING quire(e float[24] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=none) distance_metric=l2, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, test_gauss(i, 24), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-1, 24) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-2, 24) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = test_gauss(rowid + 1000, 24) WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-3, 24) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH test_gauss(-4, 24) AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- float, cosine, int4
+CREATE VIRTUAL TABLE t USING quire(e float[96] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=int4) distance_metric=cosine, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, test_gauss(i, 96), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-1, 96) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-2, 96) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = test_gauss(rowid + 1000, 96) WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-3, 96) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH test_gauss(-4, 96) AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- float, dot, int8
+CREATE VIRTUAL TABLE t USING quire(e float[24] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=int8) distance_metric=dot, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, test_gauss(i, 24), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-1, 24) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-2, 24) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = test_gauss(rowid + 1000, 24) WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-3, 24) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH test_gauss(-4, 24) AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- float, l1, none
+CREATE VIRTUAL TABLE t USING quire(e float[24] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=none) distance_metric=l1, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, test_gauss(i, 24), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-1, 24) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-2, 24) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = test_gauss(rowid + 1000, 24) WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-3, 24) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH test_gauss(-4, 24) AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- float16, l2, int4
+CREATE VIRTUAL TABLE t USING quire(e float16[64] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=int4) distance_metric=l2, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_f16(vec_f32(test_gauss(i, 64))), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_f16(vec_f32(test_gauss(-1, 64))) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH vec_f16(vec_f32(test_gauss(-2, 64))) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_f16(vec_f32(test_gauss(rowid + 1000, 64))) WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_f16(vec_f32(test_gauss(-3, 64))) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH vec_f16(vec_f32(test_gauss(-4, 64))) AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- bfloat16, cosine, int8
+CREATE VIRTUAL TABLE t USING quire(e bfloat16[32] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=int8) distance_metric=cosine, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_bf16(vec_f32(test_gauss(i, 32))), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_bf16(vec_f32(test_gauss(-1, 32))) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH vec_bf16(vec_f32(test_gauss(-2, 32))) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_bf16(vec_f32(test_gauss(rowid + 1000, 32))) WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_bf16(vec_f32(test_gauss(-3, 32))) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH vec_bf16(vec_f32(test_gauss(-4, 32))) AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- int8, l2, none
+CREATE VIRTUAL TABLE t USING quire(e int8[24] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=none) distance_metric=l2, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_quantize_int8(vec_normalize(test_gauss(i, 24)), 'unit'), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_int8(vec_normalize(test_gauss(-1, 24)), 'unit') AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_int8(vec_normalize(test_gauss(-2, 24)), 'unit') AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_quantize_int8(vec_normalize(test_gauss(rowid + 1000, 24)), 'unit') WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_int8(vec_normalize(test_gauss(-3, 24)), 'unit') AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH vec_quantize_int8(vec_normalize(test_gauss(-4, 24)), 'unit') AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- int8, dot, none
+CREATE VIRTUAL TABLE t USING quire(e int8[40] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=none) distance_metric=dot, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_quantize_int8(vec_normalize(test_gauss(i, 40)), 'unit'), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_int8(vec_normalize(test_gauss(-1, 40)), 'unit') AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_int8(vec_normalize(test_gauss(-2, 40)), 'unit') AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_quantize_int8(vec_normalize(test_gauss(rowid + 1000, 40)), 'unit') WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_int8(vec_normalize(test_gauss(-3, 40)), 'unit') AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH vec_quantize_int8(vec_normalize(test_gauss(-4, 40)), 'unit') AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- bit, hamming, none
+CREATE VIRTUAL TABLE t USING quire(e bit[128] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=none), a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_quantize_binary(test_gauss(i, 128)), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-1, 128)) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-2, 128)) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_quantize_binary(test_gauss(rowid + 1000, 128)) WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-3, 128)) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-4, 128)) AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- bit, jaccard, none
+CREATE VIRTUAL TABLE t USING quire(e bit[64] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=none) distance_metric=jaccard, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_quantize_binary(test_gauss(i, 64)), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-1, 64)) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-2, 64)) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_quantize_binary(test_gauss(rowid + 1000, 64)) WHERE rowid % 50 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-3, 64)) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-4, 64)) AND k = 25 ORDER BY distance);
+INSERT INTO t(t) VALUES('integrity-check');
+SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- functions
+SELECT i, vec_distance_l2(test_gauss(i, 33), test_gauss(-i, 33)), vec_distance_cosine(test_gauss(i, 33), test_gauss(-i, 33)), vec_distance_dot(test_gauss(i, 33), test_gauss(-i, 33)),
+  vec_distance_l1(test_gauss(i, 33), test_gauss(-i, 33)) FROM n WHERE i <= 20;
+SELECT vec_normalize(test_gauss(i, 7)), vec_add(test_gauss(i, 7), test_vector(i, 7)), vec_f16(vec_f32(test_gauss(i, 7))), vec_bf16(vec_f32(test_gauss(i, 7))) FROM n WHERE i <= 10;
+SELECT vec_to_json(vec_avg(test_gauss(i, 5))), vec_to_json(vec_sum(test_gauss(i, 5))) FROM n;
+SELECT vec_to_json('[1e-40, 3.4e38, -0.0, 0.1, 16777217]'), vec_f32('[1e39]');
+SELECT vec_to_json(vec_hash_text('the quick brown fox', 16)), round(vec_distance_cosine(vec_hash_text('untill', 256), vec_hash_text('until', 256)), 6);
+SELECT vec_distance_hamming(vec_bit(x'0ff0'), vec_bit(x'ffff')), vec_distance_jaccard(vec_bit(x'0ff0'), vec_bit(x'ffff')), vec_to_json(vec_int8('[-128, 127, 0]'));
+SELECT 9223372036854775807, -9223372036854775808, typeof(1e400);
