@@ -16,16 +16,16 @@ passed=0 failed=0 from=.
 
 # check NAME COMMAND...
 check() {
-  name=$1
+  label=$1
   shift
   begin=$(date +%s)
   if (cd "$from" && exec valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect,possible --errors-for-leak-kinds=definite,indirect,possible \
     --keep-debuginfo=yes --fair-sched=yes --num-callers=30 "$@") > "$work/out" 2>&1 && ! grep -q '^==[0-9]*==' "$work/out"; then
     passed=$((passed + 1))
-    echo "$name: sound ($(($(date +%s) - begin)) s)"
+    echo "$label: sound ($(($(date +%s) - begin)) s)"
   else
     failed=$((failed + 1))
-    echo "$name: FAILED: valgrind $*"
+    echo "$label: FAILED: valgrind $*"
     grep '^==[0-9]*==' "$work/out" | head -60
     tail -5 "$work/out"
   fi
