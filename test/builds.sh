@@ -7,7 +7,7 @@
 # test/transcript.sql; what they give is compared with the first build's, byte by byte. Environment:
 #   SQLITE3_C    sqlite3.c of SQLite's amalgamation, compiled with each build. Without it the system's libsqlite3 is taken, and 32-bit builds
 #                need a 32-bit one (Debian: dpkg --add-architecture i386; apt-get update; apt-get install libsqlite3-dev:i386).
-#   MAKE, CC is gcc or clang by the table.
+#   MAKE
 # A compiler or library that is missing leaves its builds out: the line `left out` says which and what to install.
 # The last line is `N passed, N failed`.
 set -u
@@ -46,9 +46,9 @@ missing() {
     echo "$1 $2 finds no libsqlite3 to link (give SQLITE3_C=sqlite3.c of the amalgamation, or: dpkg --add-architecture i386; apt-get update; apt-get install libsqlite3-dev:i386)"
 }
 
-# Compile into the folder of everything but QUIRE_SIMD: builds that differ in that alone share one.
+# Compile (without debugging information: that is most of the time) into the folder of everything but QUIRE_SIMD: builds that differ in that alone share one.
 build() {
-  ${MAKE:-make} -s --no-print-directory BUILD="$1" CC="$2" OPT="$3" CFLAGS="$4" SQLITE3_C="${SQLITE3_C:-}" "$1/transcript" > "$1.log" 2>&1
+  ${MAKE:-make} -s -j2 --no-print-directory BUILD="$1" CC="$2" OPT="$3" CFLAGS="-g0 $4" SQLITE3_C="${SQLITE3_C:-}" "$1/transcript" > "$1.log" 2>&1
 }
 
 one() {
