@@ -15,6 +15,11 @@
 
 #define BLOCK_ROWS 256u
 #define POLL_ROWS 65536u
+#define GROUP_ROWS 32u       /* chosen rows asked for at once */
+#define MAX_PREFETCH 1024u   /* bytes of one that are */
+#define ROW_NS 2.0           /* about what a scan takes for a row, and for 32 bytes of it ... */
+#define ROW_32_BYTES_NS 0.7
+#define CHOSEN_ROW_NS 6.0    /* ... and what a chosen row costs more than one of a scan */
 
 double scan_value(Metric metric, Elem elem, u32 dim, const void *query, const void *row, float value) {
   double d;
@@ -72,6 +77,16 @@ static int refine(IndexPass *p, Pool *pool, u64 slot) {
   return offer_slot(p, pool, slot, value);
 }
 
+static inline void fetch_row(const u8 *row, u32 bytes) {
+#if defined(__GNUC__)
+  u32 at;
+  for (at = 0; at < MIN(bytes, MAX_PREFETCH); at += 64) __builtin_prefetch(row + at);
+#else
+  (void)row;
+  (void)bytes;
+#endif
+}
+
 /* Code rows from slot `slot` on. */
 static int scan_codes(IndexPass *p, Pool *pool, CodeScan lower_bounds, u64 slot, const u8 *rows, u32 count) {
   const SlotColumn *col = &p->slots->column[p->column];
@@ -124,25 +139,45 @@ static int scan_all(IndexPass *p, Pool *pool, DistanceScan scan, u64 first) {
   return rc;
 }
 
-/* Only the chosen slots, neighbours together. */
+/* Where single slots' code rows (or vectors) lie: opened by the first pass that chooses slots, kept with the view. */
+static int open_chosen(IndexPass *p, ArrayMap **out) {
+  SlotColumn *col = &p->slots->column[p->column];
+  *out = &col->chosen;
+  if (col->chosen.array) return SQLITE_OK;
+  return array_map_open(&col->chosen, col->code_stride ? &col->codes : &col->vectors, 0, 0);
+}
+
+/*
+ * Only the chosen slots. A group of rows is asked for from memory while the one before is compared; neighbours among them are one
+ * call of the kernel.
+ */
 static int scan_some(IndexPass *p, Pool *pool, DistanceScan scan) {
   SlotColumn *col = &p->slots->column[p->column];
-  u32 per = col->vectors.per_extent, items = 0;
-  u64 i = 0, polled = 0;
-  int rc = SQLITE_OK;
-  while (i < p->only_count && rc == SQLITE_OK) {
-    u32 slot = p->only[i], run = 1, in_extent = slot % per;
-    const u8 *rows;
-    PageHold hold;
-    while (i + run < p->only_count && p->only[i + run] == slot + run && in_extent + run < per) run++;
-    rc = array_extent(&col->vectors, slot / per, &rows, &items, &hold);
-    if (rc) return rc;
-    if (in_extent + run > items) rc = CORRUPT(p->slots->table.pgno);
-    if (rc == SQLITE_OK) rc = scan_rows(p, pool, scan, slot, rows + (size_t)in_extent * col->stride, run);
-    pages_release(p->slots->pages, &hold);
-    i += run;
-    p->compared += run;
-    polled += run;
+  CodeScan lower_bounds = col->code_stride ? codes_scan(col->metric, col->elem) : NULL;
+  const u8 *row[2][GROUP_ROWS];
+  u64 i, polled = 0;
+  u32 waiting = 0, side = 0;
+  ArrayMap *map;
+  int rc = open_chosen(p, &map);
+  if (rc == SQLITE_OK && col->code_stride && *p->codes == NULL)
+    rc = codes_query(col->metric, col->elem, p->query, col->dim, p->codes);
+  for (i = 0; (i < p->chosen || waiting) && rc == SQLITE_OK; side ^= 1) {
+    u32 n = (u32)MIN(p->chosen - i, GROUP_ROWS), k, run;
+    for (k = 0; k < n && rc == SQLITE_OK; k++) {
+      rc = array_map_get(map, p->only[i + k], &row[side][k]);
+      if (rc == SQLITE_OK) fetch_row(row[side][k], map->stride);
+    }
+    for (k = 0; k < waiting && rc == SQLITE_OK; k += run) {
+      const u8 *const *at = &row[side ^ 1][k];
+      u32 slot = p->only[i - waiting + k];
+      for (run = 1; k + run < waiting && at[run] == at[run - 1] + map->stride; run++) {
+      }
+      rc = lower_bounds ? scan_codes(p, pool, lower_bounds, slot, *at, run) : scan_rows(p, pool, scan, slot, *at, run);
+    }
+    p->compared += waiting;
+    polled += waiting;
+    i += n;
+    waiting = n;
     if (rc == SQLITE_OK && polled >= POLL_ROWS) {
       polled = 0;
       if (p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
@@ -166,6 +201,12 @@ static int flat_ready(const Slots *slots, u32 column) {
   return 1;
 }
 
-const IndexMethods flat_index = {"flat", flat_ready, 0, flat_search};
+static double flat_cost(const IndexPass *p) {
+  const SlotColumn *col = &p->slots->column[p->column];
+  double row = ROW_NS + ROW_32_BYTES_NS / 32 * (col->code_stride ? col->code_stride : col->stride);
+  return p->only ? (double)p->chosen * (row + CHOSEN_ROW_NS) : (double)p->slots->slots * row;
+}
+
+const IndexMethods flat_index = {"flat", flat_ready, 0, flat_cost, flat_search};
 
 const IndexMethods *index_find(u32 kind) { return kind == INDEX_HNSW ? &hnsw_index : &flat_index; }

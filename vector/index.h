@@ -35,9 +35,9 @@ typedef struct IndexPass {
   CodeQuery **codes; /* the same query for code rows, kept by the search and made when it is first needed */
   const Overlay *overlay; /* which slots are dead at `length` */
   u32 length;
-  const u32 *only; /* ascending slots to look at; NULL: all */
-  u64 only_count;
+  const u32 *only;    /* ascending slots to look at; NULL: all */
   const u64 *allowed; /* a bit per slot, or NULL: all */
+  u64 chosen;         /* with `only` or `allowed`: how many slots these are */
   u64 compared; /* raised by the rows that were compared with the query, by code or vector */
   float norm2_max;    /* raised as by DistanceScan */
   u32 ef;             /* an index that approximates: how many candidates it keeps */
@@ -51,6 +51,8 @@ typedef struct IndexMethods {
   /* Whether this version of the table has the index, so that it is worth asking. */
   int (*ready)(const Slots *slots, u32 column);
   int approximate; /* the pool may miss rows that it wants, and what it is offered has exact values (POOL_EXACT) */
+  /* About how many nanoseconds a pass takes, for choosing among indexes (figures: bench/hnsw_filter.c). */
+  double (*cost)(const IndexPass *pass);
   /*
    * Offer to the pool live slots, among them every one whose value the pool wants (an exact index), or the ones the index finds
    * nearest. A slot is offered at most once.

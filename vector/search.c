@@ -25,6 +25,7 @@
 #define RETRY_GROWTH 8u
 /* With fewer chosen slots than this share of all, they are visited one by one, else the scan runs over all. */
 #define GATHER_SHARE 4u
+#define RESOLVE_BATCH 4096u
 /* An approximate pass over more than this share of the rows, or with more candidates than this, is no better than an exact one. */
 #define EXACT_SHARE 4u
 #define MAX_EF 4096u
@@ -49,11 +50,12 @@ struct Search {
   void *interrupt_arg;
 
   int content; /* answer from content rows */
-  /* the rowid set, resolved */
-  u32 *only; /* slots, ascending */
-  u64 only_count;
-  u64 *allowed; /* bits; instead of visiting `only` one by one */
-  u32 *rows;    /* of the overlay */
+  /* the rows that are chosen, if not all are */
+  int restricted;
+  u32 *list; /* their slots, ascending, and the same as bits: each made when it is needed */
+  u64 *bits;
+  u64 chosen; /* how many */
+  u32 *rows;  /* of the overlay, those of the rowid set */
   u64 row_count;
   float norm2_max;
   int norm2_known; /* a pass over all rows has been made */
@@ -80,30 +82,52 @@ static int compare_slots(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+/* The slots of some rows that the overlay does not have; dead ones and unknown ones left out. */
+static int resolve_slots(Search *s, const i64 *rowids, u64 count) {
+  u32 *slot = s->list + s->chosen;
+  u64 i, used = 0;
+  int rc = rowmap_find_many(&s->slots->map, rowids, count, slot);
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    int lives = 0;
+    if (slot[i] == NO_SLOT) continue;
+    rc = slots_is_row(s->slots, slot[i], rowids[i], &lives);
+    if (lives) slot[used++] = slot[i];
+  }
+  s->chosen += used;
+  return rc;
+}
+
 /* Where the rows of the set lie: slots of the pages, rows of the overlay. */
 static int resolve_set(Search *s) {
-  u64 i;
+  i64 wanted[RESOLVE_BATCH];
+  u64 i, waiting = 0;
   int rc = SQLITE_OK;
   if (s->rowids == NULL || s->content) return SQLITE_OK;
-  s->only = mem_array(&rc, s->rowid_count, sizeof *s->only);
+  s->list = mem_array(&rc, s->rowid_count, sizeof *s->list);
   s->rows = mem_array(&rc, s->rowid_count, sizeof *s->rows);
   for (i = 0; i < s->rowid_count && rc == SQLITE_OK; i++) {
-    u32 slot = NO_SLOT, row = overlay_find(s->at.overlay, s->at.length, s->rowids[i]);
-    if (row != NO_ROW) {
+    u32 row = overlay_find(s->at.overlay, s->at.length, s->rowids[i]);
+    if (row != NO_ROW)
       s->rows[s->row_count++] = row;
-      continue;
-    }
-    rc = slots_find(s->slots, s->rowids[i], &slot);
-    if (rc == SQLITE_OK && slot != NO_SLOT) s->only[s->only_count++] = slot;
-    if (i % 65536 == 65535 && s->interrupted && s->interrupted(s->interrupt_arg)) rc = SQLITE_INTERRUPT;
+    else
+      wanted[waiting++] = s->rowids[i];
+    if (waiting < RESOLVE_BATCH && i + 1 < s->rowid_count) continue;
+    rc = resolve_slots(s, wanted, waiting);
+    waiting = 0;
+    if (s->interrupted && s->interrupted(s->interrupt_arg)) rc = SQLITE_INTERRUPT;
   }
-  if (rc) return rc;
-  if (s->only_count > s->slots->slots / GATHER_SHARE) {
-    s->allowed = mem_zeroed(&rc, (s->slots->slots + 63) / 64, sizeof *s->allowed);
-    for (i = 0; i < s->only_count && rc == SQLITE_OK; i++) s->allowed[s->only[i] / 64] |= (u64)1 << s->only[i] % 64;
-  } else {
-    qsort(s->only, (size_t)s->only_count, sizeof *s->only, compare_slots);
+  for (i = 1; i < s->chosen && s->list[i - 1] < s->list[i]; i++) {
   }
+  if (rc == SQLITE_OK && i < s->chosen) qsort(s->list, (size_t)s->chosen, sizeof *s->list, compare_slots);
+  return rc;
+}
+
+static int need_bits(Search *s) {
+  u64 i;
+  int rc = SQLITE_OK;
+  if (s->bits) return SQLITE_OK;
+  s->bits = mem_zeroed(&rc, (s->slots->slots + 63) / 64, sizeof *s->bits);
+  for (i = 0; i < s->chosen && rc == SQLITE_OK; i++) s->bits[s->list[i] / 64] |= (u64)1 << s->list[i] % 64;
   return rc;
 }
 
@@ -124,11 +148,44 @@ static double norm2(Elem elem, const void *v, u32 dim) {
   return sum;
 }
 
+/* What all passes have in common. */
+static void describe_pass(const Search *s, u64 want, IndexPass *pass) {
+  memset(pass, 0, sizeof *pass);
+  pass->slots = s->slots;
+  pass->column = s->column;
+  pass->query = s->query;
+  pass->overlay = s->at.overlay;
+  pass->length = s->at.length;
+  pass->chosen = s->chosen;
+  pass->only = s->list;
+  pass->allowed = s->bits;
+  pass->norm2_max = s->norm2_max;
+  pass->ef = s->ef;
+  pass->want = want;
+  pass->interrupted = s->interrupted;
+  pass->interrupt_arg = s->interrupt_arg;
+}
+
+/* Chosen rows are compared one by one when they are few; and when that is quicker than to walk a graph among the others. */
+static int by_list(const Search *s) { return s->restricted && s->chosen <= s->slots->slots / GATHER_SHARE; }
+static int exact_is_quicker(const Search *s, u64 want) {
+  static const u32 any;
+  static const u64 some;
+  IndexPass pass;
+  double walk;
+  if (!s->restricted) return 0;
+  describe_pass(s, want, &pass);
+  pass.only = NULL;
+  pass.allowed = &some;
+  walk = s->method->cost(&pass);
+  pass.only = by_list(s) ? &any : NULL;
+  return flat_index.cost(&pass) <= walk;
+}
+
 /* Exact wherever that is asked for, or is what the index would come to (Q4). */
 static const IndexMethods *first_method(const Search *s, const SearchRequest *r) {
   const IndexMethods *index = index_find(s->index.kind);
-  if (!index->approximate || s->content || r->exact || r->rowids || !index->ready(s->slots, r->column))
-    return &flat_index;
+  if (!index->approximate || s->content || r->exact || !index->ready(s->slots, r->column)) return &flat_index;
   return isinf(r->min) && isinf(r->max) ? index : &flat_index;
 }
 
@@ -147,6 +204,7 @@ int search_open(const SearchRequest *r, Search **out) {
   s->dim = shape->dim;
   s->index = shape->index;
   s->rowids = r->rowids;
+  s->restricted = r->rowids != NULL;
   s->rowid_count = r->rowid_count;
   s->min = r->min;
   s->max = r->max;
@@ -175,8 +233,8 @@ void search_close(Search *s) {
   if (s == NULL) return;
   mem_aligned_free(s->query);
   codes_query_free(s->codes);
-  mem_free(s->only);
-  mem_free(s->allowed);
+  mem_free(s->list);
+  mem_free(s->bits);
   mem_free(s->rows);
   mem_free(s->ready);
   mem_free(s->seen);
@@ -269,22 +327,13 @@ static void scan_overlay(Search *s, Pool *pool) {
 
 static int scan_pages(Search *s, Pool *pool, u64 want) {
   IndexPass pass;
-  int rc;
-  memset(&pass, 0, sizeof pass);
-  pass.slots = s->slots;
-  pass.column = s->column;
-  pass.query = s->query;
+  int rc = SQLITE_OK, as_list = by_list(s) && !s->method->approximate;
+  if (s->restricted && s->chosen == 0) return SQLITE_OK;
+  if (s->restricted && !as_list) rc = need_bits(s);
+  if (rc) return rc;
+  describe_pass(s, want, &pass);
   pass.codes = &s->codes;
-  pass.overlay = s->at.overlay;
-  pass.length = s->at.length;
-  pass.only = s->rowids && !s->allowed ? s->only : NULL;
-  pass.only_count = s->only_count;
-  pass.allowed = s->allowed;
-  pass.norm2_max = s->norm2_max;
-  pass.ef = s->ef;
-  pass.want = want;
-  pass.interrupted = s->interrupted;
-  pass.interrupt_arg = s->interrupt_arg;
+  if (!as_list) pass.only = NULL;
   rc = s->method->search(&pass, pool);
   s->norm2_max = pass.norm2_max;
   s->compared += pass.compared;
@@ -425,7 +474,7 @@ static int fill_approximately(Search *s, u64 want, int *done) {
     s->ef = MIN(s->ef, MAX_EF + 1) * EF_GROWTH;
   }
   s->ef = (u32)MAX(s->ef, MIN(total, MAX_EF + 1));
-  if (s->ef > MAX_EF || s->ef >= rows / EXACT_SHARE) {
+  if (s->ef > MAX_EF || s->ef >= rows / EXACT_SHARE || exact_is_quicker(s, s->seen_count + want)) {
     s->method = &flat_index;
     return SQLITE_OK;
   }

@@ -37,6 +37,7 @@ static void free_arrays(Slots *s) {
   array_free(&s->rowids);
   for (c = 0; c < s->columns; c++) {
     graph_close(s->column[c].graph);
+    array_map_close(&s->column[c].chosen);
     array_free(&s->column[c].vectors);
     array_free(&s->column[c].present);
     array_free(&s->column[c].codes);
@@ -203,17 +204,23 @@ static int slot_lives(Slots *s, u64 slot, int *lives) {
   return rc;
 }
 
+int slots_is_row(Slots *s, u64 slot, i64 rowid, int *lives) {
+  u8 stored[8];
+  int rc;
+  *lives = 0;
+  if (slot >= s->slots) return CORRUPT(s->table.pgno);
+  rc = array_read(&s->rowids, slot, stored);
+  if (rc) return rc;
+  if ((i64)load64(stored) != rowid) return CORRUPT(s->table.pgno);
+  return slot_lives(s, slot, lives);
+}
+
 int slots_find(Slots *s, i64 rowid, u32 *slot) {
   u32 at = 0;
-  u8 stored[8];
   int lives = 0, rc = rowmap_find(&s->map, rowid, &at);
   *slot = NO_SLOT;
   if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
-  if (at >= s->slots) return CORRUPT(s->table.pgno);
-  rc = array_read(&s->rowids, at, stored);
-  if (rc) return rc;
-  if ((i64)load64(stored) != rowid) return CORRUPT(s->table.pgno);
-  rc = slot_lives(s, at, &lives);
+  rc = slots_is_row(s, at, rowid, &lives);
   if (rc == SQLITE_OK && lives) *slot = at;
   return rc;
 }

@@ -32,6 +32,7 @@ typedef struct SlotColumn {
   u32 code_stride; /* 0: no code rows */
   IndexShape index;
   Array vectors, present, codes;
+  ArrayMap chosen;     /* of codes, else vectors: opened by the first search of chosen slots (flat.c) */
   PageRef graph_ref;   /* {0,0}: no graph (yet) */
   u64 graph_nodes;     /* slots below this are in it */
   struct Graph *graph; /* opened by the first search (graph.c) */
@@ -53,6 +54,8 @@ int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void 
 void slots_release(void *view);
 /* The slot of a live row; NO_SLOT if there is none. */
 int slots_find(Slots *s, i64 rowid, u32 *slot);
+/* Whether the slot is that of row `rowid` and lives; SQLITE_CORRUPT_VTAB if it is another row's. */
+int slots_is_row(Slots *s, u64 slot, i64 rowid, int *lives);
 /* Whether column `column` of the slot has a vector. */
 int slots_present(Slots *s, u32 column, u64 slot, int *present);
 
