@@ -15,11 +15,13 @@
 #define TABLE_GRAPHS (BODY + 3808u)
 #define GRAPH_REFS (BODY + 64u)
 #define GRAPH_ARRAYS 3u
+#define FIELDS_REFS (BODY + 64u)
 #define REF_SIZE 32u
 #define ENTRY_SIZE 16u
 
 static const char *const kind_names[PF_KINDS] = {"head",   "root",   "catalog", "table",   "leaf",    "node",
-                                                 "graph",  "rowids", "vectors", "present", "codes",   "lines",
+                                                 "graph",  "fields", "rowids",  "vectors", "present", "codes",
+                                                 "words",  "lines",
                                                  "chunks", "links",  "sq4",     "learned", "records", "free"};
 const char *pf_kind_name(PfKind kind) { return kind_names[kind]; }
 
@@ -69,7 +71,9 @@ const PfField pf_fields[] = {
     {PF_TABLE, "zero2", BODY + 12, 4, PF_ONCE},
     {PF_TABLE, "slots", BODY + 16, 8, PF_ONCE},
     {PF_TABLE, "live", BODY + 24, 8, PF_ONCE},
-    {PF_TABLE, "reserved", BODY + 32, 8, PF_ONCE},
+    {PF_TABLE, "fields_page", BODY + 32, 4, PF_ONCE},
+    {PF_TABLE, "fields_crc", BODY + 36, 4, PF_ONCE},
+    {PF_TABLE, "reserved", BODY + 40, 8, PF_ONCE},
     {PF_TABLE, "array_page", TABLE_REFS, 4, PF_ITEM},
     {PF_TABLE, "array_crc", TABLE_REFS + 4, 4, PF_ITEM},
     {PF_TABLE, "array_levels", TABLE_REFS + 8, 1, PF_ITEM},
@@ -101,6 +105,18 @@ const PfField pf_fields[] = {
     {PF_GRAPH, "array_count", GRAPH_REFS + 16, 8, PF_ITEM},
     {PF_GRAPH, "array_tag", GRAPH_REFS + 24, 8, PF_ITEM},
 
+    HEADER(PF_FIELDS),
+    {PF_FIELDS, "words", BODY, 4, PF_ONCE},
+    {PF_FIELDS, "zero2", BODY + 4, 4, PF_ONCE},
+    {PF_FIELDS, "others", BODY + 8, 8, PF_ONCE},
+    {PF_FIELDS, "array_page", FIELDS_REFS, 4, PF_ITEM},
+    {PF_FIELDS, "array_crc", FIELDS_REFS + 4, 4, PF_ITEM},
+    {PF_FIELDS, "array_levels", FIELDS_REFS + 8, 1, PF_ITEM},
+    {PF_FIELDS, "array_extent_pages", FIELDS_REFS + 9, 1, PF_ITEM},
+    {PF_FIELDS, "array_stride", FIELDS_REFS + 12, 4, PF_ITEM},
+    {PF_FIELDS, "array_count", FIELDS_REFS + 16, 8, PF_ITEM},
+    {PF_FIELDS, "array_tag", FIELDS_REFS + 24, 8, PF_ITEM},
+
     HEADER(PF_LEAF),
     {PF_LEAF, "extent_page", BODY, 4, PF_ITEM},
     {PF_LEAF, "extent_pages", BODY + 4, 4, PF_ITEM},
@@ -122,6 +138,7 @@ const PfField pf_fields[] = {
     {PF_CODES, "zero", 12, 4, PF_ITEM},
     {PF_CODES, "code", 16, 1, PF_ITEM},
     {PF_CODES, "unused", 4088, 8, PF_ONCE},
+    BULK(PF_WORDS, 8),
     {PF_LINES, "word", 0, 8, PF_ITEM},
     {PF_LINES, "second", 4, 4, PF_ITEM},
     {PF_LINES, "last", 60, 4, PF_ITEM},
@@ -157,6 +174,7 @@ static u32 items_start(PfKind kind) {
     case PF_CATALOG: return CATALOG_ITEMS;
     case PF_TABLE: return TABLE_REFS;
     case PF_GRAPH: return GRAPH_REFS;
+    case PF_FIELDS: return FIELDS_REFS;
     case PF_LEAF:
     case PF_NODE: return BODY;
     default: return 0;
@@ -282,6 +300,21 @@ static const char *walk_graph(PageFile *file, u32 pgno, u32 parent, u32 crc_at) 
   return walk_refs(file, file->count - 1, GRAPH_REFS, p.items, role_in_graph, 0);
 }
 
+static PfKind role_in_fields(u32 columns, u32 number) {
+  (void)columns;
+  (void)number;
+  return PF_WORDS;
+}
+
+static const char *walk_fields(PageFile *file, u32 pgno, u32 parent, u32 crc_at) {
+  const u8 *page = page_at(file, pgno);
+  PfPage p = {.kind = PF_FIELDS, .pgno = pgno, .parent = parent, .crc_at = crc_at, .stride = REF_SIZE};
+  if (page == NULL) return "a page of fields lies beyond the file";
+  p.items = (u32)pf_load(page + BODY, 4);
+  pf_add(file, p);
+  return walk_refs(file, file->count - 1, FIELDS_REFS, p.items, role_in_fields, 0);
+}
+
 static const char *walk_table(PageFile *file, u32 pgno, u32 parent, u32 crc_at) {
   const u8 *page = page_at(file, pgno);
   PfPage p = {.kind = PF_TABLE, .pgno = pgno, .parent = parent, .crc_at = crc_at, .stride = REF_SIZE};
@@ -293,6 +326,8 @@ static const char *walk_table(PageFile *file, u32 pgno, u32 parent, u32 crc_at) 
   p.runs = (u32)pf_load(page + BODY + 8, 4);
   pf_add(file, p);
   wrong = walk_refs(file, self, TABLE_REFS, p.items, role_of, p.columns);
+  if (wrong == NULL && pf_load(page + BODY + 32, 4))
+    wrong = walk_fields(file, (u32)pf_load(page + BODY + 32, 4), self, BODY + 36);
   for (i = 0; i < p.columns && wrong == NULL; i++) {
     u32 at = TABLE_GRAPHS + 16 * i, graph = (u32)pf_load(page + at, 4);
     if (graph) wrong = walk_graph(file, graph, self, at + 4);

@@ -30,10 +30,12 @@ typedef enum PfKind {
   PF_LEAF, /* PAGE_ARRAY of level 0: extents */
   PF_NODE, /* PAGE_ARRAY of a higher level */
   PF_GRAPH,
+  PF_FIELDS,
   PF_ROWIDS,
   PF_VECTORS,
   PF_PRESENT,
   PF_CODES,
+  PF_WORDS,   /* of fields */
   PF_LINES,   /* of the rowid map */
   PF_CHUNKS,  /* their records */
   PF_LINKS,   /* of a graph: level 0 */
@@ -45,7 +47,7 @@ typedef enum PfKind {
 } PfKind;
 
 const char *pf_kind_name(PfKind kind);
-static inline int pf_is_structure(PfKind kind) { return kind >= PF_ROOT && kind <= PF_GRAPH; }
+static inline int pf_is_structure(PfKind kind) { return kind >= PF_ROOT && kind <= PF_FIELDS; }
 
 typedef struct PfPage {
   PfKind kind;

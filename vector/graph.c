@@ -207,7 +207,7 @@ static int is_wanted(Graph *g, const IndexPass *p, u32 slot, int *wanted) {
   rc = array_map_get(&g->present, slot / 64, &word);
   if (rc) return rc;
   *wanted =
-      (int)(load64(word) >> slot % 64 & 1) && !(p->overlay->kill_count && overlay_killed(p->overlay, p->length, slot));
+      (int)(load64(word) >> slot % 64 & 1) && !(p->overlay->kills.count && overlay_killed(p->overlay, p->length, slot));
   return SQLITE_OK;
 }
 
@@ -256,7 +256,7 @@ static int refine_found(Graph *g, const IndexPass *p, Pool *pool, u64 count) {
  * lets a share s through, s^-0.6 times as many, and 1.5/s of those that are asked for: measured, so that recall is that of a walk without it.
  */
 static double pool_size(const IndexPass *p) {
-  double slots = (double)p->slots->slots, live = (double)(p->slots->live - MIN(p->slots->live, p->overlay->kill_count));
+  double slots = (double)p->slots->slots, live = (double)(p->slots->live - MIN(p->slots->live, p->overlay->kills.count));
   double size = p->ef * MIN(slots / MAX(live, 1), 2), share;
   if (p->allowed == NULL) return size;
   share = MIN((double)MAX(p->chosen, 1) / MAX(live, 1), 1);

@@ -44,6 +44,7 @@ struct Search {
   CodeQuery *codes; /* NULL: not needed yet */
   const i64 *rowids;
   u64 rowid_count;
+  Filter *filter;
   double min, max;
   int min_open, max_open;
   int (*interrupted)(void *arg);
@@ -54,7 +55,8 @@ struct Search {
   int restricted;
   u32 *list; /* their slots, ascending, and the same as bits: each made when it is needed */
   u64 *bits;
-  u64 chosen; /* how many */
+  u64 chosen;       /* how many */
+  SlotBits *passed; /* by the filter; `bits` are these */
   u32 *rows;  /* of the overlay, those of the rowid set */
   u64 row_count;
   float norm2_max;
@@ -77,6 +79,16 @@ struct Search {
 
 /* --- opening --- */
 
+static u32 low_bit(u64 word) {
+#if defined(__GNUC__)
+  return (u32)__builtin_ctzll(word);
+#else
+  u32 n = 0;
+  for (; !(word & 1); word >>= 1) n++;
+  return n;
+#endif
+}
+
 static int compare_slots(const void *a, const void *b) {
   u32 x = *(const u32 *)a, y = *(const u32 *)b;
   return (x > y) - (x < y);
@@ -97,12 +109,26 @@ static int resolve_slots(Search *s, const i64 *rowids, u64 count) {
   return rc;
 }
 
+/* The slots that pass the filter. */
+static int resolve_filter(Search *s) {
+  Slots *slots = s->slots;
+  int rc;
+  if (slots->slots == 0) return SQLITE_OK;
+  rc = filter_slots(&slots->filters, &slots->fields, &slots->column[s->column].present, s->column, s->filter,
+                    s->at.overlay, s->at.length, &s->passed);
+  if (rc) return rc;
+  s->bits = s->passed->bits;
+  s->chosen = s->passed->chosen;
+  return SQLITE_OK;
+}
+
 /* Where the rows of the set lie: slots of the pages, rows of the overlay. */
 static int resolve_set(Search *s) {
   i64 wanted[RESOLVE_BATCH];
   u64 i, waiting = 0;
   int rc = SQLITE_OK;
-  if (s->rowids == NULL || s->content) return SQLITE_OK;
+  if (s->content) return SQLITE_OK;
+  if (s->rowids == NULL) return s->filter ? resolve_filter(s) : SQLITE_OK;
   s->list = mem_array(&rc, s->rowid_count, sizeof *s->list);
   s->rows = mem_array(&rc, s->rowid_count, sizeof *s->rows);
   for (i = 0; i < s->rowid_count && rc == SQLITE_OK; i++) {
@@ -119,6 +145,20 @@ static int resolve_set(Search *s) {
   for (i = 1; i < s->chosen && s->list[i - 1] < s->list[i]; i++) {
   }
   if (rc == SQLITE_OK && i < s->chosen) qsort(s->list, (size_t)s->chosen, sizeof *s->list, compare_slots);
+  if (rc == SQLITE_OK && s->filter)
+    rc = filter_list(&s->slots->fields, s->filter, s->at.overlay, s->at.length, s->list, &s->chosen);
+  return rc;
+}
+
+static int need_list(Search *s) {
+  u64 words = (s->slots->slots + 63) / 64, i, n = 0;
+  int rc = SQLITE_OK;
+  if (s->list) return SQLITE_OK;
+  s->list = mem_array(&rc, s->chosen, sizeof *s->list);
+  for (i = 0; i < words && rc == SQLITE_OK; i++) {
+    u64 word = s->bits[i];
+    for (; word && n < s->chosen; word &= word - 1) s->list[n++] = (u32)(i * 64 + low_bit(word));
+  }
   return rc;
 }
 
@@ -204,7 +244,8 @@ int search_open(const SearchRequest *r, Search **out) {
   s->dim = shape->dim;
   s->index = shape->index;
   s->rowids = r->rowids;
-  s->restricted = r->rowids != NULL;
+  s->filter = r->filter;
+  s->restricted = r->rowids || r->filter;
   s->rowid_count = r->rowid_count;
   s->min = r->min;
   s->max = r->max;
@@ -219,6 +260,7 @@ int search_open(const SearchRequest *r, Search **out) {
   if (rc == SQLITE_OK) {
     memcpy(s->query, r->query, shape->size);
     if (s->metric == METRIC_DOT) s->query_norm2 = norm2(s->elem, s->query, s->dim);
+    if (r->filter) filter_allow_others(r->filter, s->content ? ~(u64)0 : s->slots->fields.others | s->at.overlay->others);
     if (rc == SQLITE_OK) rc = fall_to_content(s, resolve_set(s));
   }
   if (rc) {
@@ -234,13 +276,16 @@ void search_close(Search *s) {
   mem_aligned_free(s->query);
   codes_query_free(s->codes);
   mem_free(s->list);
-  mem_free(s->bits);
+  if (s->passed == NULL) mem_free(s->bits);
+  slot_bits_release(s->passed);
   mem_free(s->rows);
   mem_free(s->ready);
   mem_free(s->seen);
   snapshot_release(s->snap);
   mem_free(s);
 }
+
+int search_is_certain(const Search *s) { return s->filter == NULL || !s->filter->uncertain; }
 
 u64 search_distances(const Search *s) { return s->compared; }
 
@@ -294,6 +339,7 @@ static int counts(const Search *s, double d, i64 rowid) {
 static void offer_row(Search *s, Pool *pool, u32 row, double value) {
   const OverlayRow *r = overlay_row(s->at.overlay, row);
   if (!pool_wants(pool, value) || !overlay_visible(r, s->at.length) || !(r->present >> s->column & 1)) return;
+  if (s->filter && !filter_passes(s->filter, overlay_fields(s->at.overlay, row))) return;
   pool_offer(pool, value, r->rowid, POOL_OVERLAY | row);
 }
 
@@ -329,7 +375,7 @@ static int scan_pages(Search *s, Pool *pool, u64 want) {
   IndexPass pass;
   int rc = SQLITE_OK, as_list = by_list(s) && !s->method->approximate;
   if (s->restricted && s->chosen == 0) return SQLITE_OK;
-  if (s->restricted && !as_list) rc = need_bits(s);
+  if (s->restricted) rc = as_list ? need_list(s) : need_bits(s);
   if (rc) return rc;
   describe_pass(s, want, &pass);
   pass.codes = &s->codes;
@@ -346,12 +392,13 @@ typedef struct ContentScan {
   u64 polled;
 } ContentScan;
 
-static int content_row(void *arg, i64 rowid, const void *const *vectors) {
+static int content_row(void *arg, i64 rowid, const void *const *vectors, const u64 *fields) {
   ContentScan *c = arg;
   Search *s = c->search;
   double d;
   if (++c->polled % 4096 == 0 && s->interrupted && s->interrupted(s->interrupt_arg)) return SQLITE_INTERRUPT;
   if (vectors[s->column] == NULL || !in_set(s, rowid)) return SQLITE_OK;
+  if (s->filter && !filter_passes(s->filter, fields)) return SQLITE_OK;
   d = exact(s, vectors[s->column]);
   s->compared++;
   if (pool_wants(c->pool, d) && counts(s, d, rowid)) pool_offer(c->pool, d, rowid, 0);

@@ -9,6 +9,7 @@
 
 #include "../wal_shim/store.h"
 #include "distance.h"
+#include "filter.h"
 
 typedef struct Search Search;
 
@@ -23,6 +24,7 @@ typedef struct SearchRequest {
   const void *query;      /* the column's dim and elem; copied */
   const i64 *rowids;      /* only these rows, ascending and distinct; NULL: all. Must live as long as the search. */
   u64 rowid_count;        /* with rowids */
+  Filter *filter;         /* and only rows that pass; NULL: all. As rowids. search_is_certain() says whether they do. */
   double min, max;        /* only distances in the range; -HUGE_VAL, HUGE_VAL: all */
   int min_open, max_open; /* whether the end is excluded */
   u32 ef_search;          /* candidates of a graph search; 0: the table's */
@@ -34,6 +36,8 @@ typedef struct SearchRequest {
 int search_open(const SearchRequest *request, Search **out);
 /* Up to `want` hits into hits[]; *count < want: exhausted. */
 int search_next(Search *search, u64 want, SearchHit *hits, u64 *count);
+/* Whether each hit passes the filter; else it may, and the caller must look at the row. */
+int search_is_certain(const Search *search);
 /* In words, for EXPLAIN-like reports and stats: "flat", "content". */
 const char *search_mode(const Search *search);
 /* Rows compared with the query so far, by code or by vector. */

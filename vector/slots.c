@@ -11,6 +11,7 @@
 
 #define ROWID_EXTENT_PAGES 16u
 #define BITS_EXTENT_PAGES 4u
+#define FIELDS_AT 32u
 #define REFS_AT 64u
 #define ARRAYS_OF_COLUMN 3u
 #define MAX_REFS (1 + ARRAYS_OF_COLUMN * MAX_VECTOR_COLUMNS + 2 * ROWMAP_MAX_RUNS)
@@ -43,6 +44,8 @@ static void free_arrays(Slots *s) {
     array_free(&s->column[c].codes);
   }
   rowmap_close(&s->map);
+  filter_cache_free(s->filters);
+  fields_close(&s->fields);
 }
 
 void slots_release(void *view) {
@@ -73,7 +76,7 @@ static void shape_columns(Slots *s, const TableShape *shape) {
 }
 
 /* Arrays of no items. */
-static void init_arrays(Slots *s) {
+static void init_arrays(Slots *s, u32 field_words) {
   u32 c;
   for (c = 0; c < s->columns; c++) {
     SlotColumn *col = &s->column[c];
@@ -85,6 +88,7 @@ static void init_arrays(Slots *s) {
   s->map.pages = s->pages;
   s->map.owner = s->id;
   s->map.first_tag = map_tag(s->columns);
+  fields_init(&s->fields, s->pages, s->id, field_words);
 }
 
 static int open_column(Slots *s, u32 c, const u8 *refs) {
@@ -107,6 +111,7 @@ static int open_column(Slots *s, u32 c, const u8 *refs) {
 }
 
 static int open_table_page(Slots *s, const u8 *body) {
+  PageRef fields = {load32(body + FIELDS_AT), load32(body + FIELDS_AT + 4)};
   u32 runs = load32(body + 8), c;
   int rc;
   s->slots = load64(body + 16);
@@ -117,6 +122,7 @@ static int open_table_page(Slots *s, const u8 *body) {
   }
   rc = array_open(&s->rowids, s->pages, array_id(s->id, 0), 8, ROWID_EXTENT_PAGES, body + REFS_AT);
   if (rc == SQLITE_OK && s->rowids.count != s->slots) rc = CORRUPT(s->table.pgno);
+  if (rc == SQLITE_OK) rc = fields_open(&s->fields, fields, s->slots);
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
     const u8 *graph = body + GRAPHS_AT + c * GRAPH_ENTRY_SIZE;
     rc = open_column(s, c, body + REFS_AT);
@@ -152,7 +158,7 @@ static int slots_of_body(const Slots *like, const u8 *body, Slots **out) {
     to->code_stride = from->code_stride;
     to->index = from->index;
   }
-  init_arrays(s);
+  init_arrays(s, like->fields.words);
   rc = open_table_page(s, body);
   if (rc) {
     slots_release(s);
@@ -173,7 +179,7 @@ int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void 
   s->id = id;
   s->table = ref;
   shape_columns(s, shape);
-  init_arrays(s);
+  init_arrays(s, shape->field_words);
   if (ref.pgno) {
     rc = pages_get_structure(pages, ref, PAGE_TABLE, id, 0, &page, &hold);
     if (rc == SQLITE_OK) rc = open_table_page(s, page + PAGE_HEADER_SIZE);
@@ -250,6 +256,10 @@ static int slots_vector(void *view, u32 slot, u32 column, void *out, int *presen
   return SQLITE_OK;
 }
 
+static int slots_fields(void *view, const Overlay *overlay, u32 length, u32 slot, u64 *out) {
+  return fields_read(&((Slots *)view)->fields, overlay, length, slot, out);
+}
+
 static int slots_valid(const VectorShape *shape, const void *vector) {
   return elem_first_nonfinite((Elem)shape->elem, vector, shape->dim) < 0;
 }
@@ -290,6 +300,7 @@ typedef struct SlotsWriter {
   int keep; /* old slots stay */
   u64 slots, live;
   ArrayWriter rowids, vectors[MAX_VECTOR_COLUMNS], present[MAX_VECTOR_COLUMNS], codes[MAX_VECTOR_COLUMNS];
+  FieldsWriter fields;
   u32 *dead; /* slots that died, ascending */
   u64 dead_count;
   u32 *moved; /* compaction: by old slot its new one, or NO_SLOT */
@@ -306,6 +317,7 @@ static int writer_begin(SlotsWriter *w, Slots *old, const Overlay *overlay, int 
   w->slots = keep ? old->slots : 0;
   w->live = keep ? old->live : 0;
   rc = array_writer_begin(&w->rowids, tx, &old->rowids, keep);
+  if (rc == SQLITE_OK) rc = fields_writer_begin(&w->fields, tx, &old->fields, keep);
   for (c = 0; c < old->columns && rc == SQLITE_OK; c++) {
     rc = array_writer_begin(&w->vectors[c], tx, &old->column[c].vectors, keep);
     if (rc == SQLITE_OK) rc = array_writer_begin(&w->present[c], tx, &old->column[c].present, keep);
@@ -322,6 +334,7 @@ static void writer_end(SlotsWriter *w) {
     array_writer_end(&w->present[c]);
     array_writer_end(&w->codes[c]);
   }
+  fields_writer_end(&w->fields);
   mem_free(w->dead);
   mem_free(w->moved);
 }
@@ -385,6 +398,14 @@ static int put_codes(SlotsWriter *w, u32 c, const u8 *vector) {
   return SQLITE_OK;
 }
 
+static int put_fields(SlotsWriter *w, const Incoming *in) {
+  u64 words[MAX_FIELD_WORDS];
+  int rc;
+  if (in->row != NO_ROW) return fields_writer_put(&w->fields, overlay_fields(w->overlay, in->row));
+  rc = fields_read(&w->old->fields, w->overlay, w->overlay->length, in->slot, words);
+  return rc ? rc : fields_writer_put(&w->fields, words);
+}
+
 static int put_row(SlotsWriter *w, const Incoming *in) {
   u8 *out;
   u64 got;
@@ -394,6 +415,7 @@ static int put_row(SlotsWriter *w, const Incoming *in) {
   rc = array_writer_append(&w->rowids, 1, &out, &got);
   if (rc) return rc;
   store64(out, (u64)in->rowid);
+  if (w->old->fields.words) rc = put_fields(w, in);
   for (c = 0; c < w->old->columns && rc == SQLITE_OK; c++) {
     SlotColumn *col = &w->old->column[c];
     const u8 *vector;
@@ -425,11 +447,11 @@ static int clear_dead(SlotsWriter *w) {
   u64 i;
   u32 c;
   int rc = SQLITE_OK;
-  if (o->kill_count == 0) return SQLITE_OK;
-  w->dead = mem_array(&rc, o->kill_count, sizeof *w->dead);
+  if (o->kills.count == 0) return SQLITE_OK;
+  w->dead = mem_array(&rc, o->kills.count, sizeof *w->dead);
   if (rc) return rc;
-  w->dead_count = o->kill_count;
-  for (i = 0; i < o->kill_count; i++) w->dead[i] = o->kill[i].slot;
+  w->dead_count = o->kills.count;
+  for (i = 0; i < o->kills.count; i++) w->dead[i] = o->kills.event[i].slot;
   qsort(w->dead, (size_t)w->dead_count, sizeof *w->dead, compare_u32);
   for (c = 0; c < w->old->columns && rc == SQLITE_OK; c++) {
     for (i = 0; i < w->dead_count && rc == SQLITE_OK; i++) {
@@ -438,7 +460,7 @@ static int clear_dead(SlotsWriter *w) {
       if (rc == SQLITE_OK) store64(word, load64(word) & ~((u64)1 << w->dead[i] % 64));
     }
   }
-  w->live -= MIN(w->live, o->kill_count);
+  w->live -= MIN(w->live, o->kills.count);
   return rc;
 }
 
@@ -471,6 +493,7 @@ static int collect(const Overlay *o, Incoming **out, u64 *count) {
 /* Write what is left of the arrays; the table page's body then says all but where the graphs are. */
 static int finish_arrays(SlotsWriter *w, u8 *body, u32 runs) {
   Slots *s = w->old;
+  PageRef fields = {0, 0};
   u32 c;
   int rc = array_writer_finish(&w->rowids, body + REFS_AT);
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
@@ -478,7 +501,10 @@ static int finish_arrays(SlotsWriter *w, u8 *body, u32 runs) {
     if (rc == SQLITE_OK) rc = array_writer_finish(&w->present[c], body + REFS_AT + present_tag(c) * ARRAY_REF_SIZE);
     if (rc == SQLITE_OK) rc = array_writer_finish(&w->codes[c], body + REFS_AT + codes_tag(c) * ARRAY_REF_SIZE);
   }
+  if (rc == SQLITE_OK) rc = fields_writer_finish(&w->fields, &fields);
   if (rc) return rc;
+  store32(body + FIELDS_AT, fields.pgno);
+  store32(body + FIELDS_AT + 4, fields.crc);
   store32(body, map_tag(s->columns) + 2 * runs);
   store32(body + 4, s->columns);
   store32(body + 8, runs);
@@ -529,6 +555,7 @@ static int fold_append(SlotsWriter *w, const Incoming *in, u64 count, u8 *body) 
   u64 i;
   u32 runs = 0;
   int rc = clear_dead(w);
+  if (rc == SQLITE_OK) rc = fields_writer_patch(&w->fields, w->overlay);
   if (rc) return rc;
   entries = mem_array(&rc, count, sizeof *entries);
   for (i = 0; i < count && rc == SQLITE_OK; i++) {
@@ -619,14 +646,14 @@ static int free_all(Slots *s, PageTx *tx) {
     if (rc == SQLITE_OK) rc = array_free_pages(&s->column[c].codes, tx);
   }
   if (rc == SQLITE_OK) rc = rowmap_free_pages(&s->map, tx);
-  return rc;
+  return rc ? rc : fields_free_pages(&s->fields, tx);
 }
 
 static int slots_fold(void *view, const Overlay *o, const FoldHow *how, PageTx *tx, PageRef *out) {
   Slots *s = view;
   SlotsWriter w;
   Incoming *in = NULL;
-  u64 count = 0, dead = s->slots - s->live + o->kill_count;
+  u64 count = 0, dead = s->slots - s->live + o->kills.count;
   int none_left = o->all_dead_at < o->length, compact = how->compact, rc;
   u8 *page = NULL;
 
@@ -668,6 +695,10 @@ static int slots_pages_at(Pages *pages, u64 id, PageRef ref, int (*visit)(void *
     PageRef graph = {load32(entry), load32(entry + 4)};
     if (graph.pgno) rc = graph_pages_at(pages, id, i, graph, visit, arg);
   }
+  if (rc == SQLITE_OK && load32(body + FIELDS_AT)) {
+    PageRef fields = {load32(body + FIELDS_AT), load32(body + FIELDS_AT + 4)};
+    rc = fields_pages_at(pages, id, fields, visit, arg);
+  }
   if (rc == SQLITE_OK) rc = visit(arg, ref.pgno, 1);
   pages_release(pages, &hold);
   return rc;
@@ -683,6 +714,7 @@ static int walk_all(Slots *s, int (*visit)(void *arg, u32 pgno, u32 count), void
     if (rc == SQLITE_OK) rc = array_walk(&s->column[c].codes, visit, arg);
   }
   if (rc == SQLITE_OK) rc = rowmap_walk(&s->map, visit, arg);
+  if (rc == SQLITE_OK) rc = fields_walk(&s->fields, visit, arg);
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) rc = graph_pages(s, c, visit, arg);
   return rc;
 }
@@ -718,7 +750,7 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   RowmapEntry e;
   u64 slot, live = 0, mapped = 0;
   u32 c;
-  int rc = walk_all(s, visit, arg), lives = 0, fit = 1;
+  int rc = walk_all(s, visit, arg), lives = 0, fit = 1, known = 1;
   u8 *row = mem_array(&rc, MAX_DIM + 64, 1);
   for (slot = 0; slot < s->slots && rc == SQLITE_OK; slot++) {
     rc = slot_lives(s, slot, &lives);
@@ -727,6 +759,7 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   }
   mem_free(row);
   memset(&cursor, 0, sizeof cursor);
+  if (rc == SQLITE_OK) rc = fields_check(&s->fields, &known);
   if (rc == SQLITE_OK) rc = rowmap_check(&s->map);
   if (rc == SQLITE_OK) rc = rowmap_seek(&cursor, &s->map, INT64_MIN, 0);
   while (rc == SQLITE_OK && (rc = rowmap_next(&cursor, &e)) == SQLITE_OK) {
@@ -743,8 +776,9 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
     *problem = sqlite3_mprintf("%lld slots live, %lld of them in the rowid map, %lld expected", (long long)live,
                                (long long)mapped, (long long)s->live);
     if (*problem == NULL) return SQLITE_NOMEM;
-  } else if (!fit) {
-    *problem = sqlite3_mprintf("code rows differ from their vectors");
+  } else if (!fit || !known) {
+    *problem = sqlite3_mprintf(fit ? "a field has a value of another type than its page says"
+                                   : "code rows differ from their vectors");
     if (*problem == NULL) return SQLITE_NOMEM;
   }
   for (c = 0; c < s->columns && rc == SQLITE_OK && *problem == NULL; c++) rc = graph_check(s, c, problem);
@@ -753,4 +787,5 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
 
 const TableMethods table_methods = {slots_valid,     slots_open,      slots_retain, slots_release,
                                     slots_find_view, slots_max_rowid, slots_fold,   slots_lag,
-                                    slots_pages_at,  slots_check,     slots_counts, slots_vector};
+                                    slots_pages_at,  slots_check,     slots_counts, slots_vector,
+                                    slots_fields};

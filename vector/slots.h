@@ -6,6 +6,7 @@
  *
  *      0  u32 array references in use   4  u32 vector columns   8  u32 runs of the rowid map  12  u32 zero
  *     16  u64 slots                    24  u64 live slots
+ *     32  PageRef of the page of fields (fields.h), 0: none    40  zeros
  *     64  array references (array.h): 0 rowids (i64 by slot); 1+3c vectors of column c; 2+3c its presence bits (u64 words, bit
  *         slot%64 of word slot/64); 3+3c its code rows (codes.h), empty if its type has none; from 1+3*columns on two per run of the
  *         rowid map
@@ -23,6 +24,7 @@
 #include "../wal_shim/overlay.h"
 #include "../wal_shim/store.h"
 #include "codes.h"
+#include "filter.h"
 #include "rowmap.h"
 
 typedef struct SlotColumn {
@@ -48,6 +50,8 @@ typedef struct Slots {
   Array rowids;
   SlotColumn column[MAX_VECTOR_COLUMNS];
   Rowmap map;
+  Fields fields;
+  FilterCache *filters;
 } Slots;
 
 int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void **out);

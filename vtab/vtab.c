@@ -147,6 +147,31 @@ static int declare_columns(VecTable *vt) {
 }
 
 /* What the store must know of the table. Points into vt. */
+/* The field type of a column, 0 if it is none. */
+static FieldType field_type(const Column *column) {
+  static const FieldType types[] = {[TYPE_NONE] = 0,
+                                    [TYPE_INTEGER] = FIELD_INTEGER,
+                                    [TYPE_FLOAT] = FIELD_FLOAT,
+                                    [TYPE_BOOLEAN] = FIELD_INTEGER,
+                                    [TYPE_TEXT] = FIELD_TEXT,
+                                    [TYPE_BLOB] = FIELD_BLOB};
+  return column->kind == COL_PARTITION || column->kind == COL_METADATA ? types[column->type] : 0;
+}
+
+/* Partition and metadata columns, as many as there is room for; filters on others look at the rows. */
+static void fill_fields(VecTable *vt, TableShape *shape) {
+  for (int i = 0; i < vt->spec->column_count; i++) {
+    const Column *column = &vt->spec->column[i];
+    FieldType type = field_type(column);
+    vt->column_field[i] = -1;
+    if (type == 0 || shape->field_words + field_words(type) > MAX_FIELD_WORDS) continue;
+    vt->column_field[i] = (int)shape->field_count;
+    vt->field_column[shape->field_count] = i;
+    shape->field[shape->field_count++] = (FieldShape){column->name, type, shape->field_words};
+    shape->field_words += field_words(type);
+  }
+}
+
 static void fill_shape(VecTable *vt, TableShape *shape) {
   memset(shape, 0, sizeof *shape);
   for (u32 i = 0; i < vt->vector_count; i++) {
@@ -160,6 +185,7 @@ static void fill_shape(VecTable *vt, TableShape *shape) {
     vector->size = (u32)elem_size(column->elem, column->dim);
   }
   shape->vector_count = vt->vector_count;
+  fill_fields(vt, shape);
   shape->content = content_name(vt->content);
   shape->rowid = content_rowid(vt->content);
   shape->tag = content_tag(vt->content);
@@ -169,6 +195,19 @@ static void fill_shape(VecTable *vt, TableShape *shape) {
 /* The first column of the table: its key, or rowid. */
 static const char *first_column(const VecTable *vt) {
   return vt->spec->key >= 0 ? vt->spec->column[vt->spec->key].name : "rowid";
+}
+
+int vtab_is_utf8(VecTable *vt) {
+  sqlite3_stmt *stmt = NULL;
+
+  if (vt->utf8_known) return vt->utf8;
+  if (sqlite3_prepare_v2(vt->db, "PRAGMA encoding", -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+    const char *name = (const char *)sqlite3_column_text(stmt, 0);
+    vt->utf8 = name && strcmp(name, "UTF-8") == 0; /* all databases of a connection have the same */
+    vt->utf8_known = 1;
+  }
+  sqlite3_finalize(stmt);
+  return vt->utf8;
 }
 
 int vtab_indexed_column(VecTable *vt) {

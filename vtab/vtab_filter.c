@@ -1,8 +1,9 @@
 /*
- * vtab_filter.c: which rows may a KNN search return? Predicates into an ascending array of rowids.
+ * vtab_filter.c: which rows may a KNN search return?
  *
- * Rows that are named (rowid = ?, rowid IN, key IN) make sets, which are intersected. Other predicates become
- * one SELECT over the content table, answered by SQLite itself, or, when rows are named too, one look at each of those.
+ * Rows that are named (rowid = ?, rowid IN, key IN) make sets of rowids, which are intersected. Other predicates become ranges of the words
+ * that stand for values beside the vectors (vtab_words.c), which the search itself looks at. Where one of them has no such form, all
+ * become one SELECT over the content table, answered by SQLite itself, or, when rows are named too, one look at each of those.
  * IN on other columns is not part of the SELECT, since lists are longer than there may be parameters: its column is selected, and looked
  * up in the sorted set of its values.
  */
@@ -226,17 +227,16 @@ static void values_clear(ValueSet *set) {
 
 /* --- the SELECT --- */
 
-typedef struct Filter {
+struct RowFilter {
   VecTable *vt;
   Query *query;
   ValueSet set[MAX_TERMS];
   int set_count;
   int parameters;
-  int any;
-} Filter;
+};
 
 /* Prepare and bind the SELECT of the filter terms; with `by_rowid`, its last parameter is a rowid. */
-static int filter_open(Filter *f, const Plan *plan, sqlite3_value **argv, int by_rowid) {
+static int row_filter_open(RowFilter *f, const Plan *plan, sqlite3_value **argv, int by_rowid) {
   Condition condition[MAX_TERMS + 1];
   sqlite3_value *bound[MAX_TERMS];
   Selection selection = {condition, 0, by_rowid ? ORDER_NONE : ORDER_ROWID, 0};
@@ -254,8 +254,7 @@ static int filter_open(Filter *f, const Plan *plan, sqlite3_value **argv, int by
     }
   }
   f->parameters = selection.condition_count;
-  f->any = f->parameters > 0 || f->set_count > 0;
-  if (rc || !f->any) return rc;
+  if (rc) return rc;
   if (by_rowid) condition[selection.condition_count++] = (Condition){CONTENT_ROWID, SQLITE_INDEX_CONSTRAINT_EQ};
   rc = content_select(f->vt->content, &selection, &f->query);
   for (int i = 0; i < f->parameters && rc == SQLITE_OK; i++) {
@@ -265,7 +264,7 @@ static int filter_open(Filter *f, const Plan *plan, sqlite3_value **argv, int by
 }
 
 /* Whether the row that the statement stands on passes the IN terms. */
-static int passes_sets(const Filter *f) {
+static int passes_sets(const RowFilter *f) {
   for (int i = 0; i < f->set_count; i++) {
     if (!values_have(&f->set[i], sqlite3_column_value(f->query->stmt, 1 + f->set[i].column))) return 0;
   }
@@ -273,7 +272,7 @@ static int passes_sets(const Filter *f) {
 }
 
 /* All rows that pass. */
-static int filter_all(Filter *f, RowidSet *set) {
+static int filter_all(RowFilter *f, RowidSet *set) {
   int rc;
   while ((rc = sqlite3_step(f->query->stmt)) == SQLITE_ROW) {
     if (!passes_sets(f)) continue;
@@ -283,44 +282,114 @@ static int filter_all(Filter *f, RowidSet *set) {
   return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* Whether row `rowid` passes. */
+static int passes_row(RowFilter *f, i64 rowid, int *passes) {
+  int rc;
+  sqlite3_bind_int64(f->query->stmt, f->parameters + 1, rowid);
+  rc = sqlite3_step(f->query->stmt);
+  *passes = rc == SQLITE_ROW && passes_sets(f);
+  sqlite3_reset(f->query->stmt);
+  return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 /* Keep those rows of the set that pass. */
-static int filter_named(Filter *f, RowidSet *set) {
+static int filter_named(RowFilter *f, RowidSet *set) {
   u64 used = 0;
   for (u64 i = 0; i < set->count; i++) {
-    int rc;
-    sqlite3_bind_int64(f->query->stmt, f->parameters + 1, set->rowid[i]);
-    rc = sqlite3_step(f->query->stmt);
-    if (rc == SQLITE_ROW && passes_sets(f)) set->rowid[used++] = set->rowid[i];
-    sqlite3_reset(f->query->stmt);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE) return rc;
+    int passes = 0;
+    int rc = passes_row(f, set->rowid[i], &passes);
+    if (rc) return rc;
+    if (passes) set->rowid[used++] = set->rowid[i];
   }
   set->count = used;
   return SQLITE_OK;
 }
 
-static void filter_clear(Filter *f) {
+static void row_filter_close(RowFilter *f) {
+  if (f == NULL) return;
   content_return(f->vt->content, f->query);
   for (int i = 0; i < f->set_count; i++) values_clear(&f->set[i]);
+  mem_free(f);
 }
 
-int filter_rowids(VecTable *vt, const Plan *plan, sqlite3_value **argv, i64 **rowids, u64 *count) {
-  Filter f;
+static int row_filter_new(VecTable *vt, const Plan *plan, sqlite3_value **argv, int by_rowid, RowFilter **out) {
+  int rc = SQLITE_OK;
+  RowFilter *f = mem_zeroed(&rc, 1, sizeof *f);
+  if (rc) return rc;
+  f->vt = vt;
+  rc = row_filter_open(f, plan, argv, by_rowid);
+  if (rc)
+    row_filter_close(f);
+  else
+    *out = f;
+  return rc;
+}
+
+/* Ask SQLite for the rows: those of the set that pass, or all. */
+static int select_rows(VecTable *vt, const Plan *plan, sqlite3_value **argv, int named, RowidSet *set) {
+  RowFilter *f = NULL;
+  int rc = row_filter_new(vt, plan, argv, named, &f);
+  if (rc) return rc;
+  rc = named ? filter_named(f, set) : filter_all(f, set);
+  row_filter_close(f);
+  return rc;
+}
+
+/* --- the whole --- */
+
+static int has_conditions(const Plan *plan) {
+  for (int i = 0; i < plan->term_count; i++) {
+    if (plan->term[i].kind == TERM_FILTER || plan->term[i].kind == TERM_FILTER_IN) return 1;
+  }
+  return 0;
+}
+
+/* The conditions as words; *out stays NULL if one has no such form. */
+static int conditions_as_words(VecTable *vt, const Plan *plan, sqlite3_value **argv, Filter **out) {
+  int rc = SQLITE_OK, known = 1;
+  Filter *filter = mem_zeroed(&rc, 1, sizeof *filter);
+  for (int i = 0; i < plan->term_count && rc == SQLITE_OK && known; i++) {
+    const PlanTerm *term = &plan->term[i];
+    if (term->kind == TERM_FILTER || term->kind == TERM_FILTER_IN) rc = words_add(vt, term, argv[i], filter, &known);
+  }
+  if (rc == SQLITE_OK && known) {
+    *out = filter;
+    return SQLITE_OK;
+  }
+  if (filter) filter_clear(filter);
+  mem_free(filter);
+  return rc;
+}
+
+int restriction_open(VecTable *vt, const Plan *plan, sqlite3_value **argv, Restriction *out) {
   RowidSet set = {0};
-  int named;
+  int named, conditions = has_conditions(plan);
   int rc = all_named_rows(vt, plan, argv, &set, &named);
 
-  memset(&f, 0, sizeof f);
-  f.vt = vt;
-  if (rc == SQLITE_OK) rc = filter_open(&f, plan, argv, named);
-  if (rc == SQLITE_OK && f.any) rc = named ? filter_named(&f, &set) : filter_all(&f, &set);
-  /* an empty set is still an array: NULL would mean all rows */
-  if (rc == SQLITE_OK && (named || f.any) && set.rowid == NULL) set.rowid = mem_array(&rc, 1, sizeof *set.rowid);
-  filter_clear(&f);
-  if (rc) {
-    mem_free(set.rowid);
-    return rc;
+  memset(out, 0, sizeof *out);
+  if (rc == SQLITE_OK && conditions) rc = conditions_as_words(vt, plan, argv, &out->filter);
+  if (rc == SQLITE_OK && conditions && out->filter == NULL) {
+    rc = select_rows(vt, plan, argv, named, &set);
+    named = 1;
   }
-  *rowids = set.rowid;
-  *count = set.count;
-  return SQLITE_OK;
+  /* an empty set is still an array: NULL would mean all rows */
+  if (rc == SQLITE_OK && named && set.rowid == NULL) set.rowid = mem_array(&rc, 1, sizeof *set.rowid);
+  out->rowids = set.rowid;
+  out->rowid_count = set.count;
+  if (rc) restriction_close(out);
+  return rc;
+}
+
+int restriction_prepare_check(VecTable *vt, const Plan *plan, sqlite3_value **argv, Restriction *r) {
+  return row_filter_new(vt, plan, argv, 1, &r->check);
+}
+
+int restriction_check(Restriction *r, i64 rowid, int *passes) { return passes_row(r->check, rowid, passes); }
+
+void restriction_close(Restriction *r) {
+  mem_free(r->rowids);
+  if (r->filter) filter_clear(r->filter);
+  mem_free(r->filter);
+  row_filter_close(r->check);
+  memset(r, 0, sizeof *r);
 }

@@ -37,7 +37,10 @@ typedef struct VecTable {
   Layout layout;
   int vector_column[MAX_VECTOR_COLUMNS]; /* vector i is this column of the spec */
   u32 vector_count;
+  int field_column[MAX_FIELD_WORDS]; /* field i is this column of the spec */
+  int column_field[MAX_DECLARED];    /* and back; -1: the column is no field */
   int text_key;               /* the table is WITHOUT ROWID for SQLite */
+  int utf8, utf8_known;       /* vtab_is_utf8's */
   int indexed, indexed_known; /* vtab_indexed_column's */
   sqlite3_stmt *event;        /* that appends to the log of events=, or NULL */
   Table *table;
@@ -107,13 +110,30 @@ int plan_decode(const VecTable *vt, const char *text, Plan *plan);
 
 /* --- rows that filters let through (vtab_filter.c) --- */
 
+/* The rows that pass the terms of a KNN plan which name rows or columns: those in the set that pass the filter. */
+typedef struct RowFilter RowFilter;
+typedef struct Restriction {
+  i64 *rowids; /* ascending and distinct; NULL: the set is of all rows */
+  u64 rowid_count;
+  Filter *filter;   /* NULL: there are no conditions left */
+  RowFilter *check; /* conditions for restriction_check, made when first asked */
+} Restriction;
+
+/* `out` is emptied first. argv: xFilter's. */
+int restriction_open(VecTable *vt, const Plan *plan, sqlite3_value **argv, Restriction *out);
+/* Before xFilter's arguments go: rows that pass the filter may yet fail, and will be looked at one by one. */
+int restriction_prepare_check(VecTable *vt, const Plan *plan, sqlite3_value **argv, Restriction *r);
+/* Whether the row passes the conditions; only after restriction_prepare_check. */
+int restriction_check(Restriction *r, i64 rowid, int *passes);
+/* Give back statements and memory. */
+void restriction_close(Restriction *r);
+
 /*
- * The rows that pass the terms of a KNN plan which name rows or columns.
- *
- *   argv      xFilter's
- *   *rowids   ascending and distinct, freed by mem_free; NULL if no term restricts the rows
+ * Add a filter term to `filter` as ranges of words (vtab_words.c). *known: 0 if it has no such form; then the filter is as it was.
  */
-int filter_rowids(VecTable *vt, const Plan *plan, sqlite3_value **argv, i64 **rowids, u64 *count);
+int words_add(VecTable *vt, const PlanTerm *term, sqlite3_value *arg, Filter *filter, int *known);
+/* Whether the database's texts are UTF-8. */
+int vtab_is_utf8(VecTable *vt);
 
 /* --- cursors (vtab_scan.c) --- */
 

@@ -30,7 +30,7 @@ struct Cursor {
   i64 rowid;
   /* knn */
   Search *search;
-  i64 *rowids; /* the filter's, read by the search */
+  Restriction restriction; /* read by the search */
   SearchHit *hit;
   u64 hit_cap, hit_count, hit_at;
   u64 batch, left;       /* next size; hits that k still allows */
@@ -78,8 +78,7 @@ static void cursor_rewind(Cursor *cur) {
   cur->nanoseconds = cur->hits = 0;
   search_close(cur->search);
   cur->search = NULL;
-  mem_free(cur->rowids);
-  cur->rowids = NULL;
+  restriction_close(&cur->restriction);
   if (cur->rows) sqlite3_reset(cur->rows->stmt);
   if (cur->row) sqlite3_reset(cur->row->stmt);
   cur->row_state = ROW_UNREAD;
@@ -193,23 +192,36 @@ static int narrow(SearchRequest *request, int op, sqlite3_value *value) {
   return 1;
 }
 
-/* Get the next hits; *eof when there are none. */
+/* Drop hits that the filter was not certain about and that fail. */
+static int drop_failing(Cursor *cur) {
+  u64 used = 0;
+  for (u64 i = 0; i < cur->hit_count; i++) {
+    int passes = 0;
+    int rc = restriction_check(&cur->restriction, cur->hit[i].rowid, &passes);
+    if (rc) return rc;
+    if (passes) cur->hit[used++] = cur->hit[i];
+  }
+  cur->hit_count = used;
+  return SQLITE_OK;
+}
+
+/* Get the next hits; *eof when there are none. Where some are dropped, more are asked for than k allows. */
 static int next_batch(Cursor *cur) {
-  u64 want = MIN(cur->batch, cur->left);
-  int rc;
+  int checked = cur->restriction.check != NULL, rc = SQLITE_OK;
 
   cur->hit_count = cur->hit_at = 0;
-  if (cur->exhausted || want == 0) {
-    cur->eof = 1;
-    return SQLITE_OK;
+  while (rc == SQLITE_OK && cur->hit_count == 0 && !cur->exhausted && cur->left > 0) {
+    u64 want = checked ? cur->batch : MIN(cur->batch, cur->left);
+    rc = mem_reserve(&cur->hit, &cur->hit_cap, want, sizeof *cur->hit);
+    if (rc == SQLITE_OK) rc = search_next(cur->search, want, cur->hit, &cur->hit_count);
+    cur->exhausted = cur->hit_count < want;
+    cur->batch = MIN(cur->batch * BATCH_GROWTH, MAX_BATCH);
+    if (rc == SQLITE_OK && checked) rc = drop_failing(cur);
   }
-  rc = mem_reserve(&cur->hit, &cur->hit_cap, want, sizeof *cur->hit);
-  if (rc == SQLITE_OK) rc = search_next(cur->search, want, cur->hit, &cur->hit_count);
-  cur->hits += cur->hit_count;
   if (rc) return rc;
-  cur->exhausted = cur->hit_count < want;
+  cur->hit_count = MIN(cur->hit_count, cur->left);
+  cur->hits += cur->hit_count;
   cur->left -= cur->hit_count;
-  cur->batch = MIN(cur->batch * BATCH_GROWTH, MAX_BATCH);
   cur->eof = cur->hit_count == 0;
   if (!cur->eof) cur->rowid = cur->hit[0].rowid;
   return SQLITE_OK;
@@ -239,11 +251,14 @@ static int read_terms(Cursor *cur, sqlite3_value **argv, SearchRequest *request,
 static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *request) {
   VecTable *vt = table_of(cur);
   Snapshot *snap = NULL;
-  int rc = filter_rowids(vt, &cur->plan, argv, &cur->rowids, &request->rowid_count);
+  Restriction *r = &cur->restriction;
+  int rc = restriction_open(vt, &cur->plan, argv, r);
 
   if (rc) return rc;
-  request->rowids = cur->rowids;
-  if (cur->rowids && request->rowid_count == 0) return SQLITE_OK;
+  request->rowids = r->rowids;
+  request->rowid_count = r->rowid_count;
+  request->filter = r->filter;
+  if (r->rowids && r->rowid_count == 0) return SQLITE_OK;
   rc = table_snapshot(vt->table, &snap);
   if (rc == SQLITE_OK) {
     request->snap = snap;
@@ -252,6 +267,7 @@ static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *reques
     rc = search_open(request, &cur->search);
   }
   snapshot_release(snap);
+  if (rc == SQLITE_OK && !search_is_certain(cur->search)) rc = restriction_prepare_check(vt, &cur->plan, argv, r);
   if (rc == SQLITE_OK) rc = next_batch(cur);
   return vtab_store_error(vt, rc);
 }

@@ -7,7 +7,7 @@
  *       (S11), and INTERRUPT, which it treats alike; settle() sees to it, and keeps the words.
  *   U3  The order is table_write_begin, content row, table_remove, table_add.
  *   U4  Vectors that do not change are not written, neither the cell nor the delta. When one of several changes, or the rowid, the
- *       delta needs them all: the others are read from the content row.
+ *       delta needs them all: the others are read from the content row. So are the fields that stay, when anything of that kind changes.
  *   U5  last_insert_rowid() is the user's: after an INSERT SQLite sets it from *rowid, after all else it is put back, as our own
  *       INSERTs moved it.
  *
@@ -23,6 +23,7 @@ typedef struct Change {
   Vector vector[MAX_VECTOR_COLUMNS];       /* decoded; empty: none, or unchanged */
   sqlite3_value *kept[MAX_VECTOR_COLUMNS]; /* unchanged vectors, read from the content row */
   const void *bytes[MAX_VECTOR_COLUMNS];   /* of all vectors, for the delta */
+  u64 fields[MAX_FIELD_WORDS];             /* the words of all fields, for the delta */
   int has_rowid;                           /* else SQLite chooses one */
   i64 rowid;
   int has_rival; /* a row that OR REPLACE removes */
@@ -257,6 +258,17 @@ static void change_clear(Change *ch) {
   }
 }
 
+/* The words of all fields: of the new cells, and where there is none, of the row that `old` stands on. */
+static void put_fields(Change *ch, Query *old) {
+  const TableShape *shape = table_shape(ch->vt->table);
+  for (u32 i = 0; i < shape->field_count; i++) {
+    int column = ch->vt->field_column[i];
+    const Cell *cell = &ch->cell[column];
+    sqlite3_value *value = cell->kind == CELL_VALUE ? cell->value : sqlite3_column_value(old->stmt, 1 + column);
+    field_put(shape->field[i].type, table_field_key(ch->vt->table), value, ch->fields + shape->field[i].word);
+  }
+}
+
 /* --- INSERT --- */
 
 /* The key of a new row. Whether it is free, the INSERT into the content table will tell. */
@@ -301,12 +313,13 @@ static int insert_row(Change *ch, sqlite3_value **argv) {
   if (rc == SQLITE_OK) rc = read_new_key(ch, argv[1], argv[2]);
   if (rc) return rc;
   for (u32 i = 0; i < vt->vector_count; i++) ch->bytes[i] = ch->vector[i].data;
+  put_fields(ch, NULL);
   rc = table_write_begin(vt->table);
-  if (rc == SQLITE_OK && DEFECT(half_done_update)) rc = table_add(vt->table, ch->rowid, ch->bytes);
+  if (rc == SQLITE_OK && DEFECT(half_done_update)) rc = table_add(vt->table, ch->rowid, ch->bytes, ch->fields);
   if (rc == SQLITE_OK) rc = insert_content(ch);
   if (rc) return rc;
   ch->wrote = 1;
-  return table_add(vt->table, ch->rowid, ch->bytes);
+  return table_add(vt->table, ch->rowid, ch->bytes, ch->fields);
 }
 
 /* --- UPDATE --- */
@@ -378,17 +391,26 @@ static int keep_vector(Change *ch, u32 i, sqlite3_value *value) {
   return SQLITE_OK;
 }
 
-/* Gather the bytes of all vectors, changed or not (U4). */
-static int gather_vectors(Change *ch, i64 from) {
+static int changes_fields(const Change *ch) {
+  const TableShape *shape = table_shape(ch->vt->table);
+  for (u32 i = 0; i < shape->field_count; i++) {
+    if (ch->cell[ch->vt->field_column[i]].kind != CELL_KEEP) return 1;
+  }
+  return 0;
+}
+
+/* Gather all fields, and the bytes of all vectors, changed or not (U4). */
+static int gather_row(Change *ch, i64 from, int with_vectors) {
   VecTable *vt = ch->vt;
   Query *query = NULL;
-  int rc = content_row(vt->content, 1, &query);
+  int rc = content_row(vt->content, with_vectors, &query);
 
   if (rc) return rc;
   sqlite3_bind_int64(query->stmt, 1, from);
   rc = sqlite3_step(query->stmt);
   rc = rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? CORRUPT(0) : rc;
-  for (u32 i = 0; i < vt->vector_count && rc == SQLITE_OK; i++) {
+  if (rc == SQLITE_OK) put_fields(ch, query);
+  for (u32 i = 0; i < vt->vector_count && with_vectors && rc == SQLITE_OK; i++) {
     int column = vt->vector_column[i];
     if (ch->cell[column].kind == CELL_KEEP)
       rc = keep_vector(ch, i, sqlite3_column_value(query->stmt, 1 + column));
@@ -402,7 +424,7 @@ static int gather_vectors(Change *ch, i64 from) {
 static int update_row(Change *ch, sqlite3_value **argv) {
   VecTable *vt = ch->vt;
   i64 from = 0, tag = 0;
-  int new_vectors = 0;
+  int new_vectors = 0, new_fields = 0;
   int rc = find_row(vt, argv[0], &from);
 
   if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
@@ -410,17 +432,19 @@ static int update_row(Change *ch, sqlite3_value **argv) {
   if (rc == SQLITE_OK) rc = read_changed_key(ch, from, argv);
   if (rc) return rc;
   new_vectors = changes_vectors(ch, from);
-  if (new_vectors) rc = gather_vectors(ch, from);
+  new_fields = changes_fields(ch);
+  if (new_vectors || new_fields) rc = gather_row(ch, from, new_vectors);
   if (rc == SQLITE_OK) rc = table_write_begin(vt->table);
   if (rc == SQLITE_OK && ch->has_rival) rc = check_parent(ch);
   if (rc == SQLITE_OK) rc = remove_rival(ch);
   if (new_vectors) tag = table_new_tag(vt->table);
   if (rc == SQLITE_OK) rc = content_update(vt->content, from, ch->rowid, new_vectors ? &tag : NULL, ch->cell);
   if (is_parent_missing(vt, rc)) rc = refuse_parent(vt);
-  if (rc || !new_vectors) return rc;
+  if (rc || !(new_vectors || new_fields)) return rc;
   ch->wrote = 1;
+  if (!new_vectors) return table_set_fields(vt->table, from, ch->fields);
   rc = table_remove(vt->table, from);
-  return rc ? rc : table_add(vt->table, ch->rowid, ch->bytes);
+  return rc ? rc : table_add(vt->table, ch->rowid, ch->bytes, ch->fields);
 }
 
 /* --- DELETE --- */

@@ -69,7 +69,21 @@ static void say(Compare *c, i64 rowid, const char *what) {
   }
 }
 
-static int compare_row(void *arg, i64 rowid, const void *const *vectors) {
+static int compare_fields(Compare *c, i64 rowid, u32 row, u32 slot, const u64 *fields) {
+  Table *t = c->table;
+  u64 have[MAX_FIELD_WORDS];
+  int rc = SQLITE_OK;
+  if (t->shape.field_words == 0) return SQLITE_OK;
+  if (row != NO_ROW)
+    memcpy(have, overlay_fields(t->overlay, row), t->shape.field_words * sizeof *have);
+  else
+    rc = table_methods.fields(t->view, t->overlay, t->overlay->length, slot, have);
+  if (rc == SQLITE_OK && memcmp(have, fields, t->shape.field_words * sizeof *have))
+    say(c, rowid, "its partition or metadata values differ from the content row's");
+  return rc;
+}
+
+static int compare_row(void *arg, i64 rowid, const void *const *vectors, const u64 *fields) {
   Compare *c = arg;
   Table *t = c->table;
   u32 row = overlay_find(t->overlay, t->overlay->length, rowid), slot = NO_SLOT, i;
@@ -98,7 +112,7 @@ static int compare_row(void *arg, i64 rowid, const void *const *vectors) {
       say(c, rowid, "its vector differs from the content row's");
     }
   }
-  return rc;
+  return rc ? rc : compare_fields(c, rowid, row, slot, fields);
 }
 
 /* Rows that pages and overlay have, at the overlay's length. */
@@ -111,7 +125,7 @@ static u64 visible_rows(Table *t) {
   if (t->overlay->all_dead_at != 0xffffffff)
     live = 0;
   else
-    live -= MIN(live, t->overlay->kill_count);
+    live -= MIN(live, t->overlay->kills.count);
   for (i = 0; i < t->overlay->rows; i++) rows += (u64)overlay_visible(overlay_row(t->overlay, i), t->overlay->length);
   return live + rows;
 }
@@ -124,7 +138,7 @@ static int compare_content(Table *t, char **problem) {
   c.table = t;
   for (i = 0; i < t->shape.vector_count; i++) size = MAX(size, t->shape.vector[i].size);
   c.buffer = mem_array(&rc, size, 1);
-  if (rc == SQLITE_OK) rc = table_load_content_vectors(t, compare_row, &c);
+  if (rc == SQLITE_OK) rc = table_load_content(t, compare_row, &c);
   if (rc == SQLITE_OK && c.problem == NULL && c.rows != visible_rows(t)) {
     c.problem = sqlite3_mprintf("table %s: %lld rows have vectors in pages and delta, %lld in the content", t->name,
                                 (long long)visible_rows(t), (long long)c.rows);

@@ -73,7 +73,6 @@ typedef struct Rebuild {
 static int rebuild_flush(Rebuild *r) {
   Fold *f = r->fold;
   const FoldHow rows_only = {0, 0, 1, &f->graph};
-  u32 sizes[MAX_VECTOR_COLUMNS], i;
   int rc = table_methods.fold(r->view, r->overlay, &rows_only, &f->tx, &r->ref);
   if (rc) return rc;
   table_methods.release(r->view);
@@ -84,13 +83,12 @@ static int rebuild_flush(Rebuild *r) {
   if (rc) return rc;
   rc = table_methods.open(f->store->pages, r->table->id, &r->table->shape, r->ref, &r->view);
   if (rc) return rc;
-  for (i = 0; i < r->table->shape.vector_count; i++) sizes[i] = r->table->shape.vector[i].size;
-  return overlay_new(r->table->shape.vector_count, sizes, &r->overlay);
+  return table_new_overlay(r->table, &r->overlay);
 }
 
-static int rebuild_row(void *arg, i64 rowid, const void *const *vectors) {
+static int rebuild_row(void *arg, i64 rowid, const void *const *vectors, const u64 *fields) {
   Rebuild *r = arg;
-  int rc = overlay_add(r->overlay, rowid, vectors);
+  int rc = overlay_add(r->overlay, rowid, vectors, fields);
   if (rc == SQLITE_OK && overlay_weight(r->overlay) >= REBUILD_BYTES) {
     if (page_tx_interrupted(&r->fold->tx)) return SQLITE_INTERRUPT;
     rc = rebuild_flush(r);
@@ -100,7 +98,6 @@ static int rebuild_row(void *arg, i64 rowid, const void *const *vectors) {
 
 /* The table made anew from its content rows. */
 static int rebuild_table(Fold *f, Table *t, PageRef *out) {
-  u32 sizes[MAX_VECTOR_COLUMNS], i;
   FoldHow how = how_of(f, t, 0);
   PageRef none = {0, 0}, old = store_catalog_ref(f->store, t->id);
   Rebuild r;
@@ -108,14 +105,13 @@ static int rebuild_table(Fold *f, Table *t, PageRef *out) {
   memset(&r, 0, sizeof r);
   r.fold = f;
   r.table = t;
-  for (i = 0; i < t->shape.vector_count; i++) sizes[i] = t->shape.vector[i].size;
   if (!f->fresh && old.pgno) {
     rc = table_methods.pages_at(f->store->pages, t->id, old, page_tx_free_range, &f->tx);
     if (rc && rc != SQLITE_CORRUPT_VTAB) return rc; /* damaged: what could not be read stays unused */
   }
   rc = table_methods.open(f->store->pages, t->id, &t->shape, none, &r.view);
-  if (rc == SQLITE_OK) rc = overlay_new(t->shape.vector_count, sizes, &r.overlay);
-  if (rc == SQLITE_OK) rc = table_load_content_vectors(t, rebuild_row, &r);
+  if (rc == SQLITE_OK) rc = table_new_overlay(t, &r.overlay);
+  if (rc == SQLITE_OK) rc = table_load_content(t, rebuild_row, &r);
   if (rc == SQLITE_OK) rc = table_methods.fold(r.view, r.overlay, &how, &f->tx, &r.ref);
   table_methods.release(r.view);
   overlay_release(r.overlay);

@@ -10,13 +10,14 @@ u32 vector_stride(u32 size) {
   return stride;
 }
 
-int overlay_new(u32 columns, const u32 *sizes, Overlay **out) {
+int overlay_new(u32 columns, const u32 *sizes, u32 field_words, Overlay **out) {
   int rc = SQLITE_OK;
   u32 i;
   Overlay *o = mem_zeroed(&rc, 1, sizeof *o);
   if (rc) return rc;
   o->refs = 1;
   o->columns = columns;
+  o->field_words = field_words;
   o->all_dead_at = 0xffffffff;
   for (i = 0; i < columns; i++) {
     o->size[i] = sizes[i];
@@ -31,10 +32,21 @@ Overlay *overlay_retain(Overlay *o) {
   return o;
 }
 
+static void free_log(SlotLog *log) {
+  mem_free(log->event);
+  mem_free(log->hash);
+}
+
+static void empty_log(SlotLog *log) {
+  if (log->hash_size) memset(log->hash, 0, log->hash_size * sizeof *log->hash);
+  log->count = 0;
+}
+
 static void free_chunk(OverlayChunk *c, u32 columns) {
   u32 k;
   if (c == NULL) return;
   for (k = 0; k < columns; k++) mem_aligned_free(c->vectors[k]);
+  mem_free(c->fields);
   mem_free(c);
 }
 
@@ -43,17 +55,19 @@ void overlay_release(Overlay *o) {
   if (o == NULL || --o->refs) return;
   for (i = 0; i < o->chunks; i++) free_chunk(o->chunk[i], o->columns);
   mem_free(o->chunk);
-  mem_free(o->kill);
+  free_log(&o->kills);
+  free_log(&o->patches);
+  mem_free(o->patch_fields);
   mem_free(o->row_hash);
-  mem_free(o->kill_hash);
   mem_free(o);
 }
 
 void overlay_reset(Overlay *o) {
   if (o->row_hash_size) memset(o->row_hash, 0, o->row_hash_size * sizeof *o->row_hash);
-  if (o->kill_hash_size) memset(o->kill_hash, 0, o->kill_hash_size * sizeof *o->kill_hash);
+  empty_log(&o->kills);
+  empty_log(&o->patches);
   o->row_hash_used = o->rows = o->length = o->passed_over = 0;
-  o->kill_count = 0;
+  o->others = 0;
   o->all_dead_at = 0xffffffff;
 }
 
@@ -67,33 +81,38 @@ static u64 mix(u64 x) {
 }
 
 static u64 row_bytes(const Overlay *o) {
-  u64 row = sizeof(OverlayRow) + 8;
+  u64 row = sizeof(OverlayRow) + 8 + 8 * (u64)o->field_words;
   u32 i;
   for (i = 0; i < o->columns; i++) row += o->stride[i];
   return row;
 }
 
-u64 overlay_weight(const Overlay *o) { return o->rows * row_bytes(o) + o->kill_count * (sizeof(OverlayKill) + 8); }
+static u64 patch_bytes(const Overlay *o) { return sizeof(SlotEvent) + 8 + 8 * (u64)o->field_words; }
+
+u64 overlay_weight(const Overlay *o) {
+  return o->rows * row_bytes(o) + o->kills.count * (sizeof(SlotEvent) + 8) + o->patches.count * patch_bytes(o);
+}
 
 u64 overlay_memory(const Overlay *o) {
-  return (u64)o->chunks * OVERLAY_CHUNK * row_bytes(o) + o->kill_cap * sizeof(OverlayKill) +
-         ((u64)o->row_hash_size + o->kill_hash_size) * sizeof(u32);
+  return (u64)o->chunks * OVERLAY_CHUNK * row_bytes(o) + o->kills.cap * sizeof(SlotEvent) +
+         o->patches.cap * patch_bytes(o) +
+         ((u64)o->row_hash_size + o->kills.hash_size + o->patches.hash_size) * sizeof(u32);
 }
 
 const u8 *overlay_vector(const Overlay *o, u32 row, u32 column) {
   return o->chunk[row / OVERLAY_CHUNK]->vectors[column] + (size_t)(row % OVERLAY_CHUNK) * o->stride[column];
 }
 
+static u64 *row_fields(const Overlay *o, u32 row) {
+  return o->chunk[row / OVERLAY_CHUNK]->fields + (size_t)(row % OVERLAY_CHUNK) * o->field_words;
+}
+
+const u64 *overlay_fields(const Overlay *o, u32 row) { return row_fields(o, row); }
+
 /* The bucket of rowid: where it is, or the empty one where it belongs. */
 static u32 row_bucket(const Overlay *o, const u32 *hash, u32 size, i64 rowid) {
   u32 i = (u32)mix((u64)rowid) & (size - 1);
   while (hash[i] && overlay_row(o, hash[i] - 1)->rowid != rowid) i = (i + 1) & (size - 1);
-  return i;
-}
-
-static u32 kill_bucket(const Overlay *o, const u32 *hash, u32 size, u32 slot) {
-  u32 i = (u32)mix(slot) & (size - 1);
-  while (hash[i] && o->kill[hash[i] - 1].slot != slot) i = (i + 1) & (size - 1);
   return i;
 }
 
@@ -113,19 +132,53 @@ static int grow_row_hash(Overlay *o) {
   return SQLITE_OK;
 }
 
-static int grow_kill_hash(Overlay *o) {
-  u32 size = o->kill_hash_size ? o->kill_hash_size * 2 : 64;
+/* --- slot logs --- */
+
+static u32 slot_bucket(const SlotLog *log, const u32 *hash, u32 size, u32 slot) {
+  u32 i = (u32)mix(slot) & (size - 1);
+  while (hash[i] && log->event[hash[i] - 1].slot != slot) i = (i + 1) & (size - 1);
+  return i;
+}
+
+static int grow_slot_hash(SlotLog *log) {
+  u32 size = log->hash_size ? log->hash_size * 2 : 64;
   int rc = SQLITE_OK;
   u32 *hash;
   u64 i;
-  if (o->kill_count * 2 < o->kill_hash_size) return SQLITE_OK;
+  if (log->count * 2 < log->hash_size) return SQLITE_OK;
   hash = mem_zeroed(&rc, size, sizeof *hash);
   if (rc) return rc;
-  for (i = 0; i < o->kill_count; i++) hash[kill_bucket(o, hash, size, o->kill[i].slot)] = (u32)i + 1;
-  mem_free(o->kill_hash);
-  o->kill_hash = hash;
-  o->kill_hash_size = size;
+  for (i = 0; i < log->count; i++) hash[slot_bucket(log, hash, size, log->event[i].slot)] = (u32)i + 1;
+  mem_free(log->hash);
+  log->hash = hash;
+  log->hash_size = size;
   return SQLITE_OK;
+}
+
+static int log_add(SlotLog *log, u32 slot, u32 at) {
+  SlotEvent *e;
+  u32 bucket;
+  int rc = mem_reserve(&log->event, &log->cap, log->count + 1, sizeof *log->event);
+  if (rc == SQLITE_OK) rc = grow_slot_hash(log);
+  if (rc) return rc;
+  bucket = slot_bucket(log, log->hash, log->hash_size, slot);
+  e = &log->event[log->count];
+  e->slot = slot;
+  e->at = at;
+  e->older = log->hash[bucket] ? log->hash[bucket] - 1 : NO_EVENT;
+  log->hash[bucket] = (u32)++log->count;
+  return SQLITE_OK;
+}
+
+/* The slot's last event at this length, or NO_EVENT. */
+static u32 log_find(const SlotLog *log, u32 length, u32 slot) {
+  u32 at;
+  if (log->hash_size == 0) return NO_EVENT;
+  at = log->hash[slot_bucket(log, log->hash, log->hash_size, slot)];
+  if (at == 0) return NO_EVENT;
+  for (at--; at != NO_EVENT && log->event[at].at >= length; at = log->event[at].older) {
+  }
+  return at;
 }
 
 static int new_chunk(Overlay *o) {
@@ -139,6 +192,7 @@ static int new_chunk(Overlay *o) {
       if (rc) break;
       memset(c->vectors[k], 0, (size_t)size);
     }
+    if (o->field_words) c->fields = mem_zeroed(&rc, (u64)o->field_words * OVERLAY_CHUNK, sizeof *c->fields);
   }
   if (rc) {
     free_chunk(c, o->columns);
@@ -148,7 +202,12 @@ static int new_chunk(Overlay *o) {
   return SQLITE_OK;
 }
 
-int overlay_add(Overlay *o, i64 rowid, const void *const *vectors) {
+static void note_others(Overlay *o, const u64 *fields) {
+  u32 w;
+  for (w = 0; w < o->field_words; w++) o->others |= (u64)(fields[w] == FIELD_OTHER) << w;
+}
+
+int overlay_add(Overlay *o, i64 rowid, const void *const *vectors, const u64 *fields) {
   OverlayRow *r;
   u32 row = o->rows, bucket, k;
   int rc;
@@ -170,6 +229,10 @@ int overlay_add(Overlay *o, i64 rowid, const void *const *vectors) {
            o->size[k]);
     r->present = (u16)(r->present | 1u << k);
   }
+  if (o->field_words) {
+    memcpy(row_fields(o, row), fields, o->field_words * sizeof *fields);
+    note_others(o, fields);
+  }
   if (o->row_hash[bucket] == 0) o->row_hash_used++;
   o->row_hash[bucket] = row + 1;
   o->rows++;
@@ -177,18 +240,31 @@ int overlay_add(Overlay *o, i64 rowid, const void *const *vectors) {
   return SQLITE_OK;
 }
 
+int overlay_patch(Overlay *o, u32 slot, const u64 *fields) {
+  u64 words = o->field_words, first = o->patches.count * words;
+  int rc;
+  if (o->length >= 0x7fffffff) return SQLITE_FULL;
+  rc = mem_reserve(&o->patch_fields, &o->patch_fields_cap, first + words, sizeof *o->patch_fields);
+  if (rc == SQLITE_OK) rc = log_add(&o->patches, slot, o->length);
+  if (rc) return rc;
+  memcpy(o->patch_fields + first, fields, (size_t)words * sizeof *fields);
+  note_others(o, fields);
+  o->length++;
+  return SQLITE_OK;
+}
+
+const u64 *overlay_patched(const Overlay *o, u32 length, u32 slot) {
+  u32 at = log_find(&o->patches, length, slot);
+  return at == NO_EVENT ? NULL : o->patch_fields + (u64)at * o->field_words;
+}
+
 int overlay_remove(Overlay *o, i64 rowid, u32 slot) {
   int rc = SQLITE_OK;
   u32 row;
   if (o->length >= 0x7fffffff) return SQLITE_FULL;
   if (slot != NO_SLOT && !overlay_killed(o, o->length, slot)) {
-    rc = mem_reserve(&o->kill, &o->kill_cap, o->kill_count + 1, sizeof *o->kill);
-    if (rc == SQLITE_OK) rc = grow_kill_hash(o);
+    rc = log_add(&o->kills, slot, o->length);
     if (rc) return rc;
-    o->kill_hash[kill_bucket(o, o->kill_hash, o->kill_hash_size, slot)] = (u32)o->kill_count + 1;
-    o->kill[o->kill_count].slot = slot;
-    o->kill[o->kill_count].at = o->length;
-    o->kill_count++;
   }
   row = overlay_find(o, o->length, rowid);
   if (row != NO_ROW) overlay_row(o, row)->until = o->length;
@@ -220,9 +296,5 @@ u32 overlay_find(const Overlay *o, u32 length, i64 rowid) {
 }
 
 int overlay_killed(const Overlay *o, u32 length, u32 slot) {
-  u32 kill;
-  if (o->all_dead_at < length) return 1;
-  if (o->kill_hash_size == 0) return 0;
-  kill = o->kill_hash[kill_bucket(o, o->kill_hash, o->kill_hash_size, slot)];
-  return kill && o->kill[kill - 1].at < length;
+  return o->all_dead_at < length || log_find(&o->kills, length, slot) != NO_EVENT;
 }

@@ -33,7 +33,8 @@ typedef enum {
   PAGE_CATALOG = 2, /* logical id = its number in the chain */
   PAGE_TABLE = 3,   /* logical id 0 */
   PAGE_ARRAY = 4,   /* logical id = array tag << 40 | level << 32 | number of the page in its level */
-  PAGE_GRAPH = 5    /* logical id = the vector column's number (vector/graph.h) */
+  PAGE_GRAPH = 5,   /* logical id = the vector column's number (vector/graph.h) */
+  PAGE_FIELDS = 6   /* logical id 0 (vector/fields.h) */
 } PageKind;
 
 typedef struct Pages Pages;

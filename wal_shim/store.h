@@ -13,7 +13,7 @@
 #ifndef QUIRE_STORE_H
 #define QUIRE_STORE_H
 
-#include "base.h"
+#include "field.h"
 
 typedef struct Conn Conn;
 typedef struct Store Store;
@@ -33,9 +33,18 @@ typedef struct VectorShape {
   IndexShape index;
 } VectorShape;
 
+/* A column whose values filters find beside the vectors (field.h). */
+typedef struct FieldShape {
+  const char *column; /* its name in the content table */
+  FieldType type;
+  u32 word; /* its first word among those of a row */
+} FieldShape;
+
 typedef struct TableShape {
   VectorShape vector[MAX_VECTOR_COLUMNS];
-  u32 vector_count;    /* >= 1 */
+  u32 vector_count; /* >= 1 */
+  FieldShape field[MAX_FIELD_WORDS];
+  u32 field_count, field_words; /* words of all fields of a row, at most MAX_FIELD_WORDS */
   const char *content; /* content table's name as an SQL expression is quoted: the bare name, in the table's schema */
   const char *rowid;   /* name of the content table's integer key column */
   const char *tag;     /* its column of random tags, written with every table_new_tag */
@@ -85,11 +94,15 @@ int table_write_begin(Table *table);
 /* The tag that the content row must get which the next table_add is about. */
 i64 table_new_tag(Table *table);
 /*
- * Row `rowid` now has these vectors: vectors[i] is NULL (none) or shape.vector[i].size bytes, copied; all NULL: it has none. Its content row was written with table_new_tag before. A row that had
- * vectors before must have been removed first.
+ * Row `rowid` now has these vectors: vectors[i] is NULL (none) or shape.vector[i].size bytes, copied; all NULL: it has none. fields: the words of
+ * its fields. Its content row was written with table_new_tag before. A row that had vectors before must have been removed first.
  * Only SQLITE_OK, IOERR, NOMEM or FULL (S11).
  */
-int table_add(Table *table, i64 rowid, const void *const *vectors);
+int table_add(Table *table, i64 rowid, const void *const *vectors, const u64 *fields);
+/* Row `rowid` keeps its vectors, if it has any, and now has these fields. */
+int table_set_fields(Table *table, i64 rowid, const u64 *fields);
+/* The key of hashes in the words of this table's fields. */
+u64 table_field_key(const Table *table);
 /* Row `rowid` has no vectors any more. The row need not have had any. */
 int table_remove(Table *table, i64 rowid);
 /* All rows are gone (DELETE without WHERE, 'delete-all'); the content rows are the caller's business. */
@@ -140,8 +153,10 @@ void snapshot_parts(Snapshot *snap, SnapshotParts *out);
 Snapshot *snapshot_retain(Snapshot *snap);
 /* A page of the snapshot was found damaged: from now on this generation is answered from content (S15). */
 void snapshot_damaged(Snapshot *snap);
-/* Every content row that has a vector, in the order of rowids; row's pointers live during the call. */
-int snapshot_content(Snapshot *snap, int (*row)(void *arg, i64 rowid, const void *const *vectors), void *arg);
+/* A content row that has a vector; the pointers live during the call. */
+typedef int ContentRow(void *arg, i64 rowid, const void *const *vectors, const u64 *fields);
+/* Every such row, in the order of rowids. */
+int snapshot_content(Snapshot *snap, ContentRow *row, void *arg);
 
 /* Call fn for every vector table of the store, connected or not; ends at the first error. */
 int store_each_table(Store *store, int (*fn)(Table *table, void *arg), void *arg);

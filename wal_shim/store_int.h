@@ -164,7 +164,9 @@ int store_sync(Store *store);
 int table_confirm_name(Table *table);
 /* Bring t->overlay and t->view up to this snapshot (nothing to do when the store is not usable). */
 int table_refresh(Table *table);
-int table_load_content_vectors(Table *table, int (*row)(void *arg, i64 rowid, const void *const *vectors), void *arg);
+int table_load_content(Table *table, ContentRow *row, void *arg);
+/* An overlay of the table's shape, empty. */
+int table_new_overlay(const Table *table, Overlay **out);
 Table *store_find_table(Store *store, u64 id);
 
 /* options.c: the registry's text about a table */

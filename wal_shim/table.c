@@ -12,6 +12,8 @@
  *   D5  A row with a rowid larger than any that pages and delta have had is fresh: its content row is its delta row, none is written to
  *       t_delta, so that an appending commit writes one page less. Of rows above the largest rowid of the pages the content alone says which
  *       there are; what t_delta has of them (changes, deletions) is for overlays that have them already.
+ *   D6  A change of fields alone is a delta row of its own (OP_FIELDS), which says only that the content row is to be looked at: a row
+ *       of the overlay is added again, one of the pages patched where it lies (O4).
  *
  * Start at table_refresh().
  */
@@ -24,6 +26,7 @@
 #define OP_ADD 1
 #define OP_REMOVE 2
 #define OP_REMOVE_ALL 3
+#define OP_FIELDS 4
 
 #define DEFAULT_FOLD_BYTES (4u << 20) /* default fold_rows: this many bytes of vectors ... */
 #define DEFAULT_FOLD_MIN 256u         /* ... but not fewer rows than this */
@@ -36,6 +39,7 @@
 static void free_shape(TableShape *shape) {
   u32 i;
   for (i = 0; i < shape->vector_count; i++) mem_free((void *)shape->vector[i].column);
+  for (i = 0; i < shape->field_count; i++) mem_free((void *)shape->field[i].column);
   mem_free((void *)shape->content);
   mem_free((void *)shape->rowid);
   mem_free((void *)shape->tag);
@@ -48,7 +52,9 @@ static int copy_shape(TableShape *to, const TableShape *from) {
   *to = *from;
   to->content = to->rowid = to->tag = NULL;
   for (i = 0; i < to->vector_count; i++) to->vector[i].column = NULL;
+  for (i = 0; i < to->field_count; i++) to->field[i].column = NULL;
   for (i = 0; i < to->vector_count; i++) to->vector[i].column = mem_strdup(&rc, from->vector[i].column);
+  for (i = 0; i < to->field_count; i++) to->field[i].column = mem_strdup(&rc, from->field[i].column);
   to->content = mem_strdup(&rc, from->content);
   to->rowid = mem_strdup(&rc, from->rowid);
   to->tag = mem_strdup(&rc, from->tag);
@@ -74,6 +80,7 @@ static void finalize_table(Table *t) {
 const char *table_name(const Table *table) { return table->name; }
 Store *table_store(Table *table) { return table->store; }
 const TableShape *table_shape(const Table *table) { return &table->shape; }
+u64 table_field_key(const Table *table) { return table->id; }
 
 /* Own the new name; a content table named after the table follows. */
 static int set_name(Table *t, const char *name) {
@@ -339,17 +346,26 @@ static void drop_overlay(Table *t) {
   t->current = 0;
 }
 
-/* ", c."a", c."b"" for the vector columns; the caller frees it. */
-static char *vector_columns(const Table *t, const char *alias) {
+/* ", c."a", c."b"" for the fields and the vector columns; the caller frees it. */
+static char *data_columns(const Table *t, const char *alias) {
   sqlite3_str *s = sqlite3_str_new(t->store->db);
   u32 i;
+  for (i = 0; i < t->shape.field_count; i++) sqlite3_str_appendf(s, ", %s\"%w\"", alias, t->shape.field[i].column);
   for (i = 0; i < t->shape.vector_count; i++) sqlite3_str_appendf(s, ", %s\"%w\"", alias, t->shape.vector[i].column);
   return sqlite3_str_finish(s);
 }
 
-/* The vectors in columns first.. of a content row; *count of them are there and sound. Pointers live until the next step. */
-static int row_vectors(Table *t, sqlite3_stmt *stmt, int first, const void **vectors, u32 *count) {
-  u32 i;
+/* What storage takes from a content row: columns first.. of a statement made with data_columns. */
+typedef struct RowData {
+  const void *vectors[MAX_VECTOR_COLUMNS]; /* live until the next step */
+  u64 fields[MAX_FIELD_WORDS];
+  u32 count; /* vectors that are there and sound; if 0 the fields are not set */
+} RowData;
+
+static int read_row(Table *t, sqlite3_stmt *stmt, int first, RowData *row) {
+  const void **vectors = row->vectors;
+  u32 i, *count = &row->count, fields = t->shape.field_count;
+  first += (int)fields;
   *count = 0;
   for (i = 0; i < t->shape.vector_count; i++) {
     const VectorShape *shape = &t->shape.vector[i];
@@ -367,6 +383,10 @@ static int row_vectors(Table *t, sqlite3_stmt *stmt, int first, const void **vec
     }
     vectors[i] = blob;
     ++*count;
+  }
+  for (i = 0; i < fields && *count; i++) {
+    const FieldShape *f = &t->shape.field[i];
+    field_put(f->type, t->id, sqlite3_column_value(stmt, first - (int)fields + (int)i), row->fields + f->word);
   }
   return SQLITE_OK;
 }
@@ -388,31 +408,43 @@ static int overlay_remove_row(Table *t, i64 rowid) {
   return overlay_remove(o, rowid, slot);
 }
 
-static int overlay_add_row(Table *t, i64 rowid, const void *const *vectors) {
+static int overlay_add_row(Table *t, i64 rowid, const void *const *vectors, const u64 *fields) {
   t->overlay->max_rowid = MAX(t->overlay->max_rowid, rowid);
-  return overlay_add(t->overlay, rowid, vectors);
+  return overlay_add(t->overlay, rowid, vectors, fields);
+}
+
+/* A row of the pages, if it is one and lives, has new fields (D6). */
+static int overlay_patch_row(Table *t, i64 rowid, const u64 *fields) {
+  Overlay *o = t->overlay;
+  u32 slot = NO_SLOT;
+  int rc = SQLITE_OK;
+  if (rowid > o->pages_max || o->all_dead_at != 0xffffffff) return SQLITE_OK;
+  rc = table_methods.slot(t->view, rowid, &slot);
+  if (rc || slot == NO_SLOT || overlay_killed(o, o->length, slot)) return rc;
+  return overlay_patch(o, slot, fields);
 }
 
 /* One delta row. In a new overlay those of fresh rows are passed over: the content says what became of them (D5). */
 static int apply_delta_row(Table *t, sqlite3_stmt *stmt, int is_new) {
-  const void *vectors[MAX_VECTOR_COLUMNS];
+  RowData row;
   Overlay *o = t->overlay;
   i64 rowid = sqlite3_column_int64(stmt, 1);
-  u32 count = 0;
   int op = sqlite3_column_int(stmt, 2), rc = SQLITE_OK;
   o->last_seq = sqlite3_column_int64(stmt, 0);
   o->last_tag = sqlite3_column_int64(stmt, 3);
   if (op == OP_REMOVE_ALL) return overlay_remove_all(o);
-  if (op != OP_ADD && op != OP_REMOVE) return CORRUPT(0);
+  if (op != OP_ADD && op != OP_REMOVE && op != OP_FIELDS) return CORRUPT(0);
   if (is_new && rowid > o->pages_max) {
     o->max_rowid = MAX(o->max_rowid, rowid);
     o->passed_over++;
     return SQLITE_OK;
   }
   if (op == OP_REMOVE) return overlay_remove_row(t, rowid);
-  rc = row_vectors(t, stmt, 4, vectors, &count);
+  rc = read_row(t, stmt, 4, &row);
   if (rc) return rc;
-  return count ? overlay_add_row(t, rowid, vectors) : overlay_remove(o, rowid, NO_SLOT);
+  if (op == OP_FIELDS && overlay_find(o, o->length, rowid) == NO_ROW)
+    return row.count ? overlay_patch_row(t, rowid, row.fields) : SQLITE_OK;
+  return row.count ? overlay_add_row(t, rowid, row.vectors, row.fields) : overlay_remove(o, rowid, NO_SLOT);
 }
 
 /* Apply the delta rows after the overlay's last one. */
@@ -421,11 +453,11 @@ static int load_delta(Table *t, int is_new) {
   sqlite3_stmt **stmt = &t->stmt[TABLE_LOAD];
   int rc = SQLITE_OK;
   if (*stmt == NULL) {
-    char *columns = vector_columns(t, "c.");
+    char *columns = data_columns(t, "c.");
     if (columns == NULL) return SQLITE_NOMEM;
     rc = store_prepare(s, stmt,
                        "SELECT d.seq, d.rid, d.op, d.tag%s FROM %s.\"%w_delta\" d LEFT JOIN %s.\"%w\" c ON c.\"%w\" = "
-                       "d.rid AND d.op = 1 "
+                       "d.rid AND d.op IN (1, 4) "
                        "WHERE d.seq > ?1 ORDER BY d.seq",
                        columns, s->quoted, t->name, s->quoted, t->shape.content, t->shape.rowid);
     sqlite3_free(columns);
@@ -444,12 +476,11 @@ static int load_delta(Table *t, int is_new) {
 static int load_fresh_rows(Table *t) {
   Store *s = t->store;
   Overlay *o = t->overlay;
-  const void *vectors[MAX_VECTOR_COLUMNS];
+  RowData row;
   sqlite3_stmt **stmt = &t->stmt[TABLE_LOAD_ROWS];
-  u32 count = 0;
   int rc = SQLITE_OK;
   if (*stmt == NULL) {
-    char *columns = vector_columns(t, "");
+    char *columns = data_columns(t, "");
     if (columns == NULL) return SQLITE_NOMEM;
     rc = store_prepare(s, stmt, "SELECT \"%w\", \"%w\"%s FROM %s.\"%w\" WHERE \"%w\" > ?1 ORDER BY 1", t->shape.rowid,
                        t->shape.tag, columns, s->quoted, t->shape.content, t->shape.rowid);
@@ -462,8 +493,8 @@ static int load_fresh_rows(Table *t) {
     set_last_row(o, rowid, sqlite3_column_int64(*stmt, 1));
     o->max_rowid = MAX(o->max_rowid, rowid);
     if (overlay_find(o, o->length, rowid) != NO_ROW) continue; /* a delta row has brought it already */
-    rc = row_vectors(t, *stmt, 2, vectors, &count);
-    if (rc == SQLITE_OK && count) rc = overlay_add(o, rowid, vectors);
+    rc = read_row(t, *stmt, 2, &row);
+    if (rc == SQLITE_OK && row.count) rc = overlay_add(o, rowid, row.vectors, row.fields);
     if (rc) break;
   }
   sqlite3_reset(*stmt);
@@ -477,16 +508,20 @@ static int extend_overlay(Table *t, int is_new) {
   return rc;
 }
 
+int table_new_overlay(const Table *t, Overlay **out) {
+  u32 sizes[MAX_VECTOR_COLUMNS], i;
+  for (i = 0; i < t->shape.vector_count; i++) sizes[i] = t->shape.vector[i].size;
+  return overlay_new(t->shape.vector_count, sizes, t->shape.field_words, out);
+}
+
 /* An overlay without operations, made of the old one's memory if nobody else holds that and it is not large. */
 static int empty_overlay(Table *t) {
-  u32 sizes[MAX_VECTOR_COLUMNS], i;
   int rc;
   if (t->overlay && t->overlay->refs == 1 && overlay_memory(t->overlay) <= KEEP_BYTES) {
     overlay_reset(t->overlay);
   } else {
-    for (i = 0; i < t->shape.vector_count; i++) sizes[i] = t->shape.vector[i].size;
     drop_overlay(t);
-    rc = overlay_new(t->shape.vector_count, sizes, &t->overlay);
+    rc = table_new_overlay(t, &t->overlay);
     if (rc) return rc;
   }
   t->current = 0;
@@ -658,12 +693,11 @@ int table_refresh(Table *t) {
   return rc;
 }
 
-int table_load_content_vectors(Table *t, int (*row)(void *arg, i64 rowid, const void *const *vectors), void *arg) {
+int table_load_content(Table *t, ContentRow *row, void *arg) {
   Store *s = t->store;
-  const void *vectors[MAX_VECTOR_COLUMNS];
+  RowData data;
   sqlite3_stmt *stmt = NULL;
-  char *columns = vector_columns(t, "");
-  u32 count = 0;
+  char *columns = data_columns(t, "");
   int rc, last;
   if (columns == NULL) return SQLITE_NOMEM;
   rc = store_prepare(s, &stmt, "SELECT \"%w\"%s FROM %s.\"%w\"", t->shape.rowid, columns, s->quoted, t->shape.content);
@@ -674,8 +708,8 @@ int table_load_content_vectors(Table *t, int (*row)(void *arg, i64 rowid, const 
       rc = last;
       break;
     }
-    rc = row_vectors(t, stmt, 1, vectors, &count);
-    if (rc == SQLITE_OK && count) rc = row(arg, sqlite3_column_int64(stmt, 0), vectors);
+    rc = read_row(t, stmt, 1, &data);
+    if (rc == SQLITE_OK && data.count) rc = row(arg, sqlite3_column_int64(stmt, 0), data.vectors, data.fields);
   }
   sqlite3_finalize(stmt);
   return rc;
@@ -764,7 +798,7 @@ static int finish_change(Table *t, int rc) {
   return SQLITE_OK;
 }
 
-int table_add(Table *t, i64 rowid, const void *const *vectors) {
+int table_add(Table *t, i64 rowid, const void *const *vectors, const u64 *fields) {
   Overlay *o;
   u32 i;
   int any = 0, fresh = has_overlay(t) && rowid > t->overlay->max_rowid, rc = SQLITE_OK;
@@ -781,7 +815,21 @@ int table_add(Table *t, i64 rowid, const void *const *vectors) {
     return SQLITE_OK;
   }
   t->written = 1;
-  return write_code(t, finish_change(t, overlay_add_row(t, rowid, vectors)));
+  return write_code(t, finish_change(t, overlay_add_row(t, rowid, vectors, fields)));
+}
+
+int table_set_fields(Table *t, i64 rowid, const u64 *fields) {
+  const void *vectors[MAX_VECTOR_COLUMNS];
+  Overlay *o;
+  u32 row, i;
+  int rc = add_delta(t, rowid, OP_FIELDS);
+  if (rc || !has_overlay(t)) return write_code(t, rc);
+  o = t->overlay;
+  row = overlay_find(o, o->length, rowid);
+  if (row == NO_ROW) return write_code(t, finish_change(t, overlay_patch_row(t, rowid, fields)));
+  for (i = 0; i < t->shape.vector_count; i++)
+    vectors[i] = overlay_row(o, row)->present >> i & 1 ? overlay_vector(o, row, i) : NULL;
+  return write_code(t, finish_change(t, overlay_add(o, rowid, vectors, fields)));
 }
 
 int table_remove(Table *t, i64 rowid) {
@@ -845,8 +893,8 @@ void snapshot_parts(Snapshot *snap, SnapshotParts *out) {
 
 void snapshot_damaged(Snapshot *snap) { store_mark_damaged(snap->table->store, snap->gen); }
 
-int snapshot_content(Snapshot *snap, int (*row)(void *arg, i64 rowid, const void *const *vectors), void *arg) {
-  return table_load_content_vectors(snap->table, row, arg);
+int snapshot_content(Snapshot *snap, ContentRow *row, void *arg) {
+  return table_load_content(snap->table, row, arg);
 }
 
 /* --- transaction hooks --- */

@@ -53,6 +53,8 @@ typedef struct TableMethods {
   void (*counts)(void *view, TableCounts *counts);
   /* The vector of a live row, copied; *present 0 if it has none in that column. For integrity-check. */
   int (*vector)(void *view, u32 slot, u32 column, void *out, int *present);
+  /* The fields of a live row, with the overlay's patches. */
+  int (*fields)(void *view, const Overlay *overlay, u32 length, u32 slot, u64 *out);
 } TableMethods;
 
 /* The seam between the two layers: vector/slots.c defines it. */

@@ -1,0 +1,313 @@
+/*
+ * filter.c: conditions on fields over all slots. See filter.h.
+ */
+#include "filter.h"
+
+#include <stdlib.h>
+
+#include "../wal_shim/bytes.h"
+#include "filter_match.h"
+
+#define FILTER_CACHE 32u             /* filters of one version that are kept ... */
+#define FILTER_CACHE_BYTES (8u << 20) /* ... if their bits are not more than this, but at least two */
+
+/* --- filters --- */
+
+static int compare_ranges(const void *a, const void *b) {
+  const FieldRange *x = a, *y = b;
+  return (x->low > y->low) - (x->low < y->low);
+}
+
+/* Bring ranges into order, those that overlap into one; there are `count` of them. */
+static void settle_ranges(FilterTerm *t, u64 count) {
+  u64 i;
+  if (count > 1) qsort(t->range, (size_t)count, sizeof *t->range, compare_ranges);
+  t->count = 0;
+  for (i = 0; i < count; i++) {
+    FieldRange r = t->range[i];
+    if (r.low > r.high) continue;
+    if (t->count && r.low <= t->range[t->count - 1].high)
+      t->range[t->count - 1].high = MAX(t->range[t->count - 1].high, r.high);
+    else
+      t->range[t->count++] = r;
+  }
+}
+
+int filter_add(Filter *f, u32 word, const FieldRange *ranges, u64 count) {
+  FilterTerm *t = &f->term[f->count];
+  int rc = SQLITE_OK;
+  if (f->count == FILTER_MAX_TERMS || count >= UINT32_MAX) return SQLITE_FULL;
+  t->word = word;
+  t->range = mem_array(&rc, count + 1, sizeof *t->range); /* one more: filter_allow_others */
+  if (rc) return rc;
+  if (count) memcpy(t->range, ranges, (size_t)count * sizeof *ranges);
+  settle_ranges(t, count);
+  f->count++;
+  return SQLITE_OK;
+}
+
+void filter_clear(Filter *f) {
+  u32 i;
+  for (i = 0; i < f->count; i++) mem_free(f->term[i].range);
+  f->count = 0;
+  f->uncertain = 0;
+}
+
+void filter_allow_others(Filter *f, u64 words) {
+  u32 i;
+  for (i = 0; i < f->count; i++) {
+    FilterTerm *t = &f->term[i];
+    if (!(words >> t->word & 1)) continue;
+    f->uncertain = 1;
+    t->range[t->count].low = t->range[t->count].high = FIELD_OTHER;
+    settle_ranges(t, (u64)t->count + 1);
+  }
+}
+
+/* Whether a word lies in one of the ranges. */
+static int in_ranges(const FilterTerm *t, u64 word) {
+  u32 low = 0, high = t->count;
+  while (low < high) {
+    u32 middle = low + (high - low) / 2;
+    if (t->range[middle].high < word)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < t->count && t->range[low].low <= word;
+}
+
+int filter_passes(const Filter *f, const u64 *fields) {
+  u32 i;
+  for (i = 0; i < f->count; i++) {
+    if (!in_ranges(&f->term[i], fields[f->term[i].word])) return 0;
+  }
+  return 1;
+}
+
+/* --- bits --- */
+
+static u32 bits_in(u64 word) {
+#if defined(__GNUC__)
+  return (u32)__builtin_popcountll(word);
+#else
+  u32 n = 0;
+  for (; word; word &= word - 1) n++;
+  return n;
+#endif
+}
+
+static int bits_new(u64 words, SlotBits **out) {
+  int rc = SQLITE_OK;
+  SlotBits *b = mem_zeroed(&rc, 1, sizeof *b);
+  if (rc) return rc;
+  b->refs = 1;
+  b->bits = mem_array(&rc, words, sizeof *b->bits);
+  if (rc) {
+    mem_free(b);
+    return rc;
+  }
+  *out = b;
+  return SQLITE_OK;
+}
+
+void slot_bits_release(SlotBits *b) {
+  if (b == NULL || --b->refs) return;
+  mem_free(b->bits);
+  mem_free(b);
+}
+
+/* Words of one term, over all slots: bits of those that do not pass are cleared. */
+static int match_term(Fields *f, const FilterTerm *t, u64 *bits) {
+  Array *array = &f->word[t->word];
+  u32 e, items = 0;
+  int rc = array_load(array);
+  for (e = 0; e < array->extent_count && rc == SQLITE_OK; e++) {
+    u64 slot = (u64)e * array->per_extent; /* a multiple of 64: extents are whole pages of 512 words */
+    const u8 *words;
+    PageHold hold;
+    rc = array_extent(array, e, &words, &items, &hold);
+    if (rc) return rc;
+    if (t->count <= MATCH_MAX_RANGES) {
+      filter_match()(words, items, t->range, t->count, bits + slot / 64);
+    } else {
+      u32 i;
+      for (i = 0; i < items; i++) {
+        u64 *word = &bits[(slot + i) / 64];
+        if (*word >> (slot + i) % 64 & 1 && !in_ranges(t, load64(words + 8 * (size_t)i))) *word &= ~((u64)1 << (slot + i) % 64);
+      }
+    }
+    pages_release(f->pages, &hold);
+  }
+  return rc;
+}
+
+static int read_present(Array *present, u64 *bits) {
+  u32 e, items = 0, i;
+  int rc = array_load(present);
+  for (e = 0; e < present->extent_count && rc == SQLITE_OK; e++) {
+    u64 first = (u64)e * present->per_extent;
+    const u8 *words;
+    PageHold hold;
+    rc = array_extent(present, e, &words, &items, &hold);
+    if (rc) return rc;
+    for (i = 0; i < items; i++) bits[first + i] = load64(words + 8 * (size_t)i);
+    pages_release(present->pages, &hold);
+  }
+  return rc;
+}
+
+static int compute(Fields *f, Array *present, const Filter *filter, SlotBits **out) {
+  u64 words = present->count, i;
+  u32 t;
+  int rc = bits_new(words, out);
+  if (rc) return rc;
+  rc = read_present(present, (*out)->bits);
+  for (t = 0; t < filter->count && rc == SQLITE_OK; t++) rc = match_term(f, &filter->term[t], (*out)->bits);
+  for (i = 0; i < words && rc == SQLITE_OK; i++) (*out)->chosen += bits_in((*out)->bits[i]);
+  if (rc) slot_bits_release(*out);
+  return rc;
+}
+
+/* --- the cache --- */
+
+typedef struct CachedFilter {
+  u32 column, count;
+  u64 hash;
+  u64 used; /* the number of the last use */
+  Filter filter;
+  SlotBits *bits;
+} CachedFilter;
+
+struct FilterCache {
+  u64 uses;
+  u32 count;
+  CachedFilter entry[FILTER_CACHE];
+};
+
+static void forget(CachedFilter *e) {
+  filter_clear(&e->filter);
+  slot_bits_release(e->bits);
+  memset(e, 0, sizeof *e);
+}
+
+void filter_cache_free(FilterCache *cache) {
+  u32 i;
+  if (cache == NULL) return;
+  for (i = 0; i < cache->count; i++) forget(&cache->entry[i]);
+  mem_free(cache);
+}
+
+/* FNV-1a over words; equality is compared in full */
+static u64 filter_hash(const Filter *f) {
+  u64 h = 0xcbf29ce484222325u;
+  u32 i, k;
+  for (i = 0; i < f->count; i++) {
+    h = (h ^ f->term[i].word) * 0x100000001b3u;
+    for (k = 0; k < f->term[i].count; k++)
+      h = ((h ^ f->term[i].range[k].low) * 0x100000001b3u ^ f->term[i].range[k].high) * 0x100000001b3u;
+  }
+  return h;
+}
+
+static int same_filter(const Filter *a, const Filter *b) {
+  u32 i;
+  if (a->count != b->count) return 0;
+  for (i = 0; i < a->count; i++) {
+    const FilterTerm *x = &a->term[i], *y = &b->term[i];
+    if (x->word != y->word || x->count != y->count || memcmp(x->range, y->range, x->count * sizeof *x->range)) return 0;
+  }
+  return 1;
+}
+
+/* Where a new filter may be kept: an entry that is free, or the one unused for longest. */
+static CachedFilter *make_room(FilterCache *cache, u64 bytes) {
+  u32 most = (u32)MIN(MAX(FILTER_CACHE_BYTES / MAX(bytes, 1), 2), FILTER_CACHE), i, oldest = 0;
+  if (cache->count < most) return &cache->entry[cache->count++];
+  for (i = 1; i < cache->count; i++) {
+    if (cache->entry[i].used < cache->entry[oldest].used) oldest = i;
+  }
+  forget(&cache->entry[oldest]);
+  return &cache->entry[oldest];
+}
+
+/* Keep what was computed; without memory it is just not kept. */
+static void keep(FilterCache *cache, u32 column, const Filter *filter, u64 hash, u64 words, SlotBits *bits) {
+  CachedFilter *e = make_room(cache, words * 8);
+  u32 i;
+  for (i = 0; i < filter->count; i++) {
+    if (filter_add(&e->filter, filter->term[i].word, filter->term[i].range, filter->term[i].count)) {
+      filter_clear(&e->filter);
+      e->column = UINT32_MAX; /* of no column: the next to go */
+      return;
+    }
+  }
+  e->column = column;
+  e->hash = hash;
+  e->used = ++cache->uses;
+  e->bits = bits;
+  bits->refs++;
+}
+
+static int cached_slots(FilterCache **cache, Fields *f, Array *present, u32 column, const Filter *filter, SlotBits **out) {
+  u64 hash = filter_hash(filter);
+  u32 i;
+  int rc = SQLITE_OK;
+  if (*cache == NULL) *cache = mem_zeroed(&rc, 1, sizeof **cache);
+  if (rc) return rc;
+  for (i = 0; i < (*cache)->count; i++) {
+    CachedFilter *e = &(*cache)->entry[i];
+    if (e->column != column || e->hash != hash || !same_filter(&e->filter, filter)) continue;
+    e->used = ++(*cache)->uses;
+    e->bits->refs++;
+    *out = e->bits;
+    return SQLITE_OK;
+  }
+  rc = compute(f, present, filter, out);
+  if (rc == SQLITE_OK) keep(*cache, column, filter, hash, present->count, *out);
+  return rc;
+}
+
+/* What the overlay says of single slots, over a copy. */
+static int lay_patches(const Filter *filter, const Overlay *o, u32 length, u64 words, SlotBits **bits) {
+  SlotBits *copy;
+  u64 i;
+  int rc = bits_new(words, &copy);
+  if (rc) return rc;
+  memcpy(copy->bits, (*bits)->bits, (size_t)words * sizeof *copy->bits);
+  copy->chosen = (*bits)->chosen;
+  for (i = 0; i < o->patches.count; i++) {
+    u32 slot = o->patches.event[i].slot;
+    const u64 *fields = overlay_patched(o, length, slot);
+    u64 bit = (u64)1 << slot % 64, *word = &copy->bits[slot / 64];
+    int passes;
+    if (fields == NULL || slot / 64 >= words) continue;
+    passes = filter_passes(filter, fields);
+    copy->chosen += (u64)passes;
+    copy->chosen -= (*word & bit) != 0;
+    *word = passes ? *word | bit : *word & ~bit;
+  }
+  slot_bits_release(*bits);
+  *bits = copy;
+  return SQLITE_OK;
+}
+
+int filter_slots(FilterCache **cache, Fields *f, Array *present, u32 column, const Filter *filter, const Overlay *o,
+                 u32 length, SlotBits **out) {
+  int rc = cached_slots(cache, f, present, column, filter, out);
+  if (rc || o->patches.count == 0) return rc;
+  rc = lay_patches(filter, o, length, present->count, out);
+  if (rc) slot_bits_release(*out);
+  return rc;
+}
+
+int filter_list(Fields *f, const Filter *filter, const Overlay *o, u32 length, u32 *list, u64 *count) {
+  u64 words[MAX_FIELD_WORDS], i, used = 0;
+  for (i = 0; i < *count; i++) {
+    int rc = fields_read(f, o, length, list[i], words);
+    if (rc) return rc;
+    if (filter_passes(filter, words)) list[used++] = list[i];
+  }
+  *count = used;
+  return SQLITE_OK;
+}

@@ -1,0 +1,62 @@
+/*
+ * filter.h: which slots pass conditions on fields (wal_shim/field.h).
+ *
+ * A filter is a conjunction of terms; a term says in which ranges a word must lie. What passes is certain, unless the filter or a value
+ * (FIELD_OTHER) is not: then the rows that pass are all those that may, and the caller looks at the rows themselves.
+ *
+ *   F1  The slots of the pages that pass a filter are computed by a scan of the words, and the last filters of each version of the table are kept
+ *       with it. The overlay's patches are laid over a copy.
+ */
+#ifndef QUIRE_FILTER_H
+#define QUIRE_FILTER_H
+
+#include "../wal_shim/overlay.h"
+#include "fields.h"
+
+#define FILTER_MAX_TERMS 64u
+
+typedef struct FieldRange {
+  u64 low, high; /* both included */
+} FieldRange;
+
+typedef struct FilterTerm {
+  u32 word, count;
+  FieldRange *range; /* ascending, apart from each other; owned */
+} FilterTerm;
+
+typedef struct Filter {
+  u32 count;
+  int uncertain; /* a term lets through more than it should */
+  FilterTerm term[FILTER_MAX_TERMS];
+} Filter;
+
+/* Add a term of `count` ranges in any order, which may overlap: copied. SQLITE_FULL: there are too many terms. */
+int filter_add(Filter *filter, u32 word, const FieldRange *ranges, u64 count);
+void filter_clear(Filter *filter);
+/* Let FIELD_OTHER pass in these words. */
+/* Once, before the filter is used. */
+void filter_allow_others(Filter *filter, u64 words);
+/* Whether a row with these fields passes. */
+int filter_passes(const Filter *filter, const u64 *fields);
+
+/* Slots as bits. Counted. */
+typedef struct SlotBits {
+  u32 refs;
+  u64 chosen; /* bits that are set */
+  u64 *bits;
+} SlotBits;
+void slot_bits_release(SlotBits *bits);
+
+/* Filters of one version of a table, and what passed them. */
+typedef struct FilterCache FilterCache;
+void filter_cache_free(FilterCache *cache);
+/*
+ * The slots that pass, of those in `present`, the bits of a vector column; `column` tells filters of several columns apart. *cache is made at
+ * the first use. *out is counted.
+ */
+int filter_slots(FilterCache **cache, Fields *fields, Array *present, u32 column, const Filter *filter,
+                 const Overlay *overlay, u32 length, SlotBits **out);
+/* Keep those of the ascending slots that pass. */
+int filter_list(Fields *fields, const Filter *filter, const Overlay *overlay, u32 length, u32 *list, u64 *count);
+
+#endif
