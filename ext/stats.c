@@ -4,8 +4,9 @@
  *   SELECT schema, "table", name, value FROM quire_stats
  *
  * Lines with a table are about that table, others about the schema's store (what SELECT * FROM quire says: pages, folds, cache, delta).
- * searches, hits, distances, graph_searches, content_searches, search_seconds and search_seconds_le_* are of searches: of the last, the value is how many
- * took no longer than so many seconds. Text values are for people and are left out of the metrics.
+ * searches, hits, distances, dropped_hits, search_seconds and search_seconds_le_* are of searches: of the last, the value is how many
+ * took no longer than so many seconds. scan_, chosen_, graph_, graph_filtered_ and content_searches say how searches ended (vector/search.h).
+ * Text values are for people and are left out of the metrics.
  */
 #ifndef _WIN32
 #define _POSIX_C_SOURCE 199309L
@@ -49,8 +50,12 @@ static int each_search(const SearchStats *of, Emit *emit, void *arg) {
   } line[] = {{"searches", (double)of->searches},
               {"hits", (double)of->hits},
               {"distances", (double)of->distances},
-              {"graph_searches", (double)of->graph_searches},
-              {"content_searches", (double)of->content_searches},
+              {"scan_searches", (double)of->mode[SEARCH_SCAN]},
+              {"chosen_searches", (double)of->mode[SEARCH_CHOSEN]},
+              {"graph_searches", (double)of->mode[SEARCH_INDEX]},
+              {"graph_filtered_searches", (double)of->mode[SEARCH_INDEX_FILTERED]},
+              {"content_searches", (double)of->mode[SEARCH_CONTENT]},
+              {"dropped_hits", (double)of->dropped},
               {"search_seconds", (double)of->nanoseconds / 1e9}};
   u64 sum = 0;
   int rc = SQLITE_OK;
@@ -152,13 +157,13 @@ static void append_label(sqlite3_str *text, const char *name, const char *value)
 }
 
 /* All lines of one metric have to follow each other: they are collected by name. */
-typedef struct Metric {
+typedef struct MetricText {
   char *name;
   sqlite3_str *text;
-} Metric;
+} MetricText;
 
 typedef struct Metrics {
-  Metric *metric;
+  MetricText *metric;
   u64 count, cap;
 } Metrics;
 

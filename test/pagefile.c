@@ -19,9 +19,8 @@
 #define REF_SIZE 32u
 #define ENTRY_SIZE 16u
 
-static const char *const kind_names[PF_KINDS] = {"head",   "root",   "catalog", "table",   "leaf",    "node",
-                                                 "graph",  "fields", "rowids",  "vectors", "present", "codes",
-                                                 "words",  "lines",
+static const char *const kind_names[PF_KINDS] = {"head",   "root",   "catalog", "table",   "leaf",    "node",  "graph",
+                                                 "fields", "rowids", "vectors", "present", "codes",   "words", "lines",
                                                  "chunks", "links",  "sq4",     "learned", "records", "free"};
 const char *pf_kind_name(PfKind kind) { return kind_names[kind]; }
 

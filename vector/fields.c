@@ -40,7 +40,8 @@ int fields_open(Fields *f, PageRef ref, u64 slots) {
   if (load32(body) != f->words) rc = CORRUPT(ref.pgno);
   f->others = load64(body + 8);
   for (w = 0; w < f->words && rc == SQLITE_OK; w++) {
-    rc = array_open(&f->word[w], f->pages, word_id(f->id, w), 8, FIELD_EXTENT_PAGES, body + REFS_AT + w * ARRAY_REF_SIZE);
+    rc = array_open(&f->word[w], f->pages, word_id(f->id, w), 8, FIELD_EXTENT_PAGES,
+                    body + REFS_AT + w * ARRAY_REF_SIZE);
     if (rc == SQLITE_OK && f->word[w].count != slots) rc = CORRUPT(ref.pgno);
   }
   pages_release(f->pages, &hold);

@@ -8,7 +8,7 @@
 #include "../wal_shim/bytes.h"
 #include "filter_match.h"
 
-#define FILTER_CACHE 32u             /* filters of one version that are kept ... */
+#define FILTER_CACHE 32u              /* filters of one version that are kept ... */
 #define FILTER_CACHE_BYTES (8u << 20) /* ... if their bits are not more than this, but at least two */
 
 /* --- filters --- */
@@ -134,7 +134,8 @@ static int match_term(Fields *f, const FilterTerm *t, u64 *bits) {
       u32 i;
       for (i = 0; i < items; i++) {
         u64 *word = &bits[(slot + i) / 64];
-        if (*word >> (slot + i) % 64 & 1 && !in_ranges(t, load64(words + 8 * (size_t)i))) *word &= ~((u64)1 << (slot + i) % 64);
+        if (*word >> (slot + i) % 64 & 1 && !in_ranges(t, load64(words + 8 * (size_t)i)))
+          *word &= ~((u64)1 << (slot + i) % 64);
       }
     }
     pages_release(f->pages, &hold);
@@ -249,7 +250,8 @@ static void keep(FilterCache *cache, u32 column, const Filter *filter, u64 hash,
   bits->refs++;
 }
 
-static int cached_slots(FilterCache **cache, Fields *f, Array *present, u32 column, const Filter *filter, SlotBits **out) {
+static int cached_slots(FilterCache **cache, Fields *f, Array *present, u32 column, const Filter *filter,
+                        SlotBits **out) {
   u64 hash = filter_hash(filter);
   u32 i;
   int rc = SQLITE_OK;

@@ -15,11 +15,11 @@
 
 #define BLOCK_ROWS 256u
 #define POLL_ROWS 65536u
-#define GROUP_ROWS 32u       /* chosen rows asked for at once */
-#define MAX_PREFETCH 1024u   /* bytes of one that are */
-#define ROW_NS 2.0           /* about what a scan takes for a row, and for 32 bytes of it ... */
+#define GROUP_ROWS 32u     /* chosen rows asked for at once */
+#define MAX_PREFETCH 1024u /* bytes of one that are */
+#define ROW_NS 2.0         /* about what a scan takes for a row, and for 32 bytes of it ... */
 #define ROW_32_BYTES_NS 0.7
-#define CHOSEN_ROW_NS 6.0    /* ... and what a chosen row costs more than one of a scan */
+#define CHOSEN_ROW_NS 6.0 /* ... and what a chosen row costs more than one of a scan */
 
 double scan_value(Metric metric, Elem elem, u32 dim, const void *query, const void *row, float value) {
   double d;
@@ -127,7 +127,8 @@ static int scan_all(IndexPass *p, Pool *pool, DistanceScan scan, u64 first) {
       items -= skip;
       slot = first;
     }
-    rc = col->code_stride ? scan_codes(p, pool, lower_bounds, slot, rows, items) : scan_rows(p, pool, scan, slot, rows, items);
+    rc = col->code_stride ? scan_codes(p, pool, lower_bounds, slot, rows, items)
+                          : scan_rows(p, pool, scan, slot, rows, items);
     pages_release(p->slots->pages, &hold);
     p->compared += items;
     polled += items;

@@ -9,11 +9,12 @@
 #include <math.h>
 
 #define MIN_RERANK 15u
-#define RERANK_SHARE 3u    /* of ef */
+#define RERANK_SHARE 3u /* of ef */
 #define MAX_POOL 1e6
 #define FILTERED_POWER 0.6
 #define FILTERED_ROOM 1.5
-#define NODE_NS 200.0 /* about what a node of the pool takes to be walked, by 32 bytes of its code row, by the length of the pool */
+#define NODE_NS                                                                                                        \
+  200.0 /* about what a node of the pool takes to be walked, by 32 bytes of its code row, by the length of the pool */
 #define NODE_32_BYTES_NS 25.0
 #define NODE_POOL_NS 0.1
 #define MAX_PREFETCH 1024u /* bytes of a vector fetched ahead */
@@ -103,7 +104,8 @@ int graph_arrays_open(GraphArrays *g, Slots *slots, u32 column, PageRef ref) {
   memset(g, 0, sizeof *g);
   g->head.m = slots->column[column].index.m;
   g->page = ref;
-  if (g->head.m == 0 || g->head.m > GRAPH_MAX_M) return CORRUPT(ref.pgno); /* the registry's options are not the graph's */
+  if (g->head.m == 0 || g->head.m > GRAPH_MAX_M)
+    return CORRUPT(ref.pgno); /* the registry's options are not the graph's */
   init_arrays(g, slots, column);
   if (ref.pgno == 0) return SQLITE_OK;
   rc = pages_get_structure(slots->pages, ref, PAGE_GRAPH, slots->id, column, &page, &hold);
@@ -256,7 +258,8 @@ static int refine_found(Graph *g, const IndexPass *p, Pool *pool, u64 count) {
  * lets a share s through, s^-0.6 times as many, and 1.5/s of those that are asked for: measured, so that recall is that of a walk without it.
  */
 static double pool_size(const IndexPass *p) {
-  double slots = (double)p->slots->slots, live = (double)(p->slots->live - MIN(p->slots->live, p->overlay->kills.count));
+  double slots = (double)p->slots->slots,
+         live = (double)(p->slots->live - MIN(p->slots->live, p->overlay->kills.count));
   double size = p->ef * MIN(slots / MAX(live, 1), 2), share;
   if (p->allowed == NULL) return size;
   share = MIN((double)MAX(p->chosen, 1) / MAX(live, 1), 1);
@@ -266,7 +269,8 @@ static double pool_size(const IndexPass *p) {
 static double hnsw_cost(const IndexPass *p) {
   const SlotColumn *col = &p->slots->column[p->column];
   double size = pool_size(p);
-  return size * (NODE_NS + NODE_32_BYTES_NS / 32 * (col->code_stride ? col->code_stride : col->stride) + NODE_POOL_NS * size);
+  return size *
+         (NODE_NS + NODE_32_BYTES_NS / 32 * (col->code_stride ? col->code_stride : col->stride) + NODE_POOL_NS * size);
 }
 
 static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {

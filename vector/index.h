@@ -32,13 +32,13 @@ typedef struct IndexPass {
   Slots *slots;
   u32 column;
   const void *query;
-  CodeQuery **codes; /* the same query for code rows, kept by the search and made when it is first needed */
+  CodeQuery **codes;      /* the same query for code rows, kept by the search and made when it is first needed */
   const Overlay *overlay; /* which slots are dead at `length` */
   u32 length;
   const u32 *only;    /* ascending slots to look at; NULL: all */
   const u64 *allowed; /* a bit per slot, or NULL: all */
   u64 chosen;         /* with `only` or `allowed`: how many slots these are */
-  u64 compared; /* raised by the rows that were compared with the query, by code or vector */
+  u64 compared;       /* raised by the rows that were compared with the query, by code or vector */
   float norm2_max;    /* raised as by DistanceScan */
   u32 ef;             /* an index that approximates: how many candidates it keeps */
   u64 want;           /* and how many rows are asked for */

@@ -57,7 +57,7 @@ struct Search {
   u64 *bits;
   u64 chosen;       /* how many */
   SlotBits *passed; /* by the filter; `bits` are these */
-  u32 *rows;  /* of the overlay, those of the rowid set */
+  u32 *rows;        /* of the overlay, those of the rowid set */
   u64 row_count;
   float norm2_max;
   int norm2_known; /* a pass over all rows has been made */
@@ -260,7 +260,8 @@ int search_open(const SearchRequest *r, Search **out) {
   if (rc == SQLITE_OK) {
     memcpy(s->query, r->query, shape->size);
     if (s->metric == METRIC_DOT) s->query_norm2 = norm2(s->elem, s->query, s->dim);
-    if (r->filter) filter_allow_others(r->filter, s->content ? ~(u64)0 : s->slots->fields.others | s->at.overlay->others);
+    if (r->filter)
+      filter_allow_others(r->filter, s->content ? ~(u64)0 : s->slots->fields.others | s->at.overlay->others);
     if (rc == SQLITE_OK) rc = fall_to_content(s, resolve_set(s));
   }
   if (rc) {
@@ -289,7 +290,11 @@ int search_is_certain(const Search *s) { return s->filter == NULL || !s->filter-
 
 u64 search_distances(const Search *s) { return s->compared; }
 
-const char *search_mode(const Search *s) { return s->content ? "content" : s->method->name; }
+SearchMode search_mode(const Search *s) {
+  if (s->content) return SEARCH_CONTENT;
+  if (s->method->approximate) return s->restricted ? SEARCH_INDEX_FILTERED : SEARCH_INDEX;
+  return by_list(s) ? SEARCH_CHOSEN : SEARCH_SCAN;
+}
 
 /* --- units: what the user sees, and what the scan kernels give --- */
 

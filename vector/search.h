@@ -38,8 +38,16 @@ int search_open(const SearchRequest *request, Search **out);
 int search_next(Search *search, u64 want, SearchHit *hits, u64 *count);
 /* Whether each hit passes the filter; else it may, and the caller must look at the row. */
 int search_is_certain(const Search *search);
-/* In words, for EXPLAIN-like reports and stats: "flat", "content". */
-const char *search_mode(const Search *search);
+/* How the last hits were found, for counters. */
+typedef enum {
+  SEARCH_SCAN,           /* all rows of the pages compared */
+  SEARCH_CHOSEN,         /* those that rowids or filter have left, one by one */
+  SEARCH_INDEX,          /* an index that approximates */
+  SEARCH_INDEX_FILTERED, /* the same, what it finds filtered */
+  SEARCH_CONTENT         /* the content rows, since the pages could not be used */
+} SearchMode;
+#define SEARCH_MODES 5
+SearchMode search_mode(const Search *search);
 /* Rows compared with the query so far, by code or by vector. */
 u64 search_distances(const Search *search);
 void search_close(Search *search);

@@ -785,7 +785,6 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   return rc;
 }
 
-const TableMethods table_methods = {slots_valid,     slots_open,      slots_retain, slots_release,
-                                    slots_find_view, slots_max_rowid, slots_fold,   slots_lag,
-                                    slots_pages_at,  slots_check,     slots_counts, slots_vector,
-                                    slots_fields};
+const TableMethods table_methods = {slots_valid,     slots_open,   slots_retain, slots_release,  slots_find_view,
+                                    slots_max_rowid, slots_fold,   slots_lag,    slots_pages_at, slots_check,
+                                    slots_counts,    slots_vector, slots_fields};

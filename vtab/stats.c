@@ -54,14 +54,13 @@ SearchStats *stats_of(Stats *stats, const char *schema, const char *table) {
   return entry;
 }
 
-void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, const char *mode) {
+void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, SearchMode mode) {
   u32 i = 0;
   while (i + 1 < STATS_BUCKETS && nanoseconds >= (u64)1000 << i) i++;
   of->searches++;
   of->hits += hits;
   of->distances += distances;
-  of->graph_searches += strcmp(mode, "hnsw") == 0;
-  of->content_searches += strcmp(mode, "content") == 0;
+  of->mode[mode]++;
   of->nanoseconds += nanoseconds;
   of->bucket[i]++;
 }

@@ -7,15 +7,15 @@
 #ifndef QUIRE_STATS_H
 #define QUIRE_STATS_H
 
-#include "../wal_shim/base.h"
+#include "../vector/search.h"
 
 #define STATS_BUCKETS 26 /* bucket i: shorter than 2^i microseconds; the last one: any */
 
 typedef struct SearchStats {
   char *schema, *table;
-  u64 searches, hits, distances, /* distances: rows compared with the query */
-      graph_searches,            /* that a graph answered, at least in their last batch */
-      content_searches;          /* answered from the rows, since the pages could not be used */
+  u64 searches, hits, distances; /* distances: rows compared with the query */
+  u64 mode[SEARCH_MODES];        /* searches by how they ended: search.h's SearchMode */
+  u64 dropped;                   /* rows that a filter let through, and the row itself did not */
   u64 nanoseconds;               /* of all searches, in our code */
   u64 bucket[STATS_BUCKETS];     /* searches by duration, each in one bucket */
   struct SearchStats *next;
@@ -35,7 +35,6 @@ Stats *stats_retain(Stats *stats);
 void stats_release(Stats *stats);
 /* The entry of a table, made if it is new; lives as long as `stats`. NULL: out of memory. */
 SearchStats *stats_of(Stats *stats, const char *schema, const char *table);
-/* mode: search_mode()'s word. */
-void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, const char *mode);
+void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, SearchMode mode);
 
 #endif

@@ -204,3 +204,17 @@ int value_vector_as(sqlite3_value *value, Elem elem, Vector *out, char **error) 
   rc = decode(value, tag, out, error);
   return rc ? rc : convert(out, elem, error);
 }
+
+int value_words(FieldType type, u64 key, sqlite3_value *value, u64 *words) {
+  FieldValue v = {.type = sqlite3_value_type(value)};
+
+  if (v.type == SQLITE_INTEGER) v.integer = sqlite3_value_int64(value);
+  if (v.type == SQLITE_FLOAT) v.real = sqlite3_value_double(value);
+  if (v.type == SQLITE_TEXT || v.type == SQLITE_BLOB) {
+    v.bytes = v.type == SQLITE_TEXT ? (const void *)sqlite3_value_text(value) : sqlite3_value_blob(value);
+    v.size = (u64)sqlite3_value_bytes(value);
+    if (v.bytes == NULL && (v.size || v.type == SQLITE_TEXT)) return SQLITE_NOMEM;
+  }
+  field_put(type, key, &v, words);
+  return SQLITE_OK;
+}

@@ -10,6 +10,7 @@
 #define QUIRE_VALUE_H
 
 #include "../vector/elem.h"
+#include "../wal_shim/field.h"
 
 /* Set to {0} before first use; vector_clear accepts that and any other state. */
 typedef struct Vector {
@@ -50,6 +51,9 @@ int value_vector_for(sqlite3_value *value, Elem wanted, u32 dim, Vector *out, ch
  * float32 and to each other, and float32 and int8 to float16 and bfloat16; elements that overflow are an error.
  */
 int value_vector_as(sqlite3_value *value, Elem elem, Vector *out, char **error);
+
+/* The words of a value for a field (wal_shim/field.h). SQLITE_OK or SQLITE_NOMEM. */
+int value_words(FieldType type, u64 key, sqlite3_value *value, u64 *words);
 
 /* A vector of `dim` zeros that owns its elements. *out is emptied first. SQLITE_OK or SQLITE_NOMEM. */
 int vector_new(Elem elem, u32 dim, Vector *out);

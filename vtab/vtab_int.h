@@ -39,10 +39,10 @@ typedef struct VecTable {
   u32 vector_count;
   int field_column[MAX_FIELD_WORDS]; /* field i is this column of the spec */
   int column_field[MAX_DECLARED];    /* and back; -1: the column is no field */
-  int text_key;               /* the table is WITHOUT ROWID for SQLite */
-  int utf8, utf8_known;       /* vtab_is_utf8's */
-  int indexed, indexed_known; /* vtab_indexed_column's */
-  sqlite3_stmt *event;        /* that appends to the log of events=, or NULL */
+  int text_key;                      /* the table is WITHOUT ROWID for SQLite */
+  int utf8, utf8_known;              /* vtab_is_utf8's */
+  int indexed, indexed_known;        /* vtab_indexed_column's */
+  sqlite3_stmt *event;               /* that appends to the log of events=, or NULL */
   Table *table;
   Content *content;
   Cursor *spare; /* a closed cursor, kept to save an allocation */

@@ -33,8 +33,8 @@ struct Cursor {
   Restriction restriction; /* read by the search */
   SearchHit *hit;
   u64 hit_cap, hit_count, hit_at;
-  u64 batch, left;       /* next size; hits that k still allows */
-  u64 nanoseconds, hits; /* of this search, for the counters */
+  u64 batch, left;                /* next size; hits that k still allows */
+  u64 nanoseconds, hits, dropped; /* of this search, for the counters */
   int exhausted;
   int has_k;
   i64 k;
@@ -68,14 +68,15 @@ int vtab_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out) {
 static void count_search(Cursor *cur) {
   VecTable *vt = table_of(cur);
   if (vt->searches == NULL) vt->searches = stats_of(vt->stats, vt->schema, vt->name);
-  if (vt->searches)
-    stats_add(vt->searches, cur->nanoseconds, cur->hits, search_distances(cur->search), search_mode(cur->search));
+  if (vt->searches == NULL) return;
+  vt->searches->dropped += cur->dropped;
+  stats_add(vt->searches, cur->nanoseconds, cur->hits, search_distances(cur->search), search_mode(cur->search));
 }
 
 /* Forget the rows, but keep the plan and its statements: an inner loop of a join runs them again and again. */
 static void cursor_rewind(Cursor *cur) {
   if (cur->search) count_search(cur);
-  cur->nanoseconds = cur->hits = 0;
+  cur->nanoseconds = cur->hits = cur->dropped = 0;
   search_close(cur->search);
   cur->search = NULL;
   restriction_close(&cur->restriction);
@@ -201,6 +202,7 @@ static int drop_failing(Cursor *cur) {
     if (rc) return rc;
     if (passes) cur->hit[used++] = cur->hit[i];
   }
+  cur->dropped += cur->hit_count - used;
   cur->hit_count = used;
   return SQLITE_OK;
 }

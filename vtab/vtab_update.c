@@ -259,14 +259,17 @@ static void change_clear(Change *ch) {
 }
 
 /* The words of all fields: of the new cells, and where there is none, of the row that `old` stands on. */
-static void put_fields(Change *ch, Query *old) {
+static int put_fields(Change *ch, Query *old) {
   const TableShape *shape = table_shape(ch->vt->table);
   for (u32 i = 0; i < shape->field_count; i++) {
     int column = ch->vt->field_column[i];
     const Cell *cell = &ch->cell[column];
     sqlite3_value *value = cell->kind == CELL_VALUE ? cell->value : sqlite3_column_value(old->stmt, 1 + column);
-    field_put(shape->field[i].type, table_field_key(ch->vt->table), value, ch->fields + shape->field[i].word);
+    int rc =
+        value_words(shape->field[i].type, table_field_key(ch->vt->table), value, ch->fields + shape->field[i].word);
+    if (rc) return rc;
   }
+  return SQLITE_OK;
 }
 
 /* --- INSERT --- */
@@ -313,8 +316,8 @@ static int insert_row(Change *ch, sqlite3_value **argv) {
   if (rc == SQLITE_OK) rc = read_new_key(ch, argv[1], argv[2]);
   if (rc) return rc;
   for (u32 i = 0; i < vt->vector_count; i++) ch->bytes[i] = ch->vector[i].data;
-  put_fields(ch, NULL);
-  rc = table_write_begin(vt->table);
+  rc = put_fields(ch, NULL);
+  if (rc == SQLITE_OK) rc = table_write_begin(vt->table);
   if (rc == SQLITE_OK && DEFECT(half_done_update)) rc = table_add(vt->table, ch->rowid, ch->bytes, ch->fields);
   if (rc == SQLITE_OK) rc = insert_content(ch);
   if (rc) return rc;
@@ -409,7 +412,7 @@ static int gather_row(Change *ch, i64 from, int with_vectors) {
   sqlite3_bind_int64(query->stmt, 1, from);
   rc = sqlite3_step(query->stmt);
   rc = rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? CORRUPT(0) : rc;
-  if (rc == SQLITE_OK) put_fields(ch, query);
+  if (rc == SQLITE_OK) rc = put_fields(ch, query);
   for (u32 i = 0; i < vt->vector_count && with_vectors && rc == SQLITE_OK; i++) {
     int column = vt->vector_column[i];
     if (ch->cell[column].kind == CELL_KEEP)

@@ -132,10 +132,14 @@ static void add_number(Ranges *r, FieldType type, int op, sqlite3_value *value, 
 
 /* --- texts and blobs --- */
 
-static const void *bytes_of(FieldType type, sqlite3_value *value, u64 *size) {
+/* A text or blob; r->rc is set if it is not to be had. */
+static const void *bytes_of(Ranges *r, FieldType type, sqlite3_value *value, u64 *size) {
   const void *bytes = type == FIELD_TEXT ? (const void *)sqlite3_value_text(value) : sqlite3_value_blob(value);
   *size = (u64)sqlite3_value_bytes(value);
-  return bytes ? bytes : "";
+  if (bytes) return bytes;
+  if (*size || type == FIELD_TEXT) r->rc = SQLITE_NOMEM;
+  *size = 0;
+  return "";
 }
 
 static int is_equality(int op) {
@@ -144,9 +148,10 @@ static int is_equality(int op) {
 }
 
 /* *word is raised by one if the ranges are those of the hash. */
-static void add_bytes(Ranges *r, VecTable *vt, FieldType type, int op, sqlite3_value *value, u32 *word, int *uncertain) {
+static void add_bytes(Ranges *r, VecTable *vt, FieldType type, int op, sqlite3_value *value, u32 *word,
+                      int *uncertain) {
   u64 size, order;
-  const void *bytes = bytes_of(type, value, &size);
+  const void *bytes = bytes_of(r, type, value, &size);
   order = field_of_bytes(bytes, size);
   if (field_is_exact(type, order)) {
     add_compared(r, op, order);
@@ -162,7 +167,7 @@ static void add_bytes(Ranges *r, VecTable *vt, FieldType type, int op, sqlite3_v
 /* Texts that begin with what stands before the pattern's first wildcard. */
 static void add_glob(Ranges *r, sqlite3_value *pattern) {
   u64 size, prefix = 0, used, low, high;
-  const char *bytes = bytes_of(FIELD_TEXT, pattern, &size);
+  const char *bytes = bytes_of(r, FIELD_TEXT, pattern, &size);
   while (prefix < size && strchr("*?[", bytes[prefix]) == NULL) prefix++;
   used = MIN(prefix, FIELD_PREFIX);
   low = field_of_bytes(bytes, prefix);
@@ -214,7 +219,7 @@ static int add_in(VecTable *vt, const FieldShape *field, sqlite3_value *list, Ra
     if (!is_bytes) {
       add_number(r, field->type, SQLITE_INDEX_CONSTRAINT_EQ, value, uncertain);
     } else if (is == (field->type == FIELD_TEXT ? SQLITE_TEXT : SQLITE_BLOB)) {
-      const void *bytes = bytes_of(field->type, value, &size);
+      const void *bytes = bytes_of(r, field->type, value, &size);
       u64 hash = field_hash(table_field_key(vt->table), bytes, size);
       add(r, hash, hash);
     } else {

@@ -52,19 +52,17 @@ int field_is_exact(FieldType type, u64 order) {
   return type == FIELD_FLOAT || (order & 0xff) != FIELD_LONG;
 }
 
-void field_put(FieldType type, u64 key, sqlite3_value *value, u64 *words) {
-  int is = sqlite3_value_type(value);
-  const void *bytes = NULL;
-  u64 size = 0;
+void field_put(FieldType type, u64 key, const FieldValue *value, u64 *words) {
+  int is = value->type;
   words[0] = is == SQLITE_NULL ? FIELD_NULL : FIELD_OTHER;
-  if (field_words(type) > 1) words[1] = words[0];
-  if (type == FIELD_INTEGER && is == SQLITE_INTEGER) words[0] = field_of_integer(sqlite3_value_int64(value));
-  if (type == FIELD_FLOAT && (is == SQLITE_FLOAT || is == SQLITE_INTEGER))
-    words[0] = field_of_float(sqlite3_value_double(value));
-  if (type == FIELD_TEXT && is == SQLITE_TEXT) bytes = sqlite3_value_text(value);
-  if (type == FIELD_BLOB && is == SQLITE_BLOB) bytes = sqlite3_value_blob(value);
-  if (bytes == NULL && !(type == FIELD_BLOB && is == SQLITE_BLOB)) return;
-  size = (u64)sqlite3_value_bytes(value);
-  words[0] = field_of_bytes(bytes, size);
-  words[1] = field_hash(key, bytes, size);
+  if (field_words(type) == 1) {
+    if (type == FIELD_INTEGER && is == SQLITE_INTEGER) words[0] = field_of_integer(value->integer);
+    if (type == FIELD_FLOAT && is == SQLITE_INTEGER) words[0] = field_of_float((double)value->integer);
+    if (type == FIELD_FLOAT && is == SQLITE_FLOAT) words[0] = field_of_float(value->real);
+  } else {
+    words[1] = words[0];
+    if (is != (type == FIELD_TEXT ? SQLITE_TEXT : SQLITE_BLOB)) return;
+    words[0] = field_of_bytes(value->bytes, value->size);
+    words[1] = field_hash(key, value->bytes, value->size);
+  }
 }

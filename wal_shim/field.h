@@ -22,14 +22,22 @@ typedef enum { FIELD_INTEGER = 1, FIELD_FLOAT = 2, FIELD_TEXT = 3, FIELD_BLOB = 
 #define FIELD_NULL ((u64)0)
 #define FIELD_OTHER ((u64)1)
 #define FIELD_FIRST ((u64)2)
-#define FIELD_PREFIX 7u /* bytes of a text in its order word */
+#define FIELD_PREFIX 7u  /* bytes of a text in its order word */
 #define FIELD_LONG 0xffu /* the last byte of the order word of a longer one */
 #define MAX_FIELD_WORDS 32u
 
 /* Words of a value. */
 u32 field_words(FieldType type);
-/* The words of a value, which keeps its type; `key` is the table's, of hashes. */
-void field_put(FieldType type, u64 key, sqlite3_value *value, u64 *words);
+/* A value of SQLite's: of the members that of its type counts. */
+typedef struct FieldValue {
+  int type; /* SQLITE_INTEGER, ... */
+  i64 integer;
+  double real;
+  const void *bytes; /* text in UTF-8, blob; any pointer if size is 0 */
+  u64 size;
+} FieldValue;
+/* The words of a value; `key` is the table's, of hashes. */
+void field_put(FieldType type, u64 key, const FieldValue *value, u64 *words);
 /* The order word of an integer, of a double; of bytes. */
 u64 field_of_integer(i64 value);
 u64 field_of_float(double value);

@@ -362,6 +362,19 @@ typedef struct RowData {
   u32 count; /* vectors that are there and sound; if 0 the fields are not set */
 } RowData;
 
+/* The value in a column of a row; SQLITE_NOMEM if a text is not to be had. */
+static int column_value(sqlite3_stmt *stmt, int column, FieldValue *out) {
+  memset(out, 0, sizeof *out);
+  out->type = sqlite3_column_type(stmt, column);
+  if (out->type == SQLITE_INTEGER) out->integer = sqlite3_column_int64(stmt, column);
+  if (out->type == SQLITE_FLOAT) out->real = sqlite3_column_double(stmt, column);
+  if (out->type != SQLITE_TEXT && out->type != SQLITE_BLOB) return SQLITE_OK;
+  out->bytes =
+      out->type == SQLITE_TEXT ? (const void *)sqlite3_column_text(stmt, column) : sqlite3_column_blob(stmt, column);
+  out->size = (u64)sqlite3_column_bytes(stmt, column);
+  return out->bytes == NULL && (out->size || out->type == SQLITE_TEXT) ? SQLITE_NOMEM : SQLITE_OK;
+}
+
 static int read_row(Table *t, sqlite3_stmt *stmt, int first, RowData *row) {
   const void **vectors = row->vectors;
   u32 i, *count = &row->count, fields = t->shape.field_count;
@@ -386,7 +399,10 @@ static int read_row(Table *t, sqlite3_stmt *stmt, int first, RowData *row) {
   }
   for (i = 0; i < fields && *count; i++) {
     const FieldShape *f = &t->shape.field[i];
-    field_put(f->type, t->id, sqlite3_column_value(stmt, first - (int)fields + (int)i), row->fields + f->word);
+    FieldValue value;
+    int rc = column_value(stmt, first - (int)fields + (int)i, &value);
+    if (rc) return rc;
+    field_put(f->type, t->id, &value, row->fields + f->word);
   }
   return SQLITE_OK;
 }
@@ -893,9 +909,7 @@ void snapshot_parts(Snapshot *snap, SnapshotParts *out) {
 
 void snapshot_damaged(Snapshot *snap) { store_mark_damaged(snap->table->store, snap->gen); }
 
-int snapshot_content(Snapshot *snap, ContentRow *row, void *arg) {
-  return table_load_content(snap->table, row, arg);
-}
+int snapshot_content(Snapshot *snap, ContentRow *row, void *arg) { return table_load_content(snap->table, row, arg); }
 
 /* --- transaction hooks --- */
 
