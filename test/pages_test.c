@@ -804,25 +804,34 @@ static void test_overlay(void) {
   static const u32 sizes[] = {12};
   const float vector[3] = {1, 2, 3};
   const void *vectors[] = {vector}, *none[] = {NULL};
+  const u64 fields[] = {5, FIELD_OTHER}, changed[] = {6, 7};
   Overlay *o = NULL, *also;
   u32 row;
-  if (overlay_new(1, sizes, &o)) abort();
+  if (overlay_new(1, sizes, 2, &o)) abort();
   CHECK(!overlay_killed(o, 0, 7) && overlay_find(o, 0, 1) == NO_ROW, "empty");
-  CHECK(overlay_add(o, 1, vectors) == SQLITE_OK && overlay_add(o, 1, none) == SQLITE_OK, "the same row twice");
+  CHECK(overlay_add(o, 1, vectors, fields) == SQLITE_OK && overlay_add(o, 1, none, fields) == SQLITE_OK, "the same row twice");
   row = overlay_find(o, 2, 1);
   CHECK(row == 1 && overlay_find(o, 1, 1) == 0 && overlay_find(o, 0, 1) == NO_ROW, "each length sees its own");
-  CHECK(overlay_remove(o, 1, 7) == SQLITE_OK && overlay_remove(o, 1, 7) == SQLITE_OK && o->kill_count == 1,
+  CHECK(overlay_remove(o, 1, 7) == SQLITE_OK && overlay_remove(o, 1, 7) == SQLITE_OK && o->kills.count == 1,
         "a slot dies once");
   CHECK(overlay_killed(o, 3, 7) && !overlay_killed(o, 2, 7) && !overlay_killed(o, 4, 8), "dead from its operation on");
   CHECK(overlay_find(o, 2, 1) == 1 && overlay_find(o, 3, 1) == NO_ROW, "removed");
-  CHECK(overlay_add(o, 1, vectors) == SQLITE_OK && overlay_find(o, o->length, 1) == 2, "and back");
+  CHECK(overlay_add(o, 1, vectors, fields) == SQLITE_OK && overlay_find(o, o->length, 1) == 2, "and back");
+  CHECK(overlay_fields(o, 2)[0] == 5 && o->others == 2, "its fields");
+  CHECK(overlay_patched(o, o->length, 9) == NULL && overlay_patch(o, 9, fields) == SQLITE_OK &&
+            overlay_patch(o, 9, changed) == SQLITE_OK,
+        "a slot's fields change twice");
+  CHECK(overlay_patched(o, o->length - 2, 9) == NULL && overlay_patched(o, o->length - 1, 9)[0] == 5 &&
+            overlay_patched(o, o->length, 9)[1] == 7 && overlay_patched(o, o->length, 8) == NULL,
+        "each length sees its own");
   CHECK(overlay_remove_all(o) == SQLITE_OK && overlay_remove_all(o) == SQLITE_OK, "all, twice");
   CHECK(overlay_killed(o, o->length, 99) && !overlay_killed(o, o->length - 2, 99), "every slot is dead");
   also = overlay_retain(o);
   overlay_release(also);
   o->length = 0x7fffffff;
-  CHECK(overlay_add(o, 5, vectors) == SQLITE_FULL, "too long to add");
+  CHECK(overlay_add(o, 5, vectors, fields) == SQLITE_FULL, "too long to add");
   CHECK(overlay_remove(o, 5, 1) == SQLITE_FULL, "too long to remove");
+  CHECK(overlay_patch(o, 5, fields) == SQLITE_FULL, "too long to change fields");
   CHECK(overlay_remove_all(o) == SQLITE_FULL, "too long to remove all");
   overlay_release(o);
   overlay_release(NULL);
@@ -835,15 +844,15 @@ static int fill_overlay(void) {
   const void *both[] = {bytes, bytes}, *second[] = {NULL, bytes};
   Overlay *o = NULL;
   u64 weight = 0;
-  int rc = overlay_new(2, sizes, &o);
+  int rc = overlay_new(2, sizes, 0, &o);
   for (int round = 0; round < 2 && rc == SQLITE_OK; round++) {
     for (i64 i = 0; i < 600 && rc == SQLITE_OK; i++) {
-      rc = overlay_add(o, i % 500 * 1000003, i % 3 ? both : second);
+      rc = overlay_add(o, i % 500 * 1000003, i % 3 ? both : second, NULL);
       if (rc == SQLITE_OK && i % 3 == 0) rc = overlay_remove(o, i % 7 ? -i : 0, i % 2 ? NO_SLOT : (u32)i * 5);
     }
     if (rc) break;
-    CHECK(o->length == 800 && o->rows == 600 && o->kill_count == 100, "round %d: %u rows, %llu dead slots", round,
-          o->rows, (unsigned long long)o->kill_count);
+    CHECK(o->length == 800 && o->rows == 600 && o->kills.count == 100, "round %d: %u rows, %llu dead slots", round,
+          o->rows, (unsigned long long)o->kills.count);
     CHECK(overlay_find(o, o->length, 499 * 1000003) == 499 && overlay_find(o, o->length, 5) == NO_ROW,
           "rows are found");
     CHECK(overlay_killed(o, o->length, 30) && !overlay_killed(o, o->length, 31), "dead slots are");
