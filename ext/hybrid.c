@@ -128,7 +128,7 @@ static int read_options(Hybrid *h, sqlite3_value *json) {
       rc = set_option(h, name ? name : "", sqlite3_column_value(stmt, 1));
     }
     if (rc == SQLITE_DONE) rc = SQLITE_OK;
-    if (rc) call_fail_db(h->call, rc);
+    rc = call_fail_db(h->call, rc);
     sqlite3_finalize(stmt);
   }
   if (rc) return rc;
@@ -179,7 +179,7 @@ static int search(Hybrid *h, int side, const char *script, const ScriptName *nam
     if (rank == 1) best = worst;
   }
   if (rc == SQLITE_DONE) rc = SQLITE_OK;
-  if (rc) call_fail_db(h->call, rc);
+  rc = call_fail_db(h->call, rc);
   sqlite3_finalize(stmt);
   for (u64 i = 0; i < h->count && rc == SQLITE_OK; i++) {
     Hit *hit = &h->hit[i];
@@ -304,7 +304,7 @@ static int read_rows(Hybrid *h) {
     }
     if (rc == SQLITE_OK) rc = sqlite3_reset(stmt);
   }
-  if (rc) call_fail_db(h->call, rc);
+  rc = call_fail_db(h->call, rc);
   sqlite3_finalize(stmt);
   return rc;
 }

@@ -111,15 +111,14 @@ static int add_schema(TableCall *call, const char *schema) {
 
 static int fill_relations(TableCall *call) {
   sqlite3_stmt *stmt = NULL;
-  int rc = sqlite3_prepare_v2(call->db, "PRAGMA database_list", -1, &stmt, NULL);
+  int rc = sqlite3_prepare_v2(call->db, "PRAGMA database_list", -1, &stmt, NULL), end;
 
   while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
     const char *schema = (const char *)sqlite3_column_text(stmt, 1);
     rc = schema ? add_schema(call, schema) : SQLITE_NOMEM;
   }
-  if (rc) call_fail_db(call, rc);
-  sqlite3_finalize(stmt);
-  return rc;
+  end = sqlite3_finalize(stmt);
+  return call_fail_db(call, rc ? rc : end);
 }
 
 const TableFunction quire_relations = {
