@@ -184,9 +184,12 @@ int store_info(sqlite3 *db, const char *schema, const char *name, StoreInfo *out
 
   memset(out, 0, sizeof *out);
   if (rc || !found) return rc;
-  rc = script_one(db, "SELECT kind FROM \"{schema}\".\"{name}_meta\"", names, NULL, &found, NULL, &out->kind);
+  rc = script_one(db,
+                  "SELECT kind FROM \"{schema}\".\"{name}_meta\" WHERE kind IN ('kv', 'documents', 'events')"
+                  " AND typeof(options) = 'text' AND typeof(floor) = 'integer'",
+                  names, NULL, &found, NULL, &out->kind);
   if (rc == SQLITE_ERROR) return SQLITE_OK; /* a table of somebody else's */
-  if (rc == SQLITE_OK)
+  if (rc == SQLITE_OK && found)
     rc = script_one(db, "SELECT options FROM \"{schema}\".\"{name}_meta\"", names, NULL, &found, NULL, &options);
   if (rc == SQLITE_OK && options && strncmp(options, "events=", 7) == 0 && options[7] != '\n') {
     const char *end = strchr(options, '\n');
