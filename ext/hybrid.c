@@ -84,11 +84,12 @@ static int set_option(Hybrid *h, const char *name, sqlite3_value *value) {
   int type = sqlite3_value_type(value);
   int is_number = type == SQLITE_INTEGER || type == SQLITE_FLOAT;
 
-  if (strcmp(name, "method") == 0 && type == SQLITE_TEXT) {
-    const char *method = (const char *)sqlite3_value_text(value);
-    o->by_weights = method && strcmp(method, "weights") == 0;
-    if (o->by_weights || (method && strcmp(method, "rrf") == 0)) return SQLITE_OK;
-    return call_fail(h->call, SQLITE_ERROR, "method must be 'rrf' or 'weights', found '%s'", method ? method : "");
+  if (strcmp(name, "method") == 0) {
+    const char *method = type == SQLITE_NULL ? "null" : (const char *)sqlite3_value_text(value);
+    if (method == NULL) return SQLITE_NOMEM;
+    o->by_weights = strcmp(method, "weights") == 0;
+    if (o->by_weights || strcmp(method, "rrf") == 0) return SQLITE_OK;
+    return call_fail(h->call, SQLITE_ERROR, "method must be 'rrf' or 'weights', found '%s'", method);
   }
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     if (strcmp(name, known[i].name) != 0) continue;
@@ -125,7 +126,10 @@ static int read_options(Hybrid *h, sqlite3_value *json) {
     if (rc == SQLITE_OK) rc = sqlite3_bind_value(stmt, 1, json);
     while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
       const char *name = (const char *)sqlite3_column_text(stmt, 0);
-      rc = set_option(h, name ? name : "", sqlite3_column_value(stmt, 1));
+      if (sqlite3_column_type(stmt, 0) != SQLITE_TEXT)
+        rc = call_fail(h->call, SQLITE_ERROR, "the options must be a JSON object");
+      else
+        rc = name ? set_option(h, name, sqlite3_column_value(stmt, 1)) : SQLITE_NOMEM;
     }
     if (rc == SQLITE_DONE) rc = SQLITE_OK;
     rc = call_fail_db(h->call, rc);
@@ -206,17 +210,20 @@ static int check_fts(Hybrid *h) {
   return call_fail_db(h->call, rc);
 }
 
-/* The first vector column, unless one is named. */
+/* The first vector column, or the one that is named. */
 static int find_column(Hybrid *h) {
   ScriptName names[] = {{"table", h->table}, {NULL, NULL}};
+  const char *named = h->options.column;
   int found = 0, rc;
 
-  if (h->options.column) return SQLITE_OK;
   rc = script_one(h->call->db,
                   "SELECT v.name FROM pragma_table_info('{table}') v JOIN pragma_table_info('{table}_content') c"
-                  " ON c.name = v.name WHERE v.type = '' AND c.type = 'BLOB' ORDER BY v.cid",
-                  names, NULL, &found, NULL, &h->options.column);
-  if (rc == SQLITE_OK && !found) return call_fail(h->call, SQLITE_ERROR, "%s is no vector table", h->table);
+                  " ON c.name = v.name WHERE v.type = '' AND c.type = 'BLOB'"
+                  " AND (?1 IS NULL OR v.name = ?1 COLLATE NOCASE) ORDER BY v.cid",
+                  names, named, &found, NULL, named ? NULL : &h->options.column);
+  if (rc == SQLITE_OK && !found)
+    return named ? call_fail(h->call, SQLITE_ERROR, "%s has no vector column %s", h->table, named)
+                 : call_fail(h->call, SQLITE_ERROR, "%s is no vector table", h->table);
   return call_fail_db(h->call, rc);
 }
 
