@@ -5,7 +5,8 @@
  *
  *   -d   where the damaged files are made; best a place without a disk
  *   -p   the share of the cases that is run (default 1000: all). Each field of each kind of page is met in each mode whatever the share
- *   -e   whatever the share, each field of each kind of page is met with each value, forged: what a reader must check by itself
+ *   -e   whatever the share, each field of each kind of page is met with each value, forged, and so is each column of the shadow tables:
+ *        what a reader must check by itself
  *   -b   small, wide, many: one base only       -c   one case, by its name (as a failure prints it)      -v   the table of fields
  *
  * A base is a database with all kinds of pages, at several moments of its life. A case damages a copy of it and tells the story of
@@ -23,8 +24,8 @@
  *   C4  Forged: searches are exact, or fail, or integrity-check fails. (Who can make every checksum right can put any vector in a page:
  *       that a search shows it is beyond a checksum.)
  *   C5  Damage of what no root reaches changes nothing at all.
- *   C6  'rebuild' puts everything right: status ok, integrity-check passes, searches exact. (Not where the list of tables is damaged, or the
- *       head of the file: then it says so, and a file that is moved away is made anew.)
+ *   C6  'rebuild' puts everything right: status ok, integrity-check passes, searches exact. (Not where the list of tables is damaged, a shadow table is gone, or the
+ *       head of the file is damaged: then it says so, and a file that is moved away is made anew.)
  *
  * Files are read through the map of the default VFS and, every other case, through xRead. The last line is
  * `N cases, N failures`. Start at corrupt_main().
@@ -515,7 +516,7 @@ static int integrity(const char *vfs, char *message, size_t size) {
 
 static int is_corrupt(int rc) { return (rc & 0xff) == SQLITE_CORRUPT; }
 
-/* The damaged row is one of quire_tables: which tables there are is then not known, and 'rebuild' may say so. */
+/* The damaged row is one of quire_tables, or a shadow table is gone: which tables there are is then not known, and 'rebuild' may say so. */
 static int registry_damaged;
 
 /* The story of one damaged copy of moment m, whose files are in place. */
@@ -905,11 +906,11 @@ static const char *const shadow_statements[] = {
     "UPDATE quire_state SET root=root+1,crc=0",
     "UPDATE quire_state SET root=1,pages=4294967295"};
 
-static void shadow_case(Base *b, const char *sql, const char *name) {
+static void shadow_case(Base *b, const char *sql, const char *name, int always) {
   const Moment *m = &b->moment[b->moments - 1];
   sqlite3 *db;
   int rc;
-  if (!chosen(name, 0)) return;
+  if (!chosen(name, always)) return;
   place(m, m->pages.data, m->pages.size, -1);
   db = open_db(NULL, 0);
   rc = run(db, sql, NULL);
@@ -918,7 +919,7 @@ static void shadow_case(Base *b, const char *sql, const char *name) {
   if (!rc) return; /* a constraint forbids it, or there is no such row */
   hits_rows++;
   if (opt.verbose && opt.only) printf("%s\n", sql);
-  registry_damaged = strstr(sql, "quire_tables") != NULL;
+  registry_damaged = strstr(sql, "quire_tables") != NULL || strncmp(sql, "DROP", 4) == 0;
   run_case(b, m, ROWS, strstr(sql, "_content SET") != NULL && strstr(sql, "quire_tag") == NULL);
 }
 
@@ -937,13 +938,13 @@ static void shadow_rows(Base *b) {
         snprintf(value, sizeof value, shadow_values[v], column);
         snprintf(sql, sizeof sql, "UPDATE %s SET %s=%s WHERE %s", table, column, value, which);
         snprintf(name, sizeof name, "%s/row/%s.%s/%u/%u", b->name, table, column, v, row);
-        shadow_case(b, sql, name);
+        shadow_case(b, sql, name, opt.every_value && row == 0);
       }
     }
   }
   for (u32 i = 0; i < sizeof shadow_statements / sizeof *shadow_statements; i++) {
     snprintf(name, sizeof name, "%s/statement/%u", b->name, i);
-    shadow_case(b, shadow_statements[i], name);
+    shadow_case(b, shadow_statements[i], name, opt.every_value);
   }
 }
 

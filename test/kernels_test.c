@@ -1,7 +1,7 @@
 /*
  * kernels_test.c: the pure part of vector/ and the CRC, without a database.
  *
- *   crc      published vectors, every length, continuation
+ *   crc      published vectors, every length, continuation; in C alone too; which processor has what
  *   halves   all 65536 values of both half formats, and every tie between neighbours
  *   finite   a bad element at every place
  *   json     what is read and refused, correct rounding at ties, round trips, no byte read beyond the text
@@ -12,7 +12,17 @@
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 #include "kernels_tester.h"
 
+#include "../wal_shim/cpu.h"
+
 #include <locale.h>
+
+/* Once more, for what this processor does not choose. */
+#define crc32c crc32c_inside
+#define cpu_features cpu_features_inside
+#include "../wal_shim/cpu.c"
+#include "../wal_shim/crc32c.c"
+#undef crc32c
+#undef cpu_features
 
 /* In [-1, 1). */
 static float random_float(void) { return (float)((double)(random64() >> 11) * 0x1p-52 - 1); }
@@ -71,6 +81,55 @@ static void test_crc(void) {
     CHECK(crc32c(crc32c(0, bytes, split), bytes + split, n - split) == crc32c(0, bytes, n), "split at %zu", split);
   }
 }
+
+/* The table's way on machines that have an instruction, and the choice at the first call. */
+static void test_crc_plain(void) {
+  static u8 bytes[600];
+  u32 i;
+  for (i = 0; i < sizeof bytes; i++) bytes[i] = (u8)random64();
+  for (i = 0; i < 500; i++) {
+    u32 off = random_below(16), crc = (u32)random64();
+    CHECK(~crc_plain(~crc, bytes + off, i) == crc_by_bits(crc, bytes + off, i), "length %u", i);
+  }
+  CHECK(crc32c_inside(0, bytes, 500) == crc_by_bits(0, bytes, 500), "first call");
+  CHECK(crc32c_inside(0, bytes, 600) == crc_by_bits(0, bytes, 600), "second call");
+}
+
+#if defined(HAVE_AVX2)
+/* Every bit that a level needs, taken away from a processor that has them all. */
+static void test_features(void) {
+  const u32 all = 0xffffffffu, avx2_1c = BIT(12) | BIT(28) | BIT(29) | BIT(23);
+  const u32 with_crc = features_of(BIT(20) | BIT(1), 0, 0, 0);
+  u32 i;
+#if defined(__x86_64__)
+  CHECK(with_crc == CPU_CRC32C, "SSE4.2 and PCLMULQDQ");
+#endif
+  CHECK(features_of(all, all, all, all) == (with_crc | CPU_AVX2 | CPU_AVX512), "all");
+  CHECK(features_of(0, 0, 0, 0) == 0 && features_of(0, all, all, all) == 0, "none");
+  CHECK(features_of(all, all, all, 0) == with_crc, "an OS that saves no wide registers");
+  for (i = 0; i < 32; i++) {
+    u32 less = all & ~BIT(i), wide;
+    wide = features_of(less, all, all, all) & (CPU_AVX2 | CPU_AVX512);
+    CHECK(wide == (avx2_1c >> i & 1 ? 0 : CPU_AVX2 | CPU_AVX512), "leaf 1 without bit %u", i);
+    CHECK((features_of(less, 0, 0, 0) != with_crc) == (with_crc && (i == 20 || i == 1)), "CRC without bit %u", i);
+    wide = features_of(all, less, all, all) & (CPU_AVX2 | CPU_AVX512);
+    CHECK(wide == (i == 5                          ? 0
+                   : i == 16 || i == 17 || i >= 30 ? CPU_AVX2
+                                                   : CPU_AVX2 | CPU_AVX512),
+          "leaf 7 ebx without bit %u", i);
+    wide = features_of(all, all, less, all) & (CPU_AVX2 | CPU_AVX512);
+    CHECK(wide == (i == 11 || i == 14 ? CPU_AVX2 : CPU_AVX2 | CPU_AVX512), "leaf 7 ecx without bit %u", i);
+    wide = features_of(all, all, all, less) & (CPU_AVX2 | CPU_AVX512);
+    CHECK(wide == (i == 1 || i == 2   ? 0
+                   : i >= 5 && i <= 7 ? CPU_AVX2
+                                      : CPU_AVX2 | CPU_AVX512),
+          "XCR0 without bit %u", i);
+  }
+  CHECK(cpu_features_inside() == cpu_features(), "this processor");
+}
+#else
+static void test_features(void) {}
+#endif
 
 /* ---- halves --------------------------------------------------------------------------------------------------------- */
 
@@ -651,6 +710,8 @@ int main(void) {
   u32 i;
   printf("level chosen: %s\n", simd_level());
   test_crc();
+  test_crc_plain();
+  test_features();
   test_half(&halves[0]);
   test_half(&halves[1]);
   test_elements();
