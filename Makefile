@@ -298,6 +298,13 @@ $(BUILD)/bench_companions: $(BUILD)/bench/companions.o $(BENCH_OBJ)
 bench-companions: $(OUT)quire.$(EXT) $(BUILD)/bench_companions ## key-value and events beside hand-written SQL, delay of quire_tail
 	@QUIRE_LIB=$(if $(OUT),$(OUT),./)quire BENCH_DIR="$(abspath $(BUILD))" $(BUILD)/bench_companions
 
+ROWS ?= 100000
+DIM ?= 128
+.PHONY: bench-upgrade
+bench-upgrade: $(OUT)quire.$(EXT) $(BUILD)/testfuncs.so ## a table of sqlite-vec's read and upgraded (make sqlite-vec first); ROWS=100000 DIM=128
+	@$(TCLSH) bench/upgrade.tcl $(abspath $(OUT)quire.$(EXT)) $(abspath $(or $(QUIRE_SQLITE_VEC),$(SQLITE_VEC)/vec0.$(EXT))) \
+	  $(abspath $(BUILD)/testfuncs.so) $(abspath $(BUILD)) $(ROWS) $(DIM)
+
 # --- the rest ---
 
 .PHONY: format

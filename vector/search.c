@@ -32,7 +32,8 @@
 #define EF_GROWTH 4u
 
 struct Search {
-  Snapshot *snap;
+  Snapshot *snap; /* or, where it is NULL: */
+  SearchRows *rows_given;
   SnapshotParts at;
   Slots *slots;
   u32 column;
@@ -229,15 +230,10 @@ static const IndexMethods *first_method(const Search *s, const SearchRequest *r)
   return isinf(r->min) && isinf(r->max) ? index : &flat_index;
 }
 
-int search_open(const SearchRequest *r, Search **out) {
-  const VectorShape *shape;
-  int rc = SQLITE_OK;
-  Search *s = mem_zeroed(&rc, 1, sizeof *s);
-  if (rc) return rc;
-  s->snap = snapshot_retain(r->snap);
-  snapshot_parts(r->snap, &s->at);
-  shape = &s->at.shape->vector[r->column];
-  s->slots = s->at.view;
+/* A search of rows of this shape; where the rows are is the caller's to say. */
+static Search *search_new(const SearchRequest *r, const VectorShape *shape, int *rc) {
+  Search *s = mem_zeroed(rc, 1, sizeof *s);
+  if (s == NULL) return NULL;
   s->column = r->column;
   s->elem = (Elem)shape->elem;
   s->metric = (Metric)shape->metric;
@@ -253,21 +249,49 @@ int search_open(const SearchRequest *r, Search **out) {
   s->max_open = r->max_open;
   s->interrupted = r->interrupted;
   s->interrupt_arg = r->interrupt_arg;
-  s->content = s->at.degraded;
+  s->method = &flat_index;
+  s->query = mem_aligned(rc, MAX(shape->size, 64));
+  if (*rc) {
+    search_close(s);
+    return NULL;
+  }
+  memcpy(s->query, r->query, shape->size);
+  if (s->metric == METRIC_DOT) s->query_norm2 = norm2(s->elem, s->query, s->dim);
+  return s;
+}
+
+int search_open(const SearchRequest *r, Search **out) {
+  SnapshotParts at;
+  int rc = SQLITE_OK;
+  Search *s;
+  snapshot_parts(r->snap, &at);
+  s = search_new(r, &at.shape->vector[r->column], &rc);
+  if (rc) return rc;
+  s->snap = snapshot_retain(r->snap);
+  s->at = at;
+  s->slots = at.view;
+  s->content = at.degraded;
   s->method = first_method(s, r);
   s->ef = r->ef_search ? r->ef_search : s->index.ef_search;
-  s->query = mem_aligned(&rc, MAX(shape->size, 64));
-  if (rc == SQLITE_OK) {
-    memcpy(s->query, r->query, shape->size);
-    if (s->metric == METRIC_DOT) s->query_norm2 = norm2(s->elem, s->query, s->dim);
-    if (r->filter)
-      filter_allow_others(r->filter, s->content ? ~(u64)0 : s->slots->fields.others | s->at.overlay->others);
-    if (rc == SQLITE_OK) rc = fall_to_content(s, resolve_set(s));
-  }
+  if (r->filter) filter_allow_others(r->filter, s->content ? ~(u64)0 : s->slots->fields.others | s->at.overlay->others);
+  rc = fall_to_content(s, resolve_set(s));
   if (rc) {
     search_close(s);
     return rc;
   }
+  *out = s;
+  return SQLITE_OK;
+}
+
+int search_open_rows(const SearchRequest *r, const VectorShape *shape, SearchRows *rows, Search **out) {
+  int rc = SQLITE_OK;
+  Search *s = search_new(r, shape, &rc);
+  if (rc) {
+    rows->free(rows);
+    return rc;
+  }
+  s->rows_given = rows;
+  s->content = 1;
   *out = s;
   return SQLITE_OK;
 }
@@ -283,6 +307,7 @@ void search_close(Search *s) {
   mem_free(s->ready);
   mem_free(s->seen);
   snapshot_release(s->snap);
+  if (s->rows_given) s->rows_given->free(s->rows_given);
   mem_free(s);
 }
 
@@ -497,7 +522,8 @@ static int run_pass(Search *s, u64 cap, u64 want) {
   pool_init(&pool, cap, low, limit);
   if (s->content) {
     ContentScan scan = {s, &pool, 0};
-    rc = snapshot_content(s->snap, content_row, &scan);
+    rc = s->rows_given ? s->rows_given->each(s->rows_given, content_row, &scan)
+                       : snapshot_content(s->snap, content_row, &scan);
   } else {
     rc = scan_pages(s, &pool, want);
     scan_overlay(s, &pool);

@@ -34,6 +34,15 @@ typedef struct SearchRequest {
 } SearchRequest;
 
 int search_open(const SearchRequest *request, Search **out);
+
+/* Rows that are no store's: every row that has a vector is given, as by snapshot_content, but without fields. */
+typedef struct SearchRows SearchRows;
+struct SearchRows {
+  int (*each)(const SearchRows *rows, ContentRow *row, void *arg);
+  void (*free)(SearchRows *rows);
+};
+/* A search of such rows, in `shape`; the request has no filter, its snap and ef_search are not looked at. `rows` is taken over, also on failure. */
+int search_open_rows(const SearchRequest *request, const VectorShape *shape, SearchRows *rows, Search **out);
 /* Up to `want` hits into hits[]; *count < want: exhausted. */
 int search_next(Search *search, u64 want, SearchHit *hits, u64 *count);
 /* Whether each hit passes the filter; else it may, and the caller must look at the row. */

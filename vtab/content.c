@@ -26,10 +26,19 @@ enum {
   KIND_OTHER = KIND_COUNT
 };
 
+/* Where the rows are: what names a column, and all of them, in a SELECT. Writing is for t_content alone. */
+typedef struct ContentForm {
+  void (*column)(sqlite3_str *sql, const Content *content, int column);
+  void (*from)(sqlite3_str *sql, const Content *content);
+  int (*bind)(const Content *content, sqlite3_stmt *stmt); /* what `from` needs */
+} ContentForm;
+
 struct Content {
   sqlite3 *db;
+  const ContentForm *form;
+  Chunks *chunks;
   char *schema;
-  char *table; /* t_content */
+  char *table; /* t_content; with `chunks`, both NULL */
   const char *rowid, *tag;
   const TableSpec *spec;
   Query *fixed[KIND_COUNT];
@@ -104,6 +113,46 @@ static int finish(sqlite3_str *sql, char **out) {
   return rc;
 }
 
+/* --- where rows are --- */
+
+static const char *column_name(const Content *content, int column) {
+  return column == CONTENT_ROWID ? content->rowid : content->spec->column[column].name;
+}
+
+static void table_column(sqlite3_str *sql, const Content *content, int column) {
+  sqlite3_str_appendf(sql, "\"%w\"", column_name(content, column));
+}
+
+static void table_from(sqlite3_str *sql, const Content *content) {
+  sqlite3_str_appendf(sql, "\"%w\".\"%w\"", content->schema, content->table);
+}
+
+static int table_bind(const Content *content, sqlite3_stmt *stmt) {
+  (void)content;
+  (void)stmt;
+  return SQLITE_OK;
+}
+
+static const ContentForm table_form = {table_column, table_from, table_bind};
+
+#define CHUNKS_PARAMETER 100 /* beyond those of conditions */
+
+static void chunked_column(sqlite3_str *sql, const Content *content, int column) {
+  chunks_column(sql, content->spec, column);
+}
+
+static void chunked_from(sqlite3_str *sql, const Content *content) {
+  (void)content;
+  sqlite3_str_appendf(sql, "quire_chunks(?%d)", CHUNKS_PARAMETER);
+}
+
+static int chunked_bind(const Content *content, sqlite3_stmt *stmt) {
+  if (sqlite3_bind_parameter_count(stmt) < CHUNKS_PARAMETER) return SQLITE_OK; /* content_poll's */
+  return sqlite3_bind_pointer(stmt, CHUNKS_PARAMETER, content->chunks, CHUNKS_POINTER, NULL);
+}
+
+static const ContentForm chunked_form = {chunked_column, chunked_from, chunked_bind};
+
 /* --- create, open, close --- */
 
 /* Append the definitions of the columns of one group: 0 key, 1 partition and metadata, 2 auxiliary, 3 vectors. */
@@ -137,15 +186,33 @@ int content_create(sqlite3 *db, const char *schema, const char *name, const Tabl
   return rc;
 }
 
-int content_open(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, Content **out) {
-  int rc = SQLITE_OK;
-  Content *content = mem_zeroed(&rc, 1, sizeof *content);
+static Content *content_new(int *rc, sqlite3 *db, const TableSpec *spec, const ContentForm *form) {
+  Content *content = mem_zeroed(rc, 1, sizeof *content);
 
-  if (rc) return rc;
+  if (content == NULL) return NULL;
   content->db = db;
+  content->form = form;
   content->spec = spec;
   content->rowid = rowid_name(spec);
   content->tag = tag_name(spec);
+  return content;
+}
+
+int content_open_chunks(sqlite3 *db, const TableSpec *spec, Chunks *chunks, Content **out) {
+  int rc = SQLITE_OK;
+  Content *content = content_new(&rc, db, spec, &chunked_form);
+
+  if (rc) return rc;
+  content->chunks = chunks;
+  *out = content;
+  return SQLITE_OK;
+}
+
+int content_open(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, Content **out) {
+  int rc = SQLITE_OK;
+  Content *content = content_new(&rc, db, spec, &table_form);
+
+  if (rc) return rc;
   content->schema = mem_strdup(&rc, schema);
   content->table = sqlite3_mprintf("%s_content", name);
   if (content->table == NULL) rc = SQLITE_NOMEM;
@@ -230,6 +297,16 @@ static Query *take_idle(Content *content, const char *sql) {
   return NULL;
 }
 
+/* Bind what the form needs; on failure the query is freed. */
+static int bind_form(const Content *content, Query **query) {
+  int rc = content->form->bind(content, (*query)->stmt);
+
+  if (rc == SQLITE_OK) return rc;
+  query_free(*query);
+  *query = NULL;
+  return rc;
+}
+
 /* Prepare a query; takes `text` over, also on failure. */
 static int prepare(Content *content, int kind, char *text, Query **out) {
   int rc = SQLITE_OK;
@@ -243,11 +320,12 @@ static int prepare(Content *content, int kind, char *text, Query **out) {
   query->sql = text;
   query->generation = content->generation;
   rc = sqlite3_prepare_v3(content->db, text, -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL);
-  if (rc)
+  if (rc) {
     query_free(query);
-  else
-    *out = query;
-  return rc;
+    return rc;
+  }
+  *out = query;
+  return bind_form(content, out);
 }
 
 /* A query for `sql`, which is taken over, also on failure. */
@@ -260,7 +338,7 @@ static int borrow(Content *content, sqlite3_str *sql, Query **out) {
   *out = take_idle(content, text);
   if (*out == NULL) return prepare(content, KIND_OTHER, text, out);
   sqlite3_free(text);
-  return SQLITE_OK;
+  return bind_form(content, out);
 }
 
 /* The fixed query of this kind, which `append` writes if there is none idle. */
@@ -271,7 +349,7 @@ static int borrow_fixed(Content *content, int kind, void (*append)(sqlite3_str *
 
   *out = content->fixed[kind];
   content->fixed[kind] = NULL;
-  if (*out) return SQLITE_OK;
+  if (*out) return bind_form(content, out);
   sql = sqlite3_str_new(content->db);
   append(sql, content);
   rc = finish(sql, &text);
@@ -346,12 +424,11 @@ static const char *operator_sql(int op) {
 int content_knows(int op) { return operator_sql(op) != NULL; }
 
 static void append_condition(sqlite3_str *sql, const Content *content, const Condition *condition, int parameter) {
-  const char *name =
-      condition->column == CONTENT_ROWID ? content->rowid : content->spec->column[condition->column].name;
   const char *op = operator_sql(condition->op);
   const char *number = strstr(op, "%d");
 
-  sqlite3_str_appendf(sql, "\"%w\" ", name);
+  content->form->column(sql, content, condition->column);
+  sqlite3_str_appendall(sql, " ");
   if (number)
     sqlite3_str_appendf(sql, "%.*s%d", (int)(number - op), op, parameter);
   else
@@ -359,20 +436,25 @@ static void append_condition(sqlite3_str *sql, const Content *content, const Con
 }
 
 static void append_select(sqlite3_str *sql, const Content *content, const Selection *selection) {
-  sqlite3_str_appendf(sql, "SELECT \"%w\"", content->rowid);
+  sqlite3_str_appendall(sql, "SELECT ");
+  content->form->column(sql, content, CONTENT_ROWID);
   for (int i = 0; i < content->spec->column_count; i++) {
+    sqlite3_str_appendall(sql, ",");
     if (selection->columns >> i & 1)
-      sqlite3_str_appendf(sql, ",\"%w\"", content->spec->column[i].name);
+      content->form->column(sql, content, i);
     else
-      sqlite3_str_appendall(sql, ",NULL");
+      sqlite3_str_appendall(sql, "NULL");
   }
-  sqlite3_str_appendf(sql, " FROM \"%w\".\"%w\"", content->schema, content->table);
+  sqlite3_str_appendall(sql, " FROM ");
+  content->form->from(sql, content);
   for (int i = 0; i < selection->condition_count; i++) {
     sqlite3_str_appendall(sql, i ? " AND " : " WHERE ");
     append_condition(sql, content, &selection->condition[i], i + 1);
   }
-  if (selection->order != ORDER_NONE)
-    sqlite3_str_appendf(sql, " ORDER BY \"%w\"%s", content->rowid, selection->order == ORDER_ROWID ? "" : " DESC");
+  if (selection->order == ORDER_NONE) return;
+  sqlite3_str_appendall(sql, " ORDER BY ");
+  content->form->column(sql, content, CONTENT_ROWID);
+  if (selection->order == ORDER_ROWID_DESC) sqlite3_str_appendall(sql, " DESC");
 }
 
 int content_select(Content *content, const Selection *selection, Query **out) {

@@ -9,15 +9,15 @@
  *   partition, metadata          with the affinity of their types, which is also that of the virtual table's columns
  *   auxiliary, vectors           vectors last, so that reading the rest reads no overflow page
  *
+ * Of a table that sqlite-vec has written the rows are read, through quire_chunks, and none is written (chunks.h).
+ *
  * All SQL on the table is made here; nobody else knows that it is SQL that answers. Statements are kept
  * between uses. Columns are numbered as in TableSpec; CONTENT_ROWID is the integer key, whoever's it is.
  */
 #ifndef QUIRE_CONTENT_H
 #define QUIRE_CONTENT_H
 
-#include "spec.h"
-
-#define CONTENT_ROWID (-1)
+#include "chunks.h"
 
 typedef struct Content Content;
 
@@ -51,6 +51,8 @@ int content_create(sqlite3 *db, const char *schema, const char *name, const Tabl
                    char **error);
 /* `spec` must outlive the content. */
 int content_open(sqlite3 *db, const char *schema, const char *name, const TableSpec *spec, Content **out);
+/* The rows of sqlite-vec's shadow tables, only to read; `chunks` must outlive the content, too. */
+int content_open_chunks(sqlite3 *db, const TableSpec *spec, Chunks *chunks, Content **out);
 /* Finalizes all statements; accepts NULL. No query may be on loan. */
 void content_close(Content *content);
 int content_drop(Content *content);

@@ -7,6 +7,8 @@
  *   vtab_scan.c    xOpen to xColumn                      store_vtab.c   the table `quire`
  *   vtab_txn.c     transaction hooks                     relation.c     whose rows the vectors belong to
  *   vtab_events.c  events='log'                          script.c       the scripts of sql/
+ *   vtab_pages.c   tables with pages of ours             vtab_chunks.c  those that sqlite-vec has made, and 'upgrade'
+ *                                                        chunks.c       their rows
  *
  * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and a Table of the
  * store, which is shared by all VecTables of t and owns t_delta and the pages.
@@ -43,8 +45,10 @@ static int needs_no_words(int rc) {
 
 int vtab_store_error(VecTable *vt, int rc) {
   const char *words;
-  if (needs_no_words(rc) || vt->table == NULL) return rc;
-  words = store_error(table_store(vt->table));
+  if (needs_no_words(rc)) return rc;
+  /* A nested statement gives the short code. Handed on as that, SQLite would refuse all further changes in the transaction. */
+  if (rc == SQLITE_CORRUPT) rc = SQLITE_CORRUPT_VTAB;
+  words = vt->storage->words(vt, rc);
   return words ? vtab_error(vt, rc, "%s", words) : rc;
 }
 
@@ -54,9 +58,7 @@ u32 vtab_vector_index(const VecTable *vt, int column) {
   return i;
 }
 
-const IndexShape *vtab_index(const VecTable *vt, int column) {
-  return &table_shape(vt->table)->vector[vtab_vector_index(vt, column)].index;
-}
+const IndexShape *vtab_index(const VecTable *vt, int column) { return vt->storage->index(vt, column); }
 
 int vtab_vector(VecTable *vt, int column, sqlite3_value *value, const VectorWords *words, Vector *out) {
   const Column *c = &vt->spec->column[column];
@@ -146,7 +148,6 @@ static int declare_columns(VecTable *vt) {
   return rc;
 }
 
-/* What the store must know of the table. Points into vt. */
 /* The field type of a column, 0 if it is none. */
 static FieldType field_type(const Column *column) {
   static const FieldType types[] = {[TYPE_NONE] = 0,
@@ -172,18 +173,19 @@ static void fill_fields(VecTable *vt, TableShape *shape) {
   }
 }
 
-static void fill_shape(VecTable *vt, TableShape *shape) {
+void vtab_vector_shape(const VecTable *vt, u32 vector, VectorShape *shape) {
+  const Column *column = &vt->spec->column[vt->vector_column[vector]];
+  shape->column = column->name;
+  shape->elem = (u32)column->elem;
+  shape->metric = (u32)column->metric;
+  shape->dim = column->dim;
+  shape->index = column->index;
+  shape->size = (u32)elem_size(column->elem, column->dim);
+}
+
+void vtab_shape(VecTable *vt, TableShape *shape) {
   memset(shape, 0, sizeof *shape);
-  for (u32 i = 0; i < vt->vector_count; i++) {
-    const Column *column = &vt->spec->column[vt->vector_column[i]];
-    VectorShape *vector = &shape->vector[i];
-    vector->column = column->name;
-    vector->elem = (u32)column->elem;
-    vector->metric = (u32)column->metric;
-    vector->dim = column->dim;
-    vector->index = column->index;
-    vector->size = (u32)elem_size(column->elem, column->dim);
-  }
+  for (u32 i = 0; i < vt->vector_count; i++) vtab_vector_shape(vt, i, &shape->vector[i]);
   shape->vector_count = vt->vector_count;
   fill_fields(vt, shape);
   shape->content = content_name(vt->content);
@@ -192,8 +194,7 @@ static void fill_shape(VecTable *vt, TableShape *shape) {
   shape->fold_rows = vt->spec->fold_rows;
 }
 
-/* The first column of the table: its key, or rowid. */
-static const char *first_column(const VecTable *vt) {
+const char *vtab_first_column(const VecTable *vt) {
   return vt->spec->key >= 0 ? vt->spec->column[vt->spec->key].name : "rowid";
 }
 
@@ -231,6 +232,7 @@ static void table_free(VecTable *vt) {
   vtab_free_spare(vt);
   vtab_events_close(vt);
   content_close(vt->content);
+  chunks_close(vt->chunks);
   table_release(vt->table);
   spec_free(vt->spec);
   mem_free(vt->schema);
@@ -241,7 +243,7 @@ static void table_free(VecTable *vt) {
   mem_free(vt);
 }
 
-/* A VecTable of the arguments, without its Table. */
+/* A VecTable of the arguments; its rows are not looked for yet. */
 static int table_new(sqlite3 *db, const ModuleData *module, int argc, const char *const *argv, VecTable **out,
                      char **error) {
   int rc = SQLITE_OK;
@@ -260,8 +262,7 @@ static int table_new(sqlite3 *db, const ModuleData *module, int argc, const char
   for (int i = 0; i < vt->spec->column_count; i++) {
     if (vt->spec->column[i].kind == COL_VECTOR) vt->vector_column[vt->vector_count++] = i;
   }
-  rc = content_open(db, vt->schema, vt->name, vt->spec, &vt->content);
-  if (rc) goto done;
+  vt->storage = &storage_pages;
   rc = declare_columns(vt);
   if (rc && rc != SQLITE_NOMEM)
     *error = sqlite3_mprintf("%s constructor error: could not declare virtual table, '%s'", module->dialect->module,
@@ -275,21 +276,6 @@ done:
   }
   *out = vt;
   return rc;
-}
-
-/* Whether the database has a table of this name in sqlite-vec's form. */
-static int is_sqlite_vec_table(const VecTable *vt) {
-  sqlite3_stmt *stmt = NULL;
-  char *sql =
-      sqlite3_mprintf("SELECT 1 FROM \"%w\".sqlite_schema WHERE name='%q_vector_chunks00'", vt->schema, vt->name);
-  int found;
-
-  if (sql == NULL) return 0;
-  sqlite3_prepare_v2(vt->db, sql, -1, &stmt, NULL);
-  found = stmt && sqlite3_step(stmt) == SQLITE_ROW;
-  sqlite3_finalize(stmt);
-  sqlite3_free(sql);
-  return found;
 }
 
 /* Words for a table that could not be made or found. */
@@ -309,15 +295,16 @@ static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sql
   int rc = table_new(db, aux, argc, argv, &vt, error);
 
   if (rc) return rc;
-  if (vt->spec->relation.parent) rc = relation_resolve(db, vt->schema, &vt->spec->relation, error);
+  rc = content_open(db, vt->schema, vt->name, vt->spec, &vt->content);
+  if (rc == SQLITE_OK && vt->spec->relation.parent) rc = relation_resolve(db, vt->schema, &vt->spec->relation, error);
   if (rc == SQLITE_OK && vt->spec->events) rc = vtab_events_check(vt, error);
   if (rc) goto done;
-  clause = relation_clause(&vt->spec->relation, first_column(vt));
+  clause = relation_clause(&vt->spec->relation, vtab_first_column(vt));
   if (clause == NULL) rc = SQLITE_NOMEM;
   if (rc == SQLITE_OK) rc = store_open(vt->conn, vt->schema, 1, &store, error);
   if (rc == SQLITE_OK) rc = content_create(db, vt->schema, vt->name, vt->spec, clause, error);
   if (rc) goto done;
-  fill_shape(vt, &shape);
+  vtab_shape(vt, &shape);
   rc = table_create(store, vt->name, &shape, &vt->table);
   if (rc == SQLITE_OK) rc = relation_install(db, vt->schema, vt->name, &vt->spec->relation, error);
 done:
@@ -331,22 +318,35 @@ done:
   return rc;
 }
 
+/* Connect a table of ours: its content and its Table. *store is for words. */
+static int connect_pages(VecTable *vt, Store **store, char **error) {
+  TableShape shape;
+  int rc = content_open(vt->db, vt->schema, vt->name, vt->spec, &vt->content);
+
+  if (rc == SQLITE_OK) rc = store_open(vt->conn, vt->schema, 0, store, error);
+  if (rc) return rc;
+  vtab_shape(vt, &shape);
+  return table_connect(*store, vt->name, &shape, &vt->table);
+}
+
+/* Connect a table that sqlite-vec has made. */
+static int connect_chunks(VecTable *vt) {
+  int rc = chunks_open(vt->db, vt->schema, vt->name, vt->spec, &vt->chunks);
+
+  vt->storage = &storage_chunks;
+  for (int i = 0; i < vt->spec->column_count; i++) vt->column_field[i] = -1;
+  return rc ? rc : content_open_chunks(vt->db, vt->spec, vt->chunks, &vt->content);
+}
+
+/* A table belongs to whoever's shadow tables it has. */
 static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error) {
   VecTable *vt = NULL;
   Store *store = NULL;
-  TableShape shape;
-  int rc = table_new(db, aux, argc, argv, &vt, error);
+  int chunked = 0, rc = table_new(db, aux, argc, argv, &vt, error);
 
   if (rc) return rc;
-  rc = store_open(vt->conn, vt->schema, 0, &store, error);
-  if (rc == SQLITE_OK) {
-    fill_shape(vt, &shape);
-    rc = table_connect(store, vt->name, &shape, &vt->table);
-  }
-  if (rc && rc != SQLITE_NOMEM && is_sqlite_vec_table(vt)) {
-    sqlite3_free(*error);
-    *error = sqlite3_mprintf("%s was made by sqlite-vec, whose tables cannot be read yet", vt->name);
-  }
+  if (vt->spec->dialect->chunk_tables) rc = chunks_found(db, vt->schema, vt->name, &chunked);
+  if (rc == SQLITE_OK) rc = chunked ? connect_chunks(vt) : connect_pages(vt, &store, error);
   if (rc) explain_failure(vt, store, rc, error);
   store_release(store);
   if (rc)
@@ -367,9 +367,7 @@ static int destroy(sqlite3_vtab *base) {
   int rc;
 
   vtab_free_spare(vt);
-  rc = relation_drop(vt->db, vt->schema, vt->name);
-  if (rc == SQLITE_OK) rc = vtab_store_error(vt, table_drop(vt->table));
-  if (rc == SQLITE_OK) rc = content_drop(vt->content);
+  rc = vt->storage->drop(vt);
   if (rc == SQLITE_OK) table_free(vt);
   return rc;
 }
@@ -379,10 +377,7 @@ static int rename_table(sqlite3_vtab *base, const char *name) {
   int rc = SQLITE_OK;
   char *copy = mem_strdup(&rc, name);
 
-  if (rc) return rc;
-  rc = content_rename(vt->content, name);
-  if (rc == SQLITE_OK) rc = vtab_store_error(vt, table_rename(vt->table, name));
-  if (rc == SQLITE_OK) rc = relation_rename(vt->db, vt->schema, vt->name, name);
+  if (rc == SQLITE_OK) rc = vt->storage->rename(vt, name);
   if (rc) {
     mem_free(copy);
     return rc;
@@ -397,11 +392,7 @@ static int shadow_name(const char *suffix) {
   return sqlite3_stricmp(suffix, "content") == 0 || sqlite3_stricmp(suffix, "delta") == 0;
 }
 
-/* Pages, rows, and the relation. *problem: NULL if sound, else a sentence, freed by mem_free. */
-int vtab_integrity(VecTable *vt, char **problem) {
-  int rc = table_integrity(vt->table, problem);
-  return rc || *problem ? rc : relation_check(vt->db, vt->schema, vt->name, problem);
-}
+static int shadow_name_vec0(const char *suffix) { return shadow_name(suffix) || chunks_shadow_name(suffix); }
 
 /* PRAGMA integrity_check, SQLite 3.44 and later. */
 static int integrity(sqlite3_vtab *base, const char *schema, const char *table, int flags, char **error) {
@@ -411,7 +402,7 @@ static int integrity(sqlite3_vtab *base, const char *schema, const char *table, 
 
   (void)schema;
   (void)flags;
-  rc = vtab_integrity(vt, &problem);
+  rc = vt->storage->integrity(vt, &problem);
   if (rc == SQLITE_NOMEM || rc == SQLITE_INTERRUPT) return rc;
   if (rc == SQLITE_OK && problem)
     *error = sqlite3_mprintf("%s", problem);
@@ -450,8 +441,9 @@ static const sqlite3_module methods = {
 };
 
 /* The methods, and xIntegrity where SQLite knows it. */
-static void module_init(Module *module) {
+static void module_init(Module *module, const Dialect *dialect) {
   module->base = methods;
+  if (dialect->chunk_tables) module->base.xShadowName = shadow_name_vec0;
 #if SQLITE_VERSION_NUMBER < 3044000
   module->xIntegrity = integrity;
 #else
@@ -477,7 +469,7 @@ static int register_module(sqlite3 *db, Conn *conn, Stats *stats, const char *na
   data->stats = stats_retain(stats);
   data->dialect = dialect;
   if (dialect)
-    module_init(&data->module);
+    module_init(&data->module, dialect);
   else
     data->module.base = store_module;
   return sqlite3_create_module_v2(db, name, &data->module.base, data, free_module_data); /* frees data if it fails */
@@ -493,5 +485,6 @@ int vtab_register(sqlite3 *db, Conn *conn, int with_vec0, Stats *stats, char **e
   rc = register_module(db, conn, stats, "quire", &dialect_quire);
   if (rc == SQLITE_OK && with_vec0) rc = register_module(db, conn, stats, "vec0", &dialect_vec0);
   if (rc == SQLITE_OK) rc = register_module(db, conn, stats, "quire_store", NULL);
+  if (rc == SQLITE_OK && with_vec0) rc = chunks_register(db);
   return rc;
 }

@@ -31,6 +31,7 @@ const Dialect dialect_quire = {
     .ignore_trailing_words = 0,
     .refuse_k_and_limit = 0,
     .default_auto = 1,
+    .chunk_tables = 0,
     .max_k = INT64_MAX,
 };
 
@@ -43,6 +44,7 @@ const Dialect dialect_vec0 = {
     .ignore_trailing_words = 1,
     .refuse_k_and_limit = 1,
     .default_auto = 0,
+    .chunk_tables = 1,
     .max_k = 4096,
 };
 

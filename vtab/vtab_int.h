@@ -25,8 +25,35 @@ typedef struct Layout {
 } Layout;
 
 typedef struct Cursor Cursor;
+typedef struct VecTable VecTable;
 
-typedef struct VecTable {
+/*
+ * Where a table's rows are, and all that depends on it: storage_pages, t_content and the store's pages (vtab_pages.c); storage_chunks, the
+ * shadow tables of a table that sqlite-vec has made (vtab_chunks.c). Functions are called as the sqlite3_module's methods are.
+ */
+typedef struct Storage {
+  int (*drop)(VecTable *vt);
+  int (*rename)(VecTable *vt, const char *name);
+  /* Words for an error `rc`, or NULL. */
+  const char *(*words)(const VecTable *vt, int rc);
+  /* The index of a vector column, as of the connection's last snapshot. */
+  const IndexShape *(*index)(const VecTable *vt, int column);
+  /* Fill in where the rows are, and open the search. */
+  int (*search)(VecTable *vt, SearchRequest *request, Search **out);
+  int (*update)(VecTable *vt, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
+  int (*integrity)(VecTable *vt, char **problem);
+  int (*begin)(VecTable *vt);
+  int (*sync)(VecTable *vt);
+  int (*commit)(VecTable *vt);
+  int (*rollback)(VecTable *vt);
+  int (*savepoint)(VecTable *vt, int n);
+  int (*release)(VecTable *vt, int n);
+  int (*rollback_to)(VecTable *vt, int n);
+} Storage;
+
+extern const Storage storage_pages, storage_chunks;
+
+struct VecTable {
   sqlite3_vtab base; /* first: SQLite's view */
   sqlite3 *db;
   Conn *conn;
@@ -43,17 +70,23 @@ typedef struct VecTable {
   int utf8, utf8_known;              /* vtab_is_utf8's */
   int indexed, indexed_known;        /* vtab_indexed_column's */
   sqlite3_stmt *event;               /* that appends to the log of events=, or NULL */
-  Table *table;
+  const Storage *storage;
+  Table *table;   /* storage_pages */
+  Chunks *chunks; /* storage_chunks */
   Content *content;
-  Cursor *spare; /* a closed cursor, kept to save an allocation */
-} VecTable;
+  Cursor *spare;    /* a closed cursor, kept to save an allocation */
+  u32 open_cursors; /* others */
+};
 
 /* Set the table's error message; gives `rc`. */
 int vtab_error(VecTable *vt, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Add the store's words to an error of the store's, if it has some; gives `rc`. */
 int vtab_store_error(VecTable *vt, int rc);
-/* Compare pages, rows and the parent. *problem: NULL if sound, else a sentence, freed by mem_free. */
-int vtab_integrity(VecTable *vt, char **problem);
+/* What the store must know of the table. Points into vt. */
+void vtab_shape(VecTable *vt, TableShape *shape);
+void vtab_vector_shape(const VecTable *vt, u32 vector, VectorShape *shape);
+/* The first column of the table: its key, or rowid. */
+const char *vtab_first_column(const VecTable *vt);
 /* The column of the spec that t_content has an index on, for a relation; -1: none. Asks the schema once, when first needed. */
 int vtab_indexed_column(VecTable *vt);
 /* Which vector a column of the spec is, and its index as of the connection's last snapshot. */
@@ -150,6 +183,12 @@ void vtab_free_spare(VecTable *vt);
 /* --- changes (vtab_update.c), transactions (vtab_txn.c) --- */
 
 int vtab_update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
+/* xUpdate of storage_pages. */
+int pages_update(VecTable *vt, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
+/* Find words for an error of xUpdate and turn it into what may be returned, `wrote`: after something was written (U2). */
+int update_settle(VecTable *vt, int wrote, int rc);
+/* The command that an INSERT gives, or NULL: it is a row. `argv` as xUpdate's. */
+sqlite3_value *update_command(const VecTable *vt, int argc, sqlite3_value **argv);
 
 int vtab_begin(sqlite3_vtab *base);
 int vtab_sync(sqlite3_vtab *base);

@@ -60,8 +60,10 @@ int vtab_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out) {
 
   vt->spare = NULL;
   if (cur == NULL) cur = mem_zeroed(&rc, 1, sizeof *cur);
-  if (cur) *out = &cur->base;
-  return rc;
+  if (rc) return rc;
+  vt->open_cursors++;
+  *out = &cur->base;
+  return SQLITE_OK;
 }
 
 /* Count the search that ends. */
@@ -110,6 +112,7 @@ int vtab_close(sqlite3_vtab_cursor *base) {
   VecTable *vt = table_of(cur);
 
   cursor_clear(cur, vt);
+  vt->open_cursors--;
   if (vt->spare || cur->hit_cap > 4096) {
     cursor_free(cur);
   } else {
@@ -252,23 +255,17 @@ static int read_terms(Cursor *cur, sqlite3_value **argv, SearchRequest *request,
 
 static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *request) {
   VecTable *vt = table_of(cur);
-  Snapshot *snap = NULL;
   Restriction *r = &cur->restriction;
   int rc = restriction_open(vt, &cur->plan, argv, r);
 
-  if (rc) return rc;
+  if (rc) return vtab_store_error(vt, rc);
   request->rowids = r->rowids;
   request->rowid_count = r->rowid_count;
   request->filter = r->filter;
   if (r->rowids && r->rowid_count == 0) return SQLITE_OK;
-  rc = table_snapshot(vt->table, &snap);
-  if (rc == SQLITE_OK) {
-    request->snap = snap;
-    cur->exact = request->exact != 0;
-    cur->ef_search = request->ef_search ? request->ef_search : vtab_index(vt, cur->plan.column)->ef_search;
-    rc = search_open(request, &cur->search);
-  }
-  snapshot_release(snap);
+  rc = vt->storage->search(vt, request, &cur->search);
+  cur->exact = request->exact != 0;
+  cur->ef_search = request->ef_search ? request->ef_search : vtab_index(vt, cur->plan.column)->ef_search;
   if (rc == SQLITE_OK && !search_is_certain(cur->search)) rc = restriction_prepare_check(vt, &cur->plan, argv, r);
   if (rc == SQLITE_OK) rc = next_batch(cur);
   return vtab_store_error(vt, rc);
@@ -308,7 +305,7 @@ static int step_rows(Cursor *cur) {
     return SQLITE_OK;
   }
   sqlite3_reset(cur->rows->stmt);
-  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+  return rc == SQLITE_DONE ? SQLITE_OK : vtab_store_error(table_of(cur), rc);
 }
 
 /* The statement of the plan, on loan to cur->rows. */
@@ -419,7 +416,7 @@ static int read_row(Cursor *cur, int with_vectors) {
   rc = sqlite3_step(cur->row->stmt);
   cur->row_state = rc == SQLITE_ROW ? ROW_READ : ROW_MISSING;
   if (rc != SQLITE_ROW) sqlite3_reset(cur->row->stmt);
-  return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+  return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : vtab_store_error(vt, rc);
 }
 
 /* The value of a column of the spec; none set means NULL. */

@@ -4,7 +4,7 @@
  *   U1  All errors of the user's are found before the first write that succeeds: a single-row statement has no savepoint that
  *       would undo half of it. That a key is taken is what the INSERT into the content table says.
  *   U2  After the first write only codes are returned at which SQLite rolls back the transaction: SQLITE_IOERR, NOMEM and FULL
- *       (S11), and INTERRUPT, which it treats alike; settle() sees to it, and keeps the words.
+ *       (S11), and INTERRUPT, which it treats alike; update_settle() sees to it, and keeps the words.
  *   U3  The order is table_write_begin, content row, table_remove, table_add.
  *   U4  Vectors that do not change are not written, neither the cell nor the delta. When one of several changes, or the rowid, the
  *       delta needs them all: the others are read from the content row. So are the fields that stay, when anything of that kind changes.
@@ -33,11 +33,8 @@ typedef struct Change {
 
 /* --- errors --- */
 
-/*
- * Find words for `rc` and turn it into what may be returned. Words: those already found, SQLite's if a nested statement failed
- * with this code, the store's.
- */
-static int settle(VecTable *vt, int wrote, int rc) {
+/* Words: those already found, SQLite's if a nested statement failed with this code, the store's. */
+int update_settle(VecTable *vt, int wrote, int rc) {
   int code = rc & 0xff;
 
   if (rc == SQLITE_OK) return rc;
@@ -472,6 +469,12 @@ static int command_fold(Change *ch) { return table_fold(ch->vt->table); }
 static int command_optimize(Change *ch) { return table_optimize(ch->vt->table); }
 static int command_rebuild(Change *ch) { return table_rebuild(ch->vt->table); }
 
+/* Of tables that sqlite-vec has made; this one has what it would get. */
+static int command_upgrade(Change *ch) {
+  (void)ch;
+  return SQLITE_OK;
+}
+
 static int command_delete_all(Change *ch) {
   int rc = table_write_begin(ch->vt->table);
   if (rc == SQLITE_OK) rc = vtab_events_all(ch->vt);
@@ -483,7 +486,7 @@ static int command_delete_all(Change *ch) {
 
 static int command_integrity_check(Change *ch) {
   char *problem = NULL;
-  int rc = vtab_integrity(ch->vt, &problem);
+  int rc = ch->vt->storage->integrity(ch->vt, &problem);
 
   if (rc == SQLITE_OK && problem) rc = vtab_error(ch->vt, SQLITE_CORRUPT_VTAB, "%s", problem);
   mem_free(problem);
@@ -545,6 +548,7 @@ static int run_command(Change *ch, sqlite3_value *value) {
       {"rebuild", command_rebuild},
       {"integrity-check", command_integrity_check},
       {"delete-all", command_delete_all},
+      {"upgrade", command_upgrade},
   };
   const Dialect *dialect = ch->vt->spec->dialect;
   const char *text = (const char *)sqlite3_value_text(value), *argument;
@@ -565,8 +569,10 @@ static int run_command(Change *ch, sqlite3_value *value) {
 
 /* --- the hook --- */
 
-static int is_command(const VecTable *vt, sqlite3_value **argv) {
-  return vt->layout.command >= 0 && sqlite3_value_type(argv[2 + vt->layout.command]) != SQLITE_NULL;
+sqlite3_value *update_command(const VecTable *vt, int argc, sqlite3_value **argv) {
+  if (argc == 1 || sqlite3_value_type(argv[0]) != SQLITE_NULL || vt->layout.command < 0) return NULL;
+  if (sqlite3_value_type(argv[2 + vt->layout.command]) == SQLITE_NULL) return NULL;
+  return argv[2 + vt->layout.command];
 }
 
 /* Tell the log what has become of the row; `argv` as xUpdate's. */
@@ -585,33 +591,38 @@ static int append_events(Change *ch, int argc, sqlite3_value **argv) {
   return rc ? rc : vtab_event(vt, "set", to, ch->rowid);
 }
 
-int vtab_update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *rowid) {
-  VecTable *vt = (VecTable *)base;
+int pages_update(VecTable *vt, int argc, sqlite3_value **argv, sqlite3_int64 *rowid) {
   sqlite3_int64 last_rowid = sqlite3_last_insert_rowid(vt->db);
+  sqlite3_value *command = update_command(vt, argc, argv);
   Change ch;
-  int is_row, rc;
+  int rc;
 
   memset(&ch, 0, sizeof ch);
   ch.vt = vt;
-  sqlite3_free(vt->base.zErrMsg);
-  vt->base.zErrMsg = NULL;
-  is_row = argc == 1 || sqlite3_value_type(argv[0]) != SQLITE_NULL || !is_command(vt, argv);
-  rc = is_row ? vtab_events_begin(vt) : SQLITE_OK;
-  if (rc) return settle(vt, 0, rc);
+  rc = command ? SQLITE_OK : vtab_events_begin(vt);
+  if (rc) return update_settle(vt, 0, rc);
   if (argc == 1) {
     rc = delete_row(&ch, argv[0]);
   } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
     rc = update_row(&ch, argv);
-  } else if (!is_row) {
-    rc = run_command(&ch, argv[2 + vt->layout.command]);
+  } else if (command) {
+    rc = run_command(&ch, command);
     *rowid = last_rowid;
   } else {
     rc = insert_row(&ch, argv);
     *rowid = ch.rowid;
   }
-  if (rc == SQLITE_OK && is_row) rc = append_events(&ch, argc, argv);
-  rc = settle(vt, ch.wrote, rc); /* first: it asks for the connection's last error */
+  if (rc == SQLITE_OK && command == NULL) rc = append_events(&ch, argc, argv);
+  rc = update_settle(vt, ch.wrote, rc); /* first: it asks for the connection's last error */
   change_clear(&ch);
   sqlite3_set_last_insert_rowid(vt->db, last_rowid);
   return rc;
+}
+
+int vtab_update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *rowid) {
+  VecTable *vt = (VecTable *)base;
+
+  sqlite3_free(vt->base.zErrMsg);
+  vt->base.zErrMsg = NULL;
+  return vt->storage->update(vt, argc, argv, rowid);
 }
