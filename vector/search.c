@@ -287,7 +287,7 @@ int search_open_rows(const SearchRequest *r, const VectorShape *shape, SearchRow
   int rc = SQLITE_OK;
   Search *s = search_new(r, shape, &rc);
   if (rc) {
-    rows->free(rows);
+    rows->close(rows);
     return rc;
   }
   s->rows_given = rows;
@@ -307,7 +307,7 @@ void search_close(Search *s) {
   mem_free(s->ready);
   mem_free(s->seen);
   snapshot_release(s->snap);
-  if (s->rows_given) s->rows_given->free(s->rows_given);
+  if (s->rows_given) s->rows_given->close(s->rows_given);
   mem_free(s);
 }
 

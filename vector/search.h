@@ -39,7 +39,7 @@ int search_open(const SearchRequest *request, Search **out);
 typedef struct SearchRows SearchRows;
 struct SearchRows {
   int (*each)(const SearchRows *rows, ContentRow *row, void *arg);
-  void (*free)(SearchRows *rows);
+  void (*close)(SearchRows *rows);
 };
 /* A search of such rows, in `shape`; the request has no filter, its snap and ef_search are not looked at. `rows` is taken over, also on failure. */
 int search_open_rows(const SearchRequest *request, const VectorShape *shape, SearchRows *rows, Search **out);

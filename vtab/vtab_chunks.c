@@ -43,7 +43,7 @@ static int each_row(const SearchRows *base, ContentRow *row, void *arg) {
   return chunks_vectors(rows->chunks, rows->column, rows->vector, row, arg);
 }
 
-static void free_rows(SearchRows *base) { mem_free(base); }
+static void close_rows(SearchRows *base) { mem_free(base); }
 
 static int search(VecTable *vt, SearchRequest *request, Search **out) {
   VectorShape shape;
@@ -51,7 +51,7 @@ static int search(VecTable *vt, SearchRequest *request, Search **out) {
   ColumnRows *rows = mem_zeroed(&rc, 1, sizeof *rows);
 
   if (rc) return rc;
-  rows->base = (SearchRows){each_row, free_rows};
+  rows->base = (SearchRows){each_row, close_rows};
   rows->chunks = vt->chunks;
   rows->column = vt->vector_column[request->column];
   rows->vector = request->column;
