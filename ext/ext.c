@@ -19,6 +19,7 @@
 #include "companions.h"
 #include "functions.h"
 #include "vec_each.h"
+#include "vector_file.h"
 
 #ifndef SQLITE_CORE
 SQLITE_EXTENSION_INIT1
@@ -87,6 +88,7 @@ static const struct {
   const sqlite3_module *module;
 } modules[] = {
     {"vec_each", &vec_each_module},
+    {"quire_read", &vector_file_module},
 };
 #define MODULE_COUNT ((int)(sizeof modules / sizeof modules[0]))
 
@@ -158,7 +160,8 @@ static void probe_names(sqlite3 *db, int functions_listed, Taken *taken) {
     for (i = 0; i < FUNCTION_COUNT; i++) taken->function[i] = (u8)function_exists(db, &functions[i]);
   }
   taken->vec0 = taken->function[VEC_VERSION];
-  for (i = 0; i < MODULE_COUNT; i++) taken->module[i] = taken->vec0;
+  for (i = 0; i < MODULE_COUNT; i++)
+    taken->module[i] = taken->vec0 && sqlite3_strnicmp(modules[i].name, "vec_", 4) == 0;
 }
 
 static int find_taken(sqlite3 *db, Taken *taken) {
