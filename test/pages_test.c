@@ -8,6 +8,7 @@
  *   4  where pages come from: reuse, splitting, segments of the file, its end, and the largest file
  *   5  copies in memory: the oldest go first, those in use stay, those written again are not found again
  *   6  overlays: their limit; memory: sizes that do not fit
+ *   7  the file beside a database: made, read, mapped in segments, replaced by another one; no descriptor, no address space
  *
  * Prints `N passed, N failed`.
  */
@@ -17,6 +18,9 @@
 #include "../wal_shim/array.h"
 #include "../wal_shim/bytes.h"
 #include "../wal_shim/overlay.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 /* --- an allocator that fails --- */
 
@@ -809,7 +813,8 @@ static void test_overlay(void) {
   u32 row;
   if (overlay_new(1, sizes, 2, &o)) abort();
   CHECK(!overlay_killed(o, 0, 7) && overlay_find(o, 0, 1) == NO_ROW, "empty");
-  CHECK(overlay_add(o, 1, vectors, fields) == SQLITE_OK && overlay_add(o, 1, none, fields) == SQLITE_OK, "the same row twice");
+  CHECK(overlay_add(o, 1, vectors, fields) == SQLITE_OK && overlay_add(o, 1, none, fields) == SQLITE_OK,
+        "the same row twice");
   row = overlay_find(o, 2, 1);
   CHECK(row == 1 && overlay_find(o, 1, 1) == 0 && overlay_find(o, 0, 1) == NO_ROW, "each length sees its own");
   CHECK(overlay_remove(o, 1, 7) == SQLITE_OK && overlay_remove(o, 1, 7) == SQLITE_OK && o->kills.count == 1,
@@ -897,6 +902,180 @@ static void test_memory(void) {
   CHECK(mem_reserve(&p, &cap, (u64)1 << 61, 16) == SQLITE_NOMEM && p == NULL && cap == 0, "an array that does not fit");
 }
 
+/* --- 7: the file beside a database --- */
+
+static char directory[] = "/tmp/quire-pages-XXXXXX";
+static char database[100], page_file[110];
+
+static Home *file_home(int plain, int read_only) {
+  HomeFileSpec spec = {sqlite3_vfs_find(NULL), database, plain, read_only};
+  Home *home = NULL;
+  if (home_file_open(&spec, &home)) abort();
+  return home;
+}
+
+/* A page file that has `pages` pages of zeros, but for its first bytes: `mark` on page 0 and on the page behind the first segment. */
+static void make_page_file(u32 pages, u8 mark) {
+  FILE *f;
+  unlink(page_file);
+  f = fopen(page_file, "wb");
+  if (f == NULL || fwrite(&mark, 1, 1, f) != 1) abort();
+  if (pages > SEGMENT_PAGES && (fseeko(f, (off_t)SEGMENT_PAGES * PAGE_SIZE, SEEK_SET) || fwrite(&mark, 1, 1, f) != 1))
+    abort();
+  if (fflush(f) || ftruncate(fileno(f), (off_t)pages * PAGE_SIZE) || fclose(f)) abort();
+}
+
+static void set_limit(int what, rlim_t value, struct rlimit *old) {
+  struct rlimit now;
+  if (getrlimit(what, old)) abort();
+  now = *old;
+  now.rlim_cur = value;
+  if (setrlimit(what, &now)) abort();
+}
+
+/* The lowest free descriptor: with it as the limit no more are given. */
+static int next_descriptor(void) {
+  int fd = dup(0);
+  if (fd < 0) abort();
+  close(fd);
+  return fd;
+}
+
+static void test_file(void) {
+  const u32 pages = SEGMENT_PAGES + 100;
+  struct rlimit limit;
+  Home *home, *other;
+  const u8 *at = NULL, *old = NULL;
+  u8 page[PAGE_SIZE], many[40 * PAGE_SIZE];
+  u32 size = 7;
+  int changed = 7;
+  FILE *f;
+  if (mkdtemp(directory) == NULL) abort();
+  snprintf(database, sizeof database, "%s/a.db", directory);
+  snprintf(page_file, sizeof page_file, "%s-quire", database);
+  f = fopen(database, "wb");
+  if (f == NULL || fclose(f)) abort();
+
+  /* missing, made, written */
+  home = file_home(1, 0);
+  CHECK(home->methods->size(home, &size) == SQLITE_CANTOPEN && size == 0, "no file: no size");
+  CHECK(home->methods->read(home, 0, 1, page) == SQLITE_CANTOPEN, "nothing to read");
+  CHECK(home->methods->write(home, 0, 1, page) == SQLITE_CANTOPEN, "nothing to write to");
+  CHECK(home->methods->sync(home) == SQLITE_CANTOPEN, "nothing to sync");
+  CHECK(home->methods->follow(home, &changed) == SQLITE_OK && !changed, "nothing to follow");
+  CHECK(home->methods->prepare(home, 1) == SQLITE_OK && access(page_file, F_OK) == 0, "made");
+  memset(many, 3, sizeof many);
+  CHECK(home->methods->write(home, 0, 40, many) == SQLITE_OK && home->methods->sync(home) == SQLITE_OK,
+        "written in pieces");
+  memset(many, 0, sizeof many);
+  CHECK(home->methods->read(home, 0, 40, many) == SQLITE_OK && many[0] == 3 && many[sizeof many - 1] == 3,
+        "read in pieces");
+  CHECK(home->methods->size(home, &size) == SQLITE_OK && size == 40, "its size");
+  CHECK(home->methods->read(home, 30, 20, many) == SQLITE_CORRUPT_VTAB, "a file that ends amid what is read");
+  CHECK(home->methods->prepare(home, 0) == SQLITE_OK, "it is there");
+  home->methods->close(home);
+
+  other = file_home(1, 1);
+  CHECK(other->methods->prepare(other, 0) == SQLITE_READONLY, "not for a database that is only read");
+  CHECK(other->methods->size(other, &size) == SQLITE_OK && size == 40, "which reads it");
+  other->methods->close(other);
+
+  /* segments */
+  make_page_file(pages, 11);
+  home = file_home(1, 0);
+  CHECK(home->methods->map(home, SEGMENT_PAGES, 2, &at) == SQLITE_OK && at && at[0] == 11, "the second segment first");
+  CHECK(home->methods->map(home, 0, 64, &old) == SQLITE_OK && old && old[0] == 11, "then the first");
+  CHECK(home->methods->map(home, SEGMENT_PAGES - 1, 2, &at) == SQLITE_CORRUPT_VTAB, "an extent in both");
+  /* the name means another file: what was mapped stays */
+  CHECK(home->methods->size(home, &size) == SQLITE_OK && size == pages, "its size");
+  make_page_file(50, 12);
+  CHECK(home->methods->follow(home, &changed) == SQLITE_OK && changed, "another file");
+  CHECK(home->methods->size(home, &size) == SQLITE_OK && size == 50 && old[0] == 11,
+        "the new one's size; the old one's bytes");
+  CHECK(home->methods->map(home, 0, 1, &at) == SQLITE_OK && at && at[0] == 12, "the new one's bytes");
+  make_page_file(50, 13);
+  CHECK(home->methods->follow(home, &changed) == SQLITE_OK && changed, "and another");
+  CHECK(home->methods->follow(home, &changed) == SQLITE_OK && !changed, "which is the one now");
+  home->methods->close(home);
+  /* replaced between opening and mapping: it is read, from the file that was opened */
+  home = file_home(1, 0);
+  CHECK(home->methods->size(home, &size) == SQLITE_OK, "opened");
+  make_page_file(50, 14);
+  CHECK(home->methods->map(home, 0, 1, &at) == SQLITE_OK && at == NULL, "not mapped");
+  CHECK(home->methods->read(home, 0, 1, page) == SQLITE_OK && page[0] == 13, "read");
+  home->methods->close(home);
+  home = file_home(0, 0);
+  CHECK(home->methods->map(home, 0, 1, &at) == SQLITE_OK && at == NULL, "a VFS that is not plain is never mapped");
+  home->methods->close(home);
+
+  /* no descriptor, no address space, no memory */
+  home = file_home(1, 0);
+  CHECK(home->methods->size(home, &size) == SQLITE_OK, "opened");
+  set_limit(RLIMIT_NOFILE, (rlim_t)next_descriptor(), &limit);
+  CHECK(home->methods->map(home, 0, 1, &at) == SQLITE_OK && at == NULL, "no descriptor is left");
+  setrlimit(RLIMIT_NOFILE, &limit);
+  CHECK(home->methods->read(home, 0, 1, page) == SQLITE_OK && page[0] == 14, "read instead");
+  home->methods->close(home);
+#if defined(__linux__)
+  if (getenv("ASAN_OPTIONS") == NULL) { /* a sanitizer maps memory of its own */
+    home = file_home(1, 0);
+    set_limit(RLIMIT_AS, 1, &limit);
+    CHECK(home->methods->map(home, 0, 1, &at) == SQLITE_OK && at == NULL, "no room for a segment");
+    setrlimit(RLIMIT_AS, &limit);
+    home->methods->close(home);
+  }
+#endif
+  home = file_home(1, 0);
+  memory.calls = 0;
+  memory.at = 1;
+  CHECK(home->methods->map(home, 0, 1, &at) == SQLITE_NOMEM, "no memory for the list of segments");
+  memory.at = 0;
+  memory.calls = 0;
+  memory.at = 1;
+  CHECK(home->methods->size(home, &size) == SQLITE_NOMEM, "nor for the file's handle");
+  memory.at = 0;
+  CHECK(home->methods->map(home, 0, 1, &at) == SQLITE_OK && at, "now there is");
+  CHECK(home->methods->size(home, &size) == SQLITE_OK, "and for that");
+  make_page_file(50, 15);
+  memory.calls = 0;
+  memory.at = 1;
+  CHECK(home->methods->follow(home, &changed) == SQLITE_NOMEM && changed, "no memory to keep what was mapped");
+  memory.at = 0;
+  home->methods->close(home);
+  {
+    HomeFileSpec spec = {sqlite3_vfs_find(NULL), database, 1, 0};
+    i64 before = sqlite3_memory_used(), total, wrong = 0;
+    memory.calls = 0;
+    home = file_home(1, 0);
+    total = memory.calls;
+    home->methods->close(home);
+    for (i64 n = 1; n <= total; n++) {
+      memory.calls = 0;
+      memory.at = n;
+      wrong += home_file_open(&spec, &home) != SQLITE_NOMEM || sqlite3_memory_used() != before;
+      memory.at = 0;
+    }
+    CHECK(total >= 4 && wrong == 0, "%lld of %lld allocations", (long long)wrong, (long long)total);
+  }
+
+  /* what cannot be opened */
+  unlink(page_file);
+  if (symlink(database, page_file)) abort();
+  home = file_home(1, 0);
+  CHECK(home->methods->size(home, &size) != SQLITE_OK, "a symbolic link");
+  CHECK(home->methods->prepare(home, 1) != SQLITE_OK, "not written through");
+  home->methods->close(home);
+  unlink(page_file);
+  if (mkdir(page_file, 0700)) abort();
+  home = file_home(1, 0);
+  CHECK(home->methods->read(home, 0, 1, page) != SQLITE_OK && home->methods->write(home, 0, 1, page) != SQLITE_OK,
+        "a directory");
+  home->methods->close(home);
+  rmdir(page_file);
+  unlink(database);
+  rmdir(directory);
+}
+
 int main(void) {
   sqlite3_mem_methods failing;
   sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory);
@@ -918,6 +1097,7 @@ int main(void) {
   test_overlay();
   test_overlay_faults();
   test_memory();
+  test_file();
   printf("%u passed, %u failed\n", passed, failed);
   return failed != 0;
 }

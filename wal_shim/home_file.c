@@ -152,7 +152,6 @@ static int map_segment(HomeFile *f, u32 index) {
   rc = mem_reserve(&f->segment, &f->segment_cap, (u64)index + 1, sizeof *f->segment);
   if (rc) return rc;
   memset(f->segment + old_cap, 0, (size_t)(f->segment_cap - old_cap) * sizeof *f->segment);
-  if (f->segment[index]) return SQLITE_OK;
   p = mmap(NULL, SEGMENT_SIZE, PROT_READ, MAP_SHARED, f->fd, (off_t)index * (off_t)SEGMENT_SIZE);
   if (p == MAP_FAILED) return SQLITE_IOERR_MMAP;
 #ifdef MADV_HUGEPAGE
