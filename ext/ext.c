@@ -50,6 +50,9 @@ static const SqlFunction functions[] = {
     {.name = "vec_int8", .arg_count = 1, .flags = MAKES, .param = ELEM_I8, .call = vec_construct},
     {.name = "vec_bit", .arg_count = 1, .flags = MAKES, .param = ELEM_BIT, .call = vec_construct},
 
+    {.name = "vec_sparse", .arg_count = 1, .flags = MAKES, .call = vec_sparse},
+    {.name = "vec_sparse", .arg_count = 2, .flags = MAKES, .call = vec_sparse},
+    {.name = "vec_sparse_to_text", .arg_count = 1, .flags = READS, .call = vec_sparse_to_text},
     {.name = "vec_length", .arg_count = 1, .flags = READS, .call = vec_length},
     {.name = "vec_type", .arg_count = 1, .flags = READS, .call = vec_type},
     {.name = "vec_to_json", .arg_count = 1, .flags = MAKES, .call = vec_to_json},

@@ -3,7 +3,7 @@
  */
 #include "functions_int.h"
 
-#include "../vector/distance.h"
+#include "functions_sparse.h"
 
 #define SQLITE_VEC_VERSION "v0.1.9" /* whose SQL we speak */
 #define SUBTYPE_JSON 74
@@ -32,8 +32,7 @@ void result_failure(sqlite3_context *ctx, int rc, char *message) {
   sqlite3_free(message);
 }
 
-/* Take over `text` from sqlite3_mprintf; NULL means that memory was out. */
-static void result_text(sqlite3_context *ctx, char *text) {
+void result_text(sqlite3_context *ctx, char *text) {
   if (text) {
     sqlite3_result_text(ctx, text, -1, sqlite3_free);
   } else {
@@ -133,9 +132,15 @@ void vec_debug(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 void vec_construct(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   Vector vector = {0};
   char *message = NULL;
-  int rc = value_vector_as(argv[0], (Elem)this_function(ctx)->param, &vector, &message);
+  Elem elem = (Elem)this_function(ctx)->param;
+  int rc;
 
   (void)argc;
+  if (elem == ELEM_F32 && value_is_sparse(argv[0])) {
+    sparse_result_dense(ctx, argv[0]);
+    return;
+  }
+  rc = value_vector_as(argv[0], elem, &vector, &message);
   if (rc) {
     result_failure(ctx, rc, message);
   } else {
@@ -148,25 +153,45 @@ void vec_construct(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 /* vec_length(v): number of elements. */
 void vec_length(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   Vector vector = {0};
+  SparseVector sparse;
   (void)argc;
+  if (value_is_sparse(argv[0])) {
+    if (get_sparse(ctx, argv[0], &sparse)) sqlite3_result_int64(ctx, sparse.sparse.dim);
+    sparse_vector_clear(&sparse);
+    return;
+  }
   if (!get_vector(ctx, argv[0], &vector)) return;
   sqlite3_result_int64(ctx, vector.dim);
   vector_clear(&vector);
 }
 
-/* vec_type(v): 'float32', 'float16', 'bfloat16', 'int8' or 'bit'. */
+/* vec_type(v): 'float32', 'float16', 'bfloat16', 'int8', 'bit' or 'sparse'. */
 void vec_type(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   Vector vector = {0};
+  SparseVector sparse;
   (void)argc;
+  if (value_is_sparse(argv[0])) {
+    if (get_sparse(ctx, argv[0], &sparse)) sqlite3_result_text(ctx, "sparse", -1, SQLITE_STATIC);
+    sparse_vector_clear(&sparse);
+    return;
+  }
   if (!get_vector(ctx, argv[0], &vector)) return;
   sqlite3_result_text(ctx, elem_name(vector.elem), -1, SQLITE_STATIC);
   vector_clear(&vector);
 }
 
-/* vec_to_json(v): a JSON array of numbers, with JSON's subtype, so that json_array() and its like nest it. */
+/* vec_to_json(v): a JSON array of numbers (sparse: an object), with JSON's subtype, so that json_array() and its like nest it. */
 void vec_to_json(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   Vector vector = {0};
+  SparseVector sparse;
   (void)argc;
+  if (value_is_sparse(argv[0])) {
+    if (!get_sparse(ctx, argv[0], &sparse)) return;
+    result_text(ctx, sparse_to_json(&sparse.sparse));
+    sqlite3_result_subtype(ctx, SUBTYPE_JSON);
+    sparse_vector_clear(&sparse);
+    return;
+  }
   if (!get_vector(ctx, argv[0], &vector)) return;
   result_text(ctx, elem_to_json(vector.elem, vector.data, vector.dim));
   sqlite3_result_subtype(ctx, SUBTYPE_JSON);

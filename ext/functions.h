@@ -6,6 +6,7 @@
  * functions_math.c       vec_add, vec_sub, vec_normalize, vec_slice, vec_quantize_*
  * functions_aggregate.c  vec_sum, vec_avg
  * functions_hash.c       vec_hash_text
+ * functions_sparse.c     vec_sparse, vec_sparse_to_text, and what others do with sparse vectors
  * functions_multi.c      vec_concat, vec_rows, vec_maxsim, vec_nearest, vec_kmeans
  *
  * All scalar functions of sqlite-vec are here with its names, results, subtypes and messages, beside our own. Where a
@@ -41,5 +42,6 @@ SqlCall sum_step, sum_inverse;
 SqlResult sum_final, sum_value; /* param: 1 for the mean */
 SqlCall vec_maxsim, vec_nearest, concat_step, kmeans_step;
 SqlResult concat_final, kmeans_final;
+SqlCall vec_sparse, vec_sparse_to_text;
 
 #endif

@@ -1,12 +1,10 @@
 /*
- * functions_distance.c: vec_distance_l2, _l1, _cosine, _dot, _hamming, _jaccard of two vectors.
+ * functions_distance.c: vec_distance_l2, _l1, _cosine, _dot, _hamming, _jaccard of two vectors, both dense or both sparse.
  *
  * The distances are distance_exact()'s: the ones by which a search orders its rows. Two zero vectors have cosine
  * distance 1 (sqlite-vec: NULL, which sorts before everything).
  */
-#include "functions_int.h"
-
-#include "../vector/distance.h"
+#include "functions_sparse.h"
 
 /* The metric's name in sqlite-vec's messages. */
 static const char *label(Metric metric) {
@@ -33,6 +31,10 @@ void vec_distance(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   double distance;
 
   (void)argc;
+  if (value_is_sparse(argv[0]) || value_is_sparse(argv[1])) {
+    sparse_result_distance(ctx, metric, argv);
+    return;
+  }
   if (!get_pair(ctx, argv, &a, &b)) return;
   if (!metric_fits(metric, a.elem)) {
     refuse(ctx, metric, a.elem);

@@ -11,6 +11,8 @@ const SqlFunction *this_function(sqlite3_context *ctx);
 
 /* Report result code `rc` with `message` (may be NULL), which is freed. */
 void result_failure(sqlite3_context *ctx, int rc, char *message);
+/* Return a text from sqlite3_malloc; NULL means that memory was out. */
+void result_text(sqlite3_context *ctx, char *text);
 /* Return the vector with its subtype; takes over what it owns and empties it. */
 void result_vector(sqlite3_context *ctx, Vector *vector);
 

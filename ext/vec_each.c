@@ -3,19 +3,22 @@
  *
  *   SELECT rowid, value FROM vec_each('[1,2,3]');
  *
+ * Of a sparse vector the elements that are not zero.
+ *
  * An eponymous virtual table (value, vector HIDDEN); the argument is the constraint `vector = ?`. Floats come as REAL,
  * int8 and bits as INTEGER. The hidden column gives the argument back (sqlite-vec: NULL).
  */
 #include "vec_each.h"
 
-#include "../vtab/value.h"
+#include "functions_sparse.h"
 
 enum { COLUMN_VALUE, COLUMN_VECTOR };
 
 typedef struct EachCursor {
   sqlite3_vtab_cursor base;
   sqlite3_value *argument; /* our copy; `vector` may point into it */
-  Vector vector;
+  Vector vector;           /* one of the two, the other is empty */
+  SparseVector sparse;
   u32 at;
 } EachCursor;
 
@@ -60,6 +63,7 @@ static int each_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
 
 static void each_reset(EachCursor *cursor) {
   vector_clear(&cursor->vector);
+  sparse_vector_clear(&cursor->sparse);
   sqlite3_value_free(cursor->argument);
   cursor->argument = NULL;
   cursor->at = 0;
@@ -81,7 +85,10 @@ static int each_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_tex
   if (argc != 1) return SQLITE_INTERNAL;
   cursor->argument = sqlite3_value_dup(argv[0]);
   if (cursor->argument == NULL) return SQLITE_NOMEM;
-  rc = value_vector(cursor->argument, &cursor->vector, &message);
+  if (value_is_sparse(cursor->argument))
+    rc = value_sparse(cursor->argument, 0, &cursor->sparse, &message);
+  else
+    rc = value_vector(cursor->argument, &cursor->vector, &message);
   if (rc) {
     sqlite3_free(base->pVtab->zErrMsg);
     base->pVtab->zErrMsg = message;
@@ -96,7 +103,7 @@ static int each_next(sqlite3_vtab_cursor *base) {
 
 static int each_eof(sqlite3_vtab_cursor *base) {
   const EachCursor *cursor = (const EachCursor *)base;
-  return cursor->at >= cursor->vector.dim;
+  return cursor->at >= MAX(cursor->vector.dim, cursor->sparse.sparse.count);
 }
 
 static int each_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int column) {
@@ -109,6 +116,10 @@ static int each_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int colu
     sqlite3_result_value(ctx, cursor->argument);
     return SQLITE_OK;
   }
+  if (cursor->sparse.blob) {
+    sqlite3_result_double(ctx, (double)sparse_value(&cursor->sparse.sparse, cursor->at));
+    return SQLITE_OK;
+  }
   value = elem_get(cursor->vector.elem, cursor->vector.data, element);
   if (cursor->vector.elem == ELEM_I8 || cursor->vector.elem == ELEM_BIT) {
     sqlite3_result_int(ctx, (int)value);
@@ -119,7 +130,8 @@ static int each_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int colu
 }
 
 static int each_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
-  *rowid = ((const EachCursor *)base)->at;
+  const EachCursor *cursor = (const EachCursor *)base;
+  *rowid = cursor->sparse.blob ? sparse_index(&cursor->sparse.sparse, cursor->at) : cursor->at;
   return SQLITE_OK;
 }
 

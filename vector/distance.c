@@ -151,8 +151,7 @@ static void plain_bf16(Metric metric, const u8 *a, const u8 *b, u32 dim, double 
 static const ExactSums plain[ELEM_BF16 + 1] = {
     [ELEM_F32] = plain_f32, [ELEM_F16] = plain_f16, [ELEM_BF16] = plain_bf16};
 
-/* 1 - cos, within [0, 2]. Products of squared norms neither overflow nor vanish (E1). */
-static double cosine_of(double dot, double a2, double b2) {
+double distance_cosine(double dot, double a2, double b2) {
   double norm2 = a2 * b2, distance;
   if (norm2 == 0) return 1;
   distance = 1 - dot / sqrt(norm2);
@@ -168,7 +167,7 @@ static double float_distance(Metric metric, Elem elem, const u8 *a, const u8 *b,
   if (metric == METRIC_L2) return sqrt(sum[0]);
   if (metric == METRIC_L1) return sum[0];
   if (metric == METRIC_DOT) return 0 - sum[0];
-  return cosine_of(sum[0], sum[1], sum[2]);
+  return distance_cosine(sum[0], sum[1], sum[2]);
 }
 
 static double i8_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
@@ -207,7 +206,7 @@ static double i8_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
   if (metric == METRIC_L2) return sqrt((double)l2);
   if (metric == METRIC_L1) return (double)l1;
   if (metric == METRIC_DOT) return (double)-dot;
-  return cosine_of((double)dot, (double)a2, (double)b2);
+  return distance_cosine((double)dot, (double)a2, (double)b2);
 }
 
 static double bit_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
@@ -235,8 +234,14 @@ static double bit_distance(Metric metric, const u8 *a, const u8 *b, u32 dim) {
   return any ? 1 - (double)both / (double)any : 0;
 }
 
+double distance_rounded(double d) {
+  double magnitude = fabs(d);
+  if (magnitude <= FLT_MAX && magnitude >= FLT_MIN) return (double)(float)d;
+  return d;
+}
+
 double distance_exact(Metric metric, Elem elem, const void *a, const void *b, u32 dim) {
-  double d = 0, magnitude;
+  double d = 0;
   if (!metric_fits(metric, elem)) return NAN;
   switch (elem) {
     case ELEM_F32:
@@ -245,9 +250,7 @@ double distance_exact(Metric metric, Elem elem, const void *a, const void *b, u3
     case ELEM_I8: d = i8_distance(metric, a, b, dim); break;
     case ELEM_BIT: d = bit_distance(metric, a, b, dim); break;
   }
-  magnitude = fabs(d);
-  if (magnitude <= FLT_MAX && magnitude >= FLT_MIN) return (double)(float)d;
-  return d;
+  return distance_rounded(d);
 }
 
 /* ---- error bounds ------------------------------------------------------------------------------------------------------ */

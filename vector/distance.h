@@ -40,6 +40,9 @@ int metric_fits(Metric metric, Elem elem);
  * Any alignment. Bits: dim need not be divisible by 8; bits beyond dim in the last byte are ignored.
  */
 double distance_exact(Metric metric, Elem elem, const void *a, const void *b, u32 dim);
+/* Its last steps, for vectors of other kinds: 1 - cos, within [0, 2], of the inner product and the squared norms; the rounding. */
+double distance_cosine(double dot, double a2, double b2);
+double distance_rounded(double d);
 
 /*
  * Distances of `count` rows, `stride` bytes apart, to the query: out[i] is order-preserving (l2: squared; others as the user

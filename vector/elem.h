@@ -54,6 +54,15 @@ double elem_get(Elem elem, const void *vector, u32 i);
  * Numbers are parsed exactly (correctly rounded). NaN, infinity and values that overflow the type are errors.
  */
 int elem_parse_json(Elem elem, const char *text, size_t size, void **out, u32 *dim, char **error);
+/*
+ * Read one number as a float32, by the same rules; *p goes to what follows it, and stays if there is none.
+ */
+typedef enum { NUMBER_OK, NUMBER_MALFORMED, NUMBER_RANGE } NumberResult;
+NumberResult elem_read_number(const char **p, const char *end, float *out);
+/* Write one as elem_to_json does; gives how many bytes. */
+#define ELEM_NUMBER_TEXT 64
+u32 elem_write_number(float value, char out[ELEM_NUMBER_TEXT]);
+
 /* JSON text of a vector, exact enough to parse back to the same value, sqlite-vec's format. sqlite3_malloc'ed. */
 char *elem_to_json(Elem elem, const void *vector, u32 dim);
 

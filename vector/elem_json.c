@@ -204,14 +204,19 @@ static int store_decimal(Elem elem, const Decimal *d, u8 *out) {
   return 1;
 }
 
-typedef enum { NUMBER_OK, NUMBER_MALFORMED, NUMBER_RANGE } NumberResult;
-
 static NumberResult read_float(Elem elem, const char **p, const char *end, u8 *out) {
   Decimal d;
   const char *next = decimal_read(*p, end, &d);
   if (next == NULL) return NUMBER_MALFORMED;
   *p = next;
   return store_decimal(elem, &d, out) ? NUMBER_OK : NUMBER_RANGE;
+}
+
+NumberResult elem_read_number(const char **p, const char *end, float *out) {
+  u8 bytes[4];
+  NumberResult result = read_float(ELEM_F32, p, end, bytes);
+  if (result == NUMBER_OK) *out = f32_at(bytes, 0);
+  return result;
 }
 
 static NumberResult read_i8(const char **p, const char *end, u8 *out) {
@@ -307,7 +312,7 @@ done:
 
 /* ---- writing -------------------------------------------------------------------------------------------------------- */
 
-#define ELEMENT_TEXT 64 /* bytes that one element and its comma may need */
+#define ELEMENT_TEXT ELEM_NUMBER_TEXT /* bytes that one element and its comma may need */
 #define MIN_DECIMALS 6
 #define MAX_DECIMALS 12
 
@@ -355,6 +360,8 @@ static u32 write_float(Elem elem, double v, char *out) {
   if (v == 0) return used + write_fixed(0, MIN_DECIMALS, out + used);
   return used + write_magnitude(elem, v, out + used);
 }
+
+u32 elem_write_number(float value, char out[ELEM_NUMBER_TEXT]) { return write_float(ELEM_F32, (double)value, out); }
 
 static u32 write_whole(i32 v, char *out) {
   char reversed[12];

@@ -5,6 +5,7 @@
  */
 #include "value.h"
 
+#include "../vector/sparse.h"
 #include "../wal_shim/bytes.h"
 
 #define NONE_OF_OURS ((Elem)0)
@@ -29,6 +30,9 @@ static int check_finite(const Vector *vector, char **error) {
   i64 at = elem_first_nonfinite(vector->elem, vector->data, vector->dim);
   double bad;
   if (at < 0) return SQLITE_OK;
+  if (at < 2 && sparse_marked(vector->data, elem_size(vector->elem, vector->dim)))
+    return fail(error,
+                sqlite3_mprintf("this is a sparse vector, where a dense one has to be: vec_f32() makes it dense"));
   bad = elem_get(vector->elem, vector->data, (u32)at);
   return fail(error, sqlite3_mprintf("invalid %s vector: element %lld is %s", elem_name(vector->elem), (long long)at,
                                      bad != bad ? "NaN" : "Inf"));

@@ -17,6 +17,8 @@ SELECT count(*), sum(a) FROM t;
 SELECT vec_to_json(e), vec_distance_cosine(e, '[1, 2, 3, 4]') FROM t WHERE rowid = 12;
 SELECT count(*) FROM vec_each('[1, 2, 3]');
 SELECT count(*) FROM (SELECT vec_concat(e) v FROM t) c, vec_rows(c.v, 4) r WHERE vec_maxsim(r.vector, c.v, 4) > 0;
+SELECT vec_distance_l2(vec_sparse('{1:1.5,3:2}/4'), '{"dim":4,"indices":[0,1,3],"values":[1,2,3]}') > 0, vec_sparse_to_text(vec_sparse(vec_f32(vec_sparse('{2:1}/3'))));
+SELECT sum(value), vec_to_json('{2:1}/3') FROM vec_each('{2:1,3:4}/8');
 SELECT vec_nearest(vec_int8('[1, 2, 3, 4]'), (SELECT vec_kmeans(e, 3) FROM t)) < 3;
 INSERT INTO t(t) VALUES('integrity-check');
 --: check
