@@ -263,10 +263,13 @@ bench-kernels: $(BUILD)/bench_kernels ## nanoseconds per distance, beside the sp
 # The data sets are the same bits everywhere: no contraction. Machine code of this machine, as the peers are built.
 BENCH_FLAGS := -O3 -march=native
 $(BUILD)/bench/data.o: CFLAGS += $(BENCH_FLAGS) -ffp-contract=off
+# HNSWLIB: where its headers' folder hnswlib is. Debian's (libhnswlib-dev) is 0.6; WHAT=filter needs 0.7 or newer.
+HNSWLIB ?= /usr/include
 $(BUILD)/bench/peer_hnswlib.o: bench/peer_hnswlib.cpp
-	@test -r /usr/include/hnswlib/hnswlib.h || { echo "bench-hnsw: no hnswlib; on Debian: apt-get install g++ libhnswlib-dev"; exit 1; }
+	@test -r $(HNSWLIB)/hnswlib/hnswlib.h || { echo "bench-hnsw: no hnswlib; on Debian: apt-get install g++ libhnswlib-dev"; exit 1; }
 	@mkdir -p $(@D)
-	$(CXX) -std=c++11 -g -MMD -MP $(WARN) $(WERROR) $(BENCH_FLAGS) $(CXXFLAGS) -c $< -o $@
+	$(CXX) -std=c++11 -g -MMD -MP $(WARN) $(WERROR) $(BENCH_FLAGS) -Wno-uninitialized $(CXXFLAGS) -isystem $(HNSWLIB) \
+	  $(if $(shell grep -ls BaseFilterFunctor $(HNSWLIB)/hnswlib/hnswlib.h),-DHNSWLIB_FILTERS) -c $< -o $@
 
 BENCH_OBJ := $(BUILD)/bench/bench.o $(BUILD)/bench/data.o
 HNSW_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/hnsw*.c)) $(BUILD)/bench/peer_hnswlib.o
@@ -282,7 +285,7 @@ $(BUILD)/bench_hnsw: $(HNSW_OBJ) $(BENCH_OBJ)
 bench: $(OUT)quire.$(EXT) $(BUILD)/bench_sql $(BUILD)/bench_kernels ## speed through SQL and of the kernels; PEER=vec0.so of sqlite-vec
 	@QUIRE_LIB=$(if $(OUT),$(OUT),./)quire PEER="$(PEER)" BENCH_DIR="$(abspath $(BUILD))" sh bench/bench.sh $(BUILD)
 
-# SET=s100, c100, r1m, mnist. WHAT=search, build, commit, open, size, memory, churn, duplicates, data. Other settings: the head of bench/hnsw.c.
+# SET=s100, c100, r1m, mnist. WHAT=search, build, commit, open, size, memory, churn, duplicates, filter, data. Other settings: the head of bench/hnsw.c.
 SET ?= s100
 WHAT ?= search
 BENCH_DIR ?= $(abspath $(BUILD))

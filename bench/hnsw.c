@@ -11,6 +11,7 @@
  *   hnsw memory SET      what a connection adds to the process in 1,000 queries, mapped file pages not counted
  *   hnsw churn SET       recall while all rows are replaced in steps, beside a fresh build
  *   hnsw duplicates SET  10,000 equal vectors among the others: build, queries, recall
+ *   hnsw filter SET      conditions by how many rows pass, beside hnswlib with a filter callback (see hnsw_filter.c)
  *   hnsw data SET        the set itself, its intrinsic dimension; with the peer's index made for later
  *
  * Sets are those of data.h. Environment:
@@ -255,11 +256,11 @@ typedef struct Part {
   int truth;
 } Part;
 
-static const Part parts[] = {{"search", bench_search, 5, 1}, {"build", bench_build, 1, 1},
-                             {"commit", bench_commit, 1, 0}, {"open", bench_open, 5, 0},
-                             {"size", bench_size, 1, 0},     {"memory", bench_memory, 1, 0},
-                             {"churn", bench_churn, 1, 1},   {"duplicates", bench_duplicates, 5, 1},
-                             {"data", bench_data, 1, 1}};
+static const Part parts[] = {
+    {"search", bench_search, 5, 1}, {"build", bench_build, 1, 1}, {"commit", bench_commit, 1, 0},
+    {"open", bench_open, 5, 0},     {"size", bench_size, 1, 0},   {"memory", bench_memory, 1, 0},
+    {"filter", bench_filter, 3, 0}, {"churn", bench_churn, 1, 1}, {"duplicates", bench_duplicates, 5, 1},
+    {"data", bench_data, 1, 1}};
 
 static const char *text_setting(const char *name, const char *otherwise) {
   const char *v = getenv(name);
@@ -283,8 +284,8 @@ int main(int argc, char **argv) {
     if (strcmp(parts[i].name, argv[1]) == 0) part = &parts[i];
   }
   if (part == NULL)
-    bench_fail(
-        "usage: hnsw search|build|commit|open|size|memory|churn|duplicates|data SET   (see the head of bench/hnsw.c)");
+    bench_fail("usage: hnsw search|build|commit|open|size|memory|churn|duplicates|filter|data SET   (see the head of "
+               "bench/hnsw.c)");
   settings = (Settings){.set = argv[2],
                         .dir = text_setting("BENCH_DIR", "/tmp"),
                         .lib = text_setting("QUIRE_LIB", "./quire"),

@@ -93,5 +93,6 @@ void bench_duplicates(const DataSet *set);
 void bench_open(const DataSet *set);
 void bench_size(const DataSet *set);
 void bench_memory(const DataSet *set);
+void bench_filter(const DataSet *set);
 
 #endif

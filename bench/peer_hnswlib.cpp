@@ -31,6 +31,15 @@ static std::unique_ptr<Peer> with_space(size_t dim, int inner_product) {
   return peer;
 }
 
+template <typename Found> static size_t take_labels(Found found, int64_t *labels) {
+  size_t count = found.size();
+  for (size_t i = count; i > 0; i--) {
+    labels[i - 1] = static_cast<int64_t>(found.top().second);
+    found.pop();
+  }
+  return count;
+}
+
 extern "C" {
 
 Peer *peer_new(size_t dim, int inner_product, size_t max_rows, size_t m, size_t ef_construction) {
@@ -65,13 +74,35 @@ size_t peer_search(Peer *peer, const float *query, size_t k, size_t ef, int64_t 
   size_t count = 0;
   or_end([&] {
     peer->graph->setEf(ef);
-    auto found = peer->graph->searchKnn(query, k);
-    count = found.size();
-    for (size_t i = count; i > 0; i--) {
-      labels[i - 1] = static_cast<int64_t>(found.top().second);
-      found.pop();
-    }
+    count = take_labels(peer->graph->searchKnn(query, k), labels);
   });
+  return count;
+}
+
+#if defined(HNSWLIB_FILTERS)
+struct Filter : hnswlib::BaseFilterFunctor {
+  int (*passes)(void *arg, int64_t label);
+  void *arg;
+  bool operator()(hnswlib::labeltype label) override { return passes(arg, static_cast<int64_t>(label)) != 0; }
+};
+#endif
+
+size_t peer_search_filtered(Peer *peer, const float *query, size_t k, size_t ef,
+                            int (*passes)(void *arg, int64_t label), void *arg, int64_t *labels) {
+  size_t count = 0;
+#if defined(HNSWLIB_FILTERS)
+  or_end([&] {
+    Filter filter;
+    filter.passes = passes;
+    filter.arg = arg;
+    peer->graph->setEf(ef);
+    count = take_labels(peer->graph->searchKnn(query, k, &filter), labels);
+  });
+#else
+  (void)peer, (void)query, (void)k, (void)ef, (void)passes, (void)arg, (void)labels;
+  std::fprintf(stderr, "filters need hnswlib 0.7 or newer: HNSWLIB=folder of its headers' folder hnswlib\n");
+  std::exit(1);
+#endif
   return count;
 }
 }

@@ -4,7 +4,7 @@
  *   SELECT schema, "table", name, value FROM quire_stats
  *
  * Lines with a table are about that table, others about the schema's store (what SELECT * FROM quire says: pages, folds, cache, delta).
- * searches, hits, distances, dropped_hits, search_seconds and search_seconds_le_* are of searches: of the last, the value is how many
+ * searches, hits, distances, dropped_hits, late_hits, search_seconds and search_seconds_le_* are of searches: of the last, the value is how many
  * took no longer than so many seconds. scan_, chosen_, graph_, graph_filtered_ and content_searches say how searches ended (vector/search.h).
  * Text values are for people and are left out of the metrics.
  */
@@ -56,6 +56,7 @@ static int each_search(const SearchStats *of, Emit *emit, void *arg) {
               {"graph_filtered_searches", (double)of->mode[SEARCH_INDEX_FILTERED]},
               {"content_searches", (double)of->mode[SEARCH_CONTENT]},
               {"dropped_hits", (double)of->dropped},
+              {"late_hits", (double)of->late},
               {"search_seconds", (double)of->nanoseconds / 1e9}};
   u64 sum = 0;
   int rc = SQLITE_OK;

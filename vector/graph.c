@@ -276,8 +276,7 @@ static double hnsw_cost(const IndexPass *p) {
 static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
   Walker *w = &g->walker;
   const GraphHead *h = &g->at.head;
-  const IndexShape *index = &g->slots->column[g->column].index;
-  u64 rerank = MAX(MAX((u64)MIN_RERANK, p->ef / RERANK_SHARE), p->want), over = p->want * index->oversample / 100,
+  u64 rerank = MAX(MAX((u64)MIN_RERANK, p->ef / RERANK_SHARE), p->want), over = p->want * p->oversample / 100,
       count = 0;
   Layer ground = graph_layer(h, &g->maps, 0, g->slots->slots);
   u32 node, slot;

@@ -42,6 +42,7 @@ typedef struct IndexPass {
   float norm2_max;    /* raised as by DistanceScan */
   u32 ef;             /* an index that approximates: how many candidates it keeps */
   u64 want;           /* and how many rows are asked for */
+  u32 oversample;     /* hundredths: how many times as many candidates are compared on full vectors, at least */
   int (*interrupted)(void *arg);
   void *interrupt_arg;
 } IndexPass;

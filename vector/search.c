@@ -65,11 +65,13 @@ struct Search {
   double query_norm2;
 
   const IndexMethods *method; /* of this pass */
-  u32 ef;                     /* of an approximate pass */
+  u32 ef, oversample;         /* of an approximate pass */
   i64 *seen;                  /* rowids given by approximate passes; ascending once `seen_sorted` */
   u64 seen_count, seen_cap, seen_sorted;
 
   u64 compared; /* rows so far */
+  u64 late;     /* Q4: nearer than one before */
+  double farthest;
   SearchHit *ready;
   u64 ready_at, ready_count, ready_cap;
   int exhausted;
@@ -203,6 +205,7 @@ static void describe_pass(const Search *s, u64 want, IndexPass *pass) {
   pass->norm2_max = s->norm2_max;
   pass->ef = s->ef;
   pass->want = want;
+  pass->oversample = s->oversample;
   pass->interrupted = s->interrupted;
   pass->interrupt_arg = s->interrupt_arg;
 }
@@ -272,6 +275,7 @@ int search_open(const SearchRequest *r, Search **out) {
   s->slots = at.view;
   s->content = at.degraded;
   s->method = first_method(s, r);
+  s->oversample = r->oversample ? r->oversample : s->index.oversample;
   s->ef = r->ef_search ? r->ef_search : s->index.ef_search;
   if (r->filter) filter_allow_others(r->filter, s->content ? ~(u64)0 : s->slots->fields.others | s->at.overlay->others);
   rc = fall_to_content(s, resolve_set(s));
@@ -312,6 +316,8 @@ void search_close(Search *s) {
 }
 
 int search_is_certain(const Search *s) { return s->filter == NULL || !s->filter->uncertain; }
+
+u64 search_late(const Search *s) { return s->late; }
 
 u64 search_distances(const Search *s) { return s->compared; }
 
@@ -592,6 +598,14 @@ static int note_seen(Search *s, const SearchHit *hits, u64 count) {
   return rc;
 }
 
+static void count_late(Search *s, const SearchHit *hits, u64 count) {
+  u64 i;
+  for (i = 0; i < count; i++) {
+    if (s->delivered && hits[i].distance < s->farthest) s->late++;
+    s->farthest = s->delivered || i ? MAX(s->farthest, hits[i].distance) : hits[i].distance;
+  }
+}
+
 int search_next(Search *s, u64 want, SearchHit *hits, u64 *count) {
   u64 sorted = 0; /* hits of passes before the last, where a pass may find what one before has missed */
   *count = 0;
@@ -608,6 +622,7 @@ int search_next(Search *s, u64 want, SearchHit *hits, u64 *count) {
     n = MIN(want - *count, s->ready_count - s->ready_at);
     memcpy(hits + *count, s->ready + s->ready_at, (size_t)n * sizeof *hits);
     s->ready_at += n;
+    count_late(s, hits + *count, n);
     if (s->method->approximate) {
       int rc = note_seen(s, hits + *count, n);
       if (rc) return rc;

@@ -28,7 +28,8 @@ typedef struct SearchRequest {
   double min, max;        /* only distances in the range; -HUGE_VAL, HUGE_VAL: all */
   int min_open, max_open; /* whether the end is excluded */
   u32 ef_search;          /* candidates of a graph search; 0: the table's */
-  u32 exact;              /* not 0: compare every row */
+  u32 oversample; /* hundredths: candidates compared on full vectors per row asked for, at least; 0: the table's */
+  u32 exact;      /* not 0: compare every row */
   int (*interrupted)(void *arg); /* polled now and then; non-zero ends the search with SQLITE_INTERRUPT. May be NULL. */
   void *interrupt_arg;
 } SearchRequest;
@@ -57,6 +58,8 @@ typedef enum {
 } SearchMode;
 #define SEARCH_MODES 5
 SearchMode search_mode(const Search *search);
+/* Rows that came after a farther one, since an index missed them at first (Q4). */
+u64 search_late(const Search *search);
 /* Rows compared with the query so far, by code or by vector. */
 u64 search_distances(const Search *search);
 void search_close(Search *search);

@@ -74,6 +74,7 @@ void relation_clear(Relation *relation);
 
 #define EF_SEARCH_MIN 8
 #define EF_SEARCH_MAX 4096
+#define OVERSAMPLE_MAX 100
 
 /*
  * Parse an index as the command 'rebuild=...' names it, "hnsw(m=32)", for column `column`.

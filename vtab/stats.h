@@ -15,6 +15,7 @@ typedef struct SearchStats {
   char *schema, *table;
   u64 searches, hits, distances; /* distances: rows compared with the query */
   u64 mode[SEARCH_MODES];        /* searches by how they ended: search.h's SearchMode */
+  u64 late;                      /* rows that came after a farther one: search_late */
   u64 dropped;                   /* rows that a filter let through, and the row itself did not */
   u64 nanoseconds;               /* of all searches, in our code */
   u64 bucket[STATS_BUCKETS];     /* searches by duration, each in one bucket */

@@ -44,7 +44,7 @@ static const ValueWord rescore_words[] = {{"bit", 1}, {"int8", 2}, {NULL, 0}};
   {"m", AT(m), NULL, 4, 128, 1}, {"ef_construction", AT(ef_construction), NULL, 8, 4096, 1},                           \
       {"ef_search", AT(ef_search), NULL, EF_SEARCH_MIN, EF_SEARCH_MAX, 1},                                             \
       {"quantizer", AT(quantizer), quantizer_words, 0, 0, 0}, {                                                        \
-    "oversample", AT(oversample), NULL, 1, 100, 100                                                                    \
+    "oversample", AT(oversample), NULL, 1, OVERSAMPLE_MAX, 100                                                         \
   }
 static const Option hnsw_options[] = {GRAPH_OPTIONS, {0}};
 static const Option auto_options[] = {GRAPH_OPTIONS, {"from_rows", AT(from_rows), NULL, 1, 0x7fffffff, 1}, {0}};

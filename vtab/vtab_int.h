@@ -21,7 +21,7 @@ typedef struct Layout {
   int count;
   int spec_column[MAX_DECLARED]; /* column of the spec; -1: rowid or a hidden column */
   int declared[MAX_DECLARED];    /* and back: where the spec's column stands */
-  int command, distance, k, ef_search, exact;
+  int command, distance, k, ef_search, exact, oversample;
 } Layout;
 
 typedef struct Cursor Cursor;
@@ -105,18 +105,19 @@ int vtab_vector(VecTable *vt, int column, sqlite3_value *value, const VectorWord
 typedef enum { PLAN_SCAN, PLAN_POINT, PLAN_KNN } PlanKind;
 
 typedef enum {
-  TERM_QUERY,    /* the query vector */
-  TERM_K,        /* k = ? */
-  TERM_LIMIT,    /* LIMIT, a hint */
-  TERM_EF,       /* ef_search = ? */
-  TERM_EXACT,    /* exact = ? */
-  TERM_DISTANCE, /* distance `op` ? */
-  TERM_ROWID,    /* rowid or integer key = ? */
-  TERM_KEY,      /* text key = ? */
-  TERM_ROWID_IN, /* rowid or integer key IN, all values at once */
-  TERM_KEY_IN,   /* text key IN */
-  TERM_FILTER,   /* column `op` ? */
-  TERM_FILTER_IN /* column IN, all values at once */
+  TERM_QUERY,      /* the query vector */
+  TERM_K,          /* k = ? */
+  TERM_LIMIT,      /* LIMIT, a hint */
+  TERM_EF,         /* ef_search = ? */
+  TERM_EXACT,      /* exact = ? */
+  TERM_OVERSAMPLE, /* oversample = ? */
+  TERM_DISTANCE,   /* distance `op` ? */
+  TERM_ROWID,      /* rowid or integer key = ? */
+  TERM_KEY,        /* text key = ? */
+  TERM_ROWID_IN,   /* rowid or integer key IN, all values at once */
+  TERM_KEY_IN,     /* text key IN */
+  TERM_FILTER,     /* column `op` ? */
+  TERM_FILTER_IN   /* column IN, all values at once */
 } TermKind;
 
 typedef struct PlanTerm {

@@ -7,7 +7,7 @@
  *           | "point" term [ "vectors" ]
  *           | "scan" [ "filter(" ... ")" ] [ "order" | "order-desc" ] [ "vectors" ]
  *   index   = "flat" | "hnsw" | "auto"
- *   term    = "k" | "limit" | "ef_search" | "exact" | "distance" compare | "rowid=" | "key=" | "rowid-in" | "key-in"
+ *   term    = "k" | "limit" | "ef_search" | "exact" | "oversample" | "distance" compare | "rowid=" | "key=" | "rowid-in" | "key-in"
  *   item    = name ( compare | "!=" | " in" | " like" | " glob" | " is" | " is-not" | " null" | " not-null" )
  *   compare = "=" | "<" | "<=" | ">" | ">="
  *   name    = letters, digits and underscores | "any text" with doubled quotes
@@ -20,7 +20,7 @@
  *   - MATCH always; if SQLite could not use it, the plan is refused (SQLITE_CONSTRAINT).
  *   - k = ? is a cap, applied after all conditions handed over and before all others. LIMIT is only a hint (SQLite is wrong about it
  *     in some versions), never a cut; OFFSET is SQLite's.
- *   - ef_search = ? and exact = ? are the search's settings.
+ *   - ef_search = ?, exact = ? and oversample = ? are the search's settings.
  *   - rowid = ? with MATCH is the exact distance of that row. With k it is left to SQLite: else, in a join, what k
  *     means would depend on which table comes first.
  *   - Comparisons with a collation other than BINARY are SQLite's (C3 in content.c). LIKE and GLOB are functions and
@@ -239,6 +239,7 @@ static int plan_knn(Planner *p, int match) {
   rc = plan_size(p);
   if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.ef_search, TERM_EF);
   if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.exact, TERM_EXACT);
+  if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.oversample, TERM_OVERSAMPLE);
   if (rc) return rc;
   plan_distance(p);
   plan_key(p);
@@ -325,8 +326,9 @@ static const struct {
   const char *text;
 } term_words[] = {
     /* the longer of two that begin alike comes first */
-    {TERM_KEY, " key="},     {TERM_KEY_IN, " key-in"},     {TERM_K, " k"},          {TERM_LIMIT, " limit"},
-    {TERM_ROWID, " rowid="}, {TERM_ROWID_IN, " rowid-in"}, {TERM_EF, " ef_search"}, {TERM_EXACT, " exact"},
+    {TERM_KEY, " key="},     {TERM_KEY_IN, " key-in"}, {TERM_K, " k"},
+    {TERM_LIMIT, " limit"},  {TERM_ROWID, " rowid="},  {TERM_ROWID_IN, " rowid-in"},
+    {TERM_EF, " ef_search"}, {TERM_EXACT, " exact"},   {TERM_OVERSAMPLE, " oversample"},
 };
 #define TERM_WORD_COUNT (sizeof term_words / sizeof *term_words)
 

@@ -40,6 +40,7 @@ struct Cursor {
   i64 k;
   u32 ef_search; /* 0: there is none, the column has no graph */
   int exact;
+  u32 oversample; /* in hundredths; 0: none */
   /* point, scan */
   Query *rows;
   /* the row's other columns, by rowid */
@@ -72,6 +73,7 @@ static void count_search(Cursor *cur) {
   if (vt->searches == NULL) vt->searches = stats_of(vt->stats, vt->schema, vt->name);
   if (vt->searches == NULL) return;
   vt->searches->dropped += cur->dropped;
+  vt->searches->late += search_late(cur->search);
   stats_add(vt->searches, cur->nanoseconds, cur->hits, search_distances(cur->search), search_mode(cur->search));
 }
 
@@ -174,6 +176,18 @@ static int read_setting(Cursor *cur, sqlite3_value *value, const char *name, int
                     low, high, found);
 }
 
+/* So many times as many candidates as are asked for; in hundredths, as the table's own setting. */
+static int read_oversample(Cursor *cur, sqlite3_value *value, u32 *out) {
+  int type = sqlite3_value_numeric_type(value);
+  double factor = sqlite3_value_double(value);
+
+  if ((type != SQLITE_INTEGER && type != SQLITE_FLOAT) || !(factor >= 1 && factor <= OVERSAMPLE_MAX))
+    return vtab_error(table_of(cur), SQLITE_ERROR, "oversample in knn queries must be a number from 1 to %d",
+                      OVERSAMPLE_MAX);
+  *out = (u32)(factor * 100 + 0.5);
+  return SQLITE_OK;
+}
+
 /* Narrow the range of distances by `distance op value`; 0 if no distance can pass. */
 static int narrow(SearchRequest *request, int op, sqlite3_value *value) {
   int type = sqlite3_value_numeric_type(value);
@@ -246,6 +260,8 @@ static int read_terms(Cursor *cur, sqlite3_value **argv, SearchRequest *request,
       rc = read_setting(cur, argv[i], "ef_search", EF_SEARCH_MIN, EF_SEARCH_MAX, &request->ef_search);
     else if (term->kind == TERM_EXACT)
       rc = read_setting(cur, argv[i], "exact", 0, 1, &request->exact);
+    else if (term->kind == TERM_OVERSAMPLE)
+      rc = read_oversample(cur, argv[i], &request->oversample);
     else if (term->kind == TERM_DISTANCE && !narrow(request, term->op, argv[i]))
       *possible = 0;
   }
@@ -266,6 +282,7 @@ static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *reques
   rc = vt->storage->search(vt, request, &cur->search);
   cur->exact = request->exact != 0;
   cur->ef_search = request->ef_search ? request->ef_search : vtab_index(vt, cur->plan.column)->ef_search;
+  cur->oversample = request->oversample ? request->oversample : vtab_index(vt, cur->plan.column)->oversample;
   if (rc == SQLITE_OK && !search_is_certain(cur->search)) rc = restriction_prepare_check(vt, &cur->plan, argv, r);
   if (rc == SQLITE_OK) rc = next_batch(cur);
   return vtab_store_error(vt, rc);
@@ -456,6 +473,8 @@ int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
     sqlite3_result_int64(ctx, cur->k);
   } else if (cur->plan.kind == PLAN_KNN && cur->ef_search && i == vt->layout.ef_search) {
     sqlite3_result_int64(ctx, cur->ef_search);
+  } else if (cur->plan.kind == PLAN_KNN && cur->ef_search && cur->oversample && i == vt->layout.oversample) {
+    sqlite3_result_double(ctx, cur->oversample / 100.0);
   } else if (cur->plan.kind == PLAN_KNN && i == vt->layout.exact) {
     sqlite3_result_int(ctx, cur->exact);
   }

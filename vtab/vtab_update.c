@@ -175,7 +175,8 @@ static int check_hidden(VecTable *vt, sqlite3_value **column) {
   } hidden[] = {{"distance", vt->layout.distance},
                 {"k", vt->layout.k},
                 {"ef_search", vt->layout.ef_search},
-                {"exact", vt->layout.exact}};
+                {"exact", vt->layout.exact},
+                {"oversample", vt->layout.oversample}};
 
   for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
     if (hidden[i].column >= 0 && sqlite3_value_type(column[hidden[i].column]) != SQLITE_NULL)
