@@ -192,15 +192,12 @@ static void ours_free(Ours *o) {
 }
 
 /* Freed pages are used again at once: nobody else reads them. */
-static PageRange *reusable;
-static u64 reusable_count;
+static FreePages reusable;
 
 static void ours_fold(Ours *o, const RowmapEntry *entries, u64 n) {
   PageTx tx;
   u32 map_runs = 0;
-  if (page_tx_begin(&tx, o->pages, ++o->fold, o->count, reusable, reusable_count)) die("begin");
-  reusable = NULL;
-  reusable_count = 0;
+  if (page_tx_begin(&tx, o->pages, ++o->fold, o->count, o->count, &reusable)) die("begin");
   if (rowmap_fold(&o->map, 1, entries, n, &tx, o->refs, o->bounds, &map_runs)) die("fold");
   o->count = page_tx_count(&tx);
   rowmap_close(&o->map);

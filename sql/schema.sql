@@ -8,7 +8,7 @@ CREATE TABLE %s."quire_state"(
   format INTEGER NOT NULL, uuid BLOB NOT NULL, n INTEGER NOT NULL, gen INTEGER NOT NULL,
   root INTEGER NOT NULL, crc INTEGER NOT NULL, pages INTEGER NOT NULL, owner INTEGER NOT NULL);
 
--- Pages that no current root reaches, as ranges, and the fold that freed them.
+-- Pages that no current root reaches, as ranges, and the fold that freed them. Row 0 bounds the page counts of roots (space.c).
 CREATE TABLE %s."quire_free"(first INTEGER PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL);
 
 -- For the reuse horizon: the state of fold n was in the WAL of this salt up to this frame.

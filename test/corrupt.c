@@ -418,7 +418,7 @@ static void walk_base(Base *b) {
   memcpy(b->work, last->pages.data, last->pages.size);
   wrong = pf_walk(&b->walk, b->work, last->pages.size, (u32)b->root);
   if (wrong) die(b->name, wrong);
-  if (sqlite3_prepare_v2(db, "SELECT first, count FROM quire_free", -1, &stmt, NULL))
+  if (sqlite3_prepare_v2(db, "SELECT first, count FROM quire_free WHERE first > 0", -1, &stmt, NULL))
     die("free list", sqlite3_errmsg(db));
   while (sqlite3_step(stmt) == SQLITE_ROW) {
     for (i64 i = 0; i < sqlite3_column_int64(stmt, 1); i++) {

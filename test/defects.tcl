@@ -25,6 +25,7 @@ set shares {
 set defects {
   pages_not_synced          {cut-wal      "a fold does not sync its pages"}
   reuse_without_horizon     {cut-wal      "freed pages are written again at once"}
+  cut_without_horizon       {rules        "the file is cut where the newest root ends, whoever reads"}
   reuse_before_durable      {cut-delete   "pages are written again before the commit that freed them is durable"}
   written_in_place          {cut-wal      "the root is written where the last one is"}
   sync_before_last_page     {cut-wal      "the sync comes before the last page"}

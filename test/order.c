@@ -8,7 +8,8 @@
  *       succeeded, and no sync of that write failed before (R6, R7). So has the file's growth, and its directory entry.
  *   Q2  No page is written that is needed by a commit which a power cut could bring back at that moment, or which a held snapshot
  *       reads (R5, H1).
- *   Q3  The page file is never truncated or deleted (S8).
+ *   Q3  The page file is never deleted (S8), and never truncated below the page count of a commit that a power cut could bring back at that moment,
+ *       or which a held snapshot reads (S19).
  *   Q4  After a commit whose sync failed, which a recovery may yet find in the log, none of the pages that it wrote is written until a commit succeeds.
  *
  * The record of commit n lies between the marks `attempt n` and `ack n`: in a WAL the first frame that ends a transaction, else the last
@@ -18,7 +19,7 @@
  *
  * Snapshots are held from a mark `hold n` to a mark `release n`.
  *
- *   pc_root(n, pages, free)            commit n and those after it, until the next such call, need all pages below `pages` but those in `free`,
+ *   pc_root(n, pages, free)            commit n and those after it, until the next such call, need a file of `pages` pages, and all of them but those in `free`,
  *                                      a text "first count first count ..."
  *   pc_check_order(glob, rule, log)    "" or the first breach in words. glob: the page file; log: the GLOB of the rule
  *
@@ -147,6 +148,18 @@ static void at_write(Check *c, i64 i, const Op *op) {
   }
 }
 
+/* Q3 */
+static void at_truncate(Check *c, i64 i, i64 pages) {
+  i64 n, who = -1;
+  if (c->held >= 0 && root_of(c->held) && root_of(c->held)->pages > pages) who = c->held;
+  for (n = c->low; n <= c->last && who < 0; n++)
+    if (root_of(n) && root_of(n)->pages > pages) who = n;
+  if (who >= 0 && !c->breach)
+    c->breach = sqlite3_mprintf("operation %lld truncates the page file to %lld pages; commit %lld has %lld (newest commit %lld)",
+                                i, pages, who, root_of(who)->pages, c->last);
+  c->pages = c->pages < pages ? c->pages : pages;
+}
+
 static void settle_pages(Check *c, PageState to) {
   for (i64 page = 0; page < c->pages; page++)
     if (c->state[page] == WRITTEN) c->state[page] = (u8)to;
@@ -157,9 +170,9 @@ static void at_page_file(Check *c, i64 i, const Op *op) {
     case OP_WRITE: at_write(c, i, op); break;
     case OP_SYNC: settle_pages(c, SYNCED); break;
     case OP_SYNC_FAILED: settle_pages(c, LOST); break;
-    case OP_TRUNCATE:
+    case OP_TRUNCATE: at_truncate(c, i, op->n / PAGE); break;
     case OP_DELETE: /* Q3 */
-      if (!c->breach) c->breach = sqlite3_mprintf("operation %lld truncates or deletes the page file", i);
+      if (!c->breach) c->breach = sqlite3_mprintf("operation %lld deletes the page file", i);
       break;
     default: break;
   }

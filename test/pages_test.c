@@ -100,6 +100,14 @@ static int test_write(Home *home, u32 pgno, u32 count, const u8 *data) {
   return SQLITE_OK;
 }
 
+static int test_truncate(Home *home, u32 pages) {
+  TestHome *h = (TestHome *)home;
+  if (home_fails()) return SQLITE_IOERR;
+  if (h->real) return h->real->methods->truncate(h->real, pages);
+  while (h->count > pages) free(h->page[--h->count]);
+  return SQLITE_OK;
+}
+
 static int test_sync(Home *home) {
   (void)home;
   return home_fails() ? SQLITE_IOERR : SQLITE_OK;
@@ -119,8 +127,8 @@ static void test_close(Home *home) {
   free(h);
 }
 
-static const HomeMethods test_methods = {"test",     test_follow, test_size,    test_map,  test_read,
-                                         test_write, test_sync,   test_prepare, test_close};
+static const HomeMethods test_methods = {"test",     test_follow,   test_size, test_map,     test_read,
+                                         test_write, test_truncate, test_sync, test_prepare, test_close};
 
 static TestHome *home_new(int sparse, int maps) {
   TestHome *h = calloc(1, sizeof *h);
@@ -129,6 +137,12 @@ static TestHome *home_new(int sparse, int maps) {
   h->maps = maps;
   if (!sparse && home_memory_open(&h->real)) abort();
   return h;
+}
+
+/* A transaction without free pages. */
+static int begin_at(PageTx *tx, Pages *pages, u64 n, u32 count) {
+  FreePages none = {0};
+  return page_tx_begin(tx, pages, n, count, count, &none);
 }
 
 /* --- 1, 2: the life of an array --- */
@@ -232,7 +246,7 @@ static int fold(Life *l, int keep, int (*change)(Life *l, ArrayWriter *w)) {
   memset(&w, 0, sizeof w);
   memset(owned, 0, sizeof owned);
   owned_twice = 0;
-  rc = page_tx_begin(&tx, l->pages, ++l->fold, l->count, NULL, 0);
+  rc = begin_at(&tx, l->pages, ++l->fold, l->count);
   if (rc == SQLITE_OK) rc = array_walk(&l->array, own, NULL);
   if (rc == SQLITE_OK && !keep) rc = array_free_pages(&l->array, &tx);
   if (rc == SQLITE_OK) rc = array_writer_begin(&w, &tx, &l->array, keep);
@@ -329,7 +343,7 @@ static int live(Life *l, Shape shape, TestHome *home) {
   if (rc == SQLITE_OK) CHECK(l->ref[8] == 0 && l->items == 0, "an empty array has no pages");
   if (rc == SQLITE_OK) rc = fold(l, 1, grow);
   if (rc) goto done;
-  rc = page_tx_begin(&tx, l->pages, ++l->fold, l->count, NULL, 0);
+  rc = begin_at(&tx, l->pages, ++l->fold, l->count);
   if (rc == SQLITE_OK) rc = array_free_pages(&l->array, &tx);
   if (rc == SQLITE_OK) {
     u64 freed = 0, reached = 0;
@@ -460,7 +474,7 @@ static void test_lies(void) {
     CHECK(array_map_get(&map, 3, &at) == SQLITE_CORRUPT_VTAB, "two pages where one belongs, through a map");
     CHECK(array_map_get(&map, 4, &at) == SQLITE_OK, "its neighbour is right");
     array_map_close(&map);
-    if (page_tx_begin(&tx, l.pages, ++l.fold, l.count, NULL, 0)) abort();
+    if (begin_at(&tx, l.pages, ++l.fold, l.count)) abort();
     CHECK(array_writer_begin(&w, &tx, &l.array, 1) == SQLITE_OK, "writer");
     CHECK(array_writer_edit(&w, 3, &out) == SQLITE_CORRUPT_VTAB, "an extent longer than extents are");
     array_writer_end(&w);
@@ -491,7 +505,7 @@ static void test_lies(void) {
   {
     ArrayWriter w;
     l.home->hidden = 0;
-    if (page_tx_begin(&tx, l.pages, ++l.fold, l.count, NULL, 0)) abort();
+    if (begin_at(&tx, l.pages, ++l.fold, l.count)) abort();
     l.home->hidden = l.count - 200;
     CHECK(array_writer_begin(&w, &tx, &l.array, 1) == SQLITE_CORRUPT_VTAB, "nor a new version of it");
     array_writer_end(&w);
@@ -517,7 +531,7 @@ static void test_lies(void) {
     {
       u8 page[PAGE_SIZE];
       PageRef up = l.array.root, wrong;
-      if (page_tx_begin(&tx, l.pages, ++l.fold, l.count, NULL, 0)) abort();
+      if (begin_at(&tx, l.pages, ++l.fold, l.count)) abort();
       CHECK(pages_get_structure(l.pages, up, PAGE_ARRAY, id.owner, logical | (u64)1 << 32, &at, &hold) == SQLITE_OK,
             "the root");
       memcpy(page, at, PAGE_SIZE);
@@ -624,7 +638,7 @@ static void test_three_levels(void) {
   int rc = pages_open(&home_new(1, 0)->base, &pages);
   if (rc || item == NULL) abort();
   array_init(&a, pages, id, shape.stride, shape.extent_pages);
-  CHECK(pages_prepare(pages, 1) == SQLITE_OK && page_tx_begin(&tx, pages, 1, 1, NULL, 0) == SQLITE_OK, "begin");
+  CHECK(pages_prepare(pages, 1) == SQLITE_OK && begin_at(&tx, pages, 1, 1) == SQLITE_OK, "begin");
   rc = array_writer_begin(&w, &tx, &a, 0);
   while (rc == SQLITE_OK && w.count < count) {
     u8 *out;
@@ -655,10 +669,13 @@ static u32 take(PageTx *tx, u32 count) {
 
 static void begin(PageTx *tx, Pages *pages, u32 count, const PageRange *ranges, u32 range_count) {
   int rc = SQLITE_OK;
+  FreePages free_pages = {0};
   PageRange *copy = mem_array(&rc, range_count, sizeof *copy);
   if (rc) abort();
   if (range_count) memcpy(copy, ranges, range_count * sizeof *copy);
-  if (page_tx_begin(tx, pages, 1, count, copy, range_count)) abort();
+  free_pages.reusable = copy;
+  free_pages.reusable_count = range_count;
+  if (page_tx_begin(tx, pages, 1, count, count, &free_pages)) abort();
 }
 
 static int asks(void *arg) { return *(int *)arg; }
@@ -734,6 +751,82 @@ static void test_alloc(void) {
   CHECK(take(&tx, 2) == 0xffffffeeu, "the last pages");
   CHECK(page_tx_alloc(&tx, 1, &pgno) == SQLITE_FULL, "none after them");
   page_tx_end(&tx);
+  pages_close(pages);
+}
+
+/* The pages that are moved, and where the store ends; [u]sed, [f]ree, [w]aiting. */
+static void test_space(void) {
+  static const PageRange reusable[] = {{10, 20}, {60, 5}, {90, 10}}, waiting[] = {{40, 4}, {100, 20}};
+  TestHome *home = home_new(1, 0);
+  Pages *pages;
+  PageTx tx;
+  FreePages lists;
+  u32 left;
+  u8 page[PAGE_SIZE] = {0};
+  int rc = SQLITE_OK, round;
+  if (pages_open(&home->base, &pages) || test_write(&home->base, 129, 1, page)) abort();
+  for (round = 0; round < 4; round++) { /* count 100; 100..119 known behind it, 120..129 garbage */
+    memset(&lists, 0, sizeof lists);
+    lists.reusable = mem_array(&rc, 3, sizeof *reusable);
+    lists.waiting = mem_array(&rc, 2, sizeof *waiting);
+    if (rc) abort();
+    memcpy(lists.reusable, reusable, sizeof reusable);
+    memcpy(lists.waiting, waiting, sizeof waiting);
+    lists.reusable_count = 3;
+    lists.waiting_count = 2;
+    lists.complete = round != 3;
+    if (page_tx_begin(&tx, pages, 7, 100, 120, &lists)) abort();
+    CHECK(lists.reusable == NULL && lists.waiting == NULL, "the lists are the transaction's");
+    page_tx_plan_moves(&tx);
+    CHECK(tx.move_from == 0 && !page_tx_moves(&tx, 99, 1), "no work is allowed");
+    if (round ==
+        0) { /* used: 1..9, 30..39, 44..59, 65..89; the 25 of the last go below, and 15 reusable pages are left of 20 + 5 + 10 - 10 - 10 */
+      tx.spare = 1000;
+      page_tx_plan_moves(&tx);
+      CHECK(tx.move_from == 65, "from %u on", tx.move_from);
+      CHECK(!page_tx_moves(&tx, 64, 1), "a page below stays");
+      CHECK(page_tx_moves(&tx, 70, 20) && tx.spare == 980 && tx.moved == 20 && take(&tx, 20) == 10,
+            "an extent goes down");
+      CHECK(!page_tx_moves(&tx, 65, 6), "no room for six together");
+      CHECK(page_tx_moves(&tx, 65, 5) && take(&tx, 5) == 60, "but for five");
+      CHECK(!page_tx_moves(&tx, 89, 1), "there is nothing lower");
+    } else if (round == 1) { /* bounded work */
+      tx.spare = 3;
+      page_tx_plan_moves(&tx);
+      CHECK(tx.move_from == 65, "from %u on: three pages and an extent", tx.move_from);
+      CHECK(page_tx_moves(&tx, 70, 20) && tx.spare == 0, "the extent that the work ends in");
+      CHECK(!page_tx_moves(&tx, 65, 1), "no more");
+    } else if (round == 2) {
+      CHECK(page_tx_free(&tx, 65, 25) == SQLITE_OK, "what lay at the end");
+      page_tx_cut(&tx);
+      CHECK(page_tx_count(&tx) == 60, "the store ends at %u", page_tx_count(&tx));
+    } else {
+      CHECK(page_tx_free(&tx, 65, 35) == SQLITE_OK, "the end");
+      page_tx_cut(&tx);
+      CHECK(page_tx_count(&tx) == 100, "not all free pages are known: the count stays");
+    }
+    page_tx_end(&tx);
+  }
+  /* pages behind the count are used before new ones, and count then */
+  memset(&lists, 0, sizeof lists);
+  lists.reusable = mem_array(&rc, 1, sizeof *reusable);
+  if (rc) abort();
+  lists.reusable[0] = (PageRange){100, 20};
+  lists.reusable_count = 1;
+  lists.complete = 1;
+  if (page_tx_begin(&tx, pages, 7, 100, 120, &lists)) abort();
+  CHECK(take(&tx, 5) == 100 && page_tx_count(&tx) == 105, "behind the store's pages");
+  page_tx_cut(&tx);
+  CHECK(page_tx_count(&tx) == 105 && tx.freed_count == 0, "which ends there now");
+  CHECK(take(&tx, 16) == 130 && tx.freed_count == 1 && tx.freed[0].first == 120 && tx.freed[0].count == 10,
+        "garbage is free once the file is extended");
+  page_tx_end(&tx);
+  /* the end of the file */
+  CHECK(pages_set_count(pages, 130) == SQLITE_OK && pages_truncate(pages, 200, &left) == SQLITE_OK && left == 130,
+        "shorter already");
+  CHECK(pages_truncate(pages, 100, &left) == SQLITE_OK && left == 100, "cut");
+  CHECK(pages_set_count(pages, 101) == SQLITE_CORRUPT_VTAB, "it has no more");
+  CHECK(pages_set_count(pages, 90) == SQLITE_OK && pages_limit(pages, 80) == SQLITE_OK, "roots with fewer");
   pages_close(pages);
 }
 
@@ -1093,6 +1186,7 @@ int main(void) {
   test_memory_home();
   test_head();
   test_alloc();
+  test_space();
   test_copies();
   test_overlay();
   test_overlay_faults();

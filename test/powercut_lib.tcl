@@ -147,7 +147,7 @@ proc pc_note_root {} {
   if {$gen eq $pc(gen)} return
   set pc(gen) $gen
   incr pc(roots)
-  pc_ root $pc(n) $pages [db eval {SELECT first, count FROM quire_free}]
+  pc_ root $pc(n) $pages [db eval {SELECT first, count FROM quire_free WHERE first > 0}]
 }
 
 # V6. Where the rule is none, what holds for the mode just switched to is not known: then only the newest commit and readers count.

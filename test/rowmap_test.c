@@ -61,11 +61,12 @@ static int own(void *arg, u32 pgno, u32 count) {
 
 /* One fold; the new version is opened. Checks that every page is either reachable or was freed, and none is both. */
 static int store_fold(Store *s, int keep, const RowmapEntry *entries, u64 count) {
+  FreePages no_pages = {0};
   PageTx tx;
   u8 *owned = calloc(MAX_PAGES, 1);
   u64 i;
   u32 k;
-  int rc = page_tx_begin(&tx, s->pages, ++s->fold, s->count, NULL, 0);
+  int rc = page_tx_begin(&tx, s->pages, ++s->fold, s->count, s->count, &no_pages);
   if (rc == SQLITE_OK && !keep) rc = rowmap_free_pages(&s->map, &tx);
   owned_pages = 0;
   if (rc == SQLITE_OK) rc = rowmap_walk(&s->map, own, owned);

@@ -121,7 +121,7 @@ proc sl_damage {pgno {file test.db-quire} {at 2048}} {
 proc sl_pages {{handle db} {file test.db-quire}} {
   set count [sl_counter pages $handle]
   array unset free
-  foreach {first n} [$handle eval {SELECT first, count FROM quire_free}] {
+  foreach {first n} [$handle eval {SELECT first, count FROM quire_free WHERE first > 0}] {
     for {set i 0} {$i < $n} {incr i} {set free([expr {$first + $i}]) 1}
   }
   set used {}

@@ -205,7 +205,7 @@ proc wl_command {} {
     return
   }
   lassign [db eval {SELECT ef, graph FROM live WHERE tab = :tab}] ef graph
-  set command [wl_pick {fold fold fold fold optimize rebuild options}]
+  set command [wl_pick {fold fold fold merge=1000 optimize rebuild options}]
   if {$command eq "options"} {
     # auto() is exact for tables of this size
     set value [expr {8 + [wl_rand [expr {$graph ? 12 : 90}]]}]

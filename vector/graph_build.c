@@ -1140,7 +1140,7 @@ static int put_codes(Builder *b, u8 *refs) {
     rc = put_learned(b, sq4, col->dim, learned_ref);
     if (rc == SQLITE_OK) rc = array_free_pages(&b->old.learned, b->f->tx);
   } else if (rc == SQLITE_OK) {
-    array_put_ref(&b->old.learned, learned_ref);
+    rc = array_move(&b->old.learned, b->f->tx, learned_ref);
   }
   sq4_free(sq4);
   return rc;
@@ -1273,6 +1273,38 @@ static int write_graph(Builder *b, PageRef *out) {
   return rc;
 }
 
+/* The same graph, its pages where the transaction wants them. */
+static int move_pages(const GraphFold *f, PageRef *out) {
+  GraphArrays g;
+  u8 *page = NULL, *refs;
+  const u8 *old;
+  PageHold hold;
+  u32 before = f->tx->moved, i;
+  int rc;
+  if (f->tx->move_from == 0) return SQLITE_OK;
+  rc = graph_arrays_open(&g, f->before, f->column, *out);
+  if (rc) return rc;
+  page = mem_array(&rc, 1, PAGE_SIZE);
+  if (rc == SQLITE_OK) rc = pages_get_structure(f->tx->pages, *out, PAGE_GRAPH, f->before->id, f->column, &old, &hold);
+  if (rc == SQLITE_OK) {
+    memcpy(page, old, PAGE_SIZE);
+    pages_release(f->tx->pages, &hold);
+    refs = page + PAGE_HEADER_SIZE + GRAPH_REFS_AT;
+    rc = array_move(&g.links, f->tx, refs);
+    if (rc == SQLITE_OK) rc = array_move(&g.codes, f->tx, refs + ARRAY_REF_SIZE);
+    if (rc == SQLITE_OK) rc = array_move(&g.learned, f->tx, refs + 2 * ARRAY_REF_SIZE);
+    for (i = 0; i < GRAPH_MAX_LEVELS && rc == SQLITE_OK; i++)
+      rc = array_move(&g.upper[i], f->tx, refs + (GRAPH_ARRAYS + i) * ARRAY_REF_SIZE);
+  }
+  if (rc == SQLITE_OK && (f->tx->moved != before || page_tx_moves(f->tx, out->pgno, 1))) {
+    rc = page_tx_free(f->tx, out->pgno, 1);
+    if (rc == SQLITE_OK) rc = page_tx_put_structure(f->tx, page, PAGE_GRAPH, 0, f->before->id, f->column, out);
+  }
+  mem_free(page);
+  graph_arrays_close(&g);
+  return rc;
+}
+
 int graph_fold(const GraphFold *f, PageRef *out, u64 *nodes) {
   const SlotColumn *before = &f->before->column[f->column];
   u64 wanted = f->after->slots;
@@ -1280,7 +1312,8 @@ int graph_fold(const GraphFold *f, PageRef *out, u64 *nodes) {
   int rc = SQLITE_OK;
   *out = before->graph_ref;
   *nodes = before->graph_nodes;
-  if (f->moved == NULL && (f->rows == 0 || (before->graph_nodes == wanted && f->dead_count == 0))) return SQLITE_OK;
+  if (f->moved == NULL && (f->rows == 0 || (before->graph_nodes == wanted && f->dead_count == 0)))
+    return before->graph_ref.pgno ? move_pages(f, out) : SQLITE_OK;
   if (before->graph_ref.pgno == 0 && wanted < MAX(f->after->column[f->column].index.from_rows, 1)) return SQLITE_OK;
   b = mem_zeroed(&rc, 1, sizeof *b);
   if (rc) return rc;

@@ -166,11 +166,23 @@ static int merge_runs(Rowmap *map, u32 from, const RowmapEntry *entries, u64 cou
   return rc;
 }
 
+/* The first `count` runs stay as they are, where the transaction wants them. */
+static int move_runs(Rowmap *map, u32 count, PageTx *tx, u8 *refs) {
+  u32 i;
+  int rc = SQLITE_OK;
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    rc = array_move(&map->run[i].lines, tx, refs + 2 * i * ARRAY_REF_SIZE);
+    if (rc == SQLITE_OK) rc = array_move(&map->run[i].chunks, tx, refs + (2 * i + 1) * ARRAY_REF_SIZE);
+  }
+  return rc;
+}
+
 int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds,
                 u32 *runs) {
   u32 have = keep ? map->run_count : 0, from = have, i;
   u64 size = count;
   Rowmap none;
+  int rc;
   for (i = 0; i < have; i++) {
     array_put_ref(&map->run[i].lines, refs + 2 * i * ARRAY_REF_SIZE);
     array_put_ref(&map->run[i].chunks, refs + (2 * i + 1) * ARRAY_REF_SIZE);
@@ -178,15 +190,16 @@ int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, Pa
     store64(bounds + 16 * i + 8, (u64)map->run[i].max);
   }
   *runs = have;
-  if (count == 0) return SQLITE_OK;
+  if (count == 0) return move_runs(map, have, tx, refs);
   for (i = 0; i < have; i++) {
-    int rc = rowmap_load_run(&map->run[i]);
+    rc = rowmap_load_run(&map->run[i]);
     if (rc) return rc;
   }
   if (have && entries[0].rowid > map->run[have - 1].max) {
     size += map->run[have - 1].index.keys;
     if (have == 1 || map->run[have - 2].index.keys >= RUN_RATIO * size) {
-      return append_to_run(map, have - 1, entries, count, tx, refs, bounds);
+      rc = append_to_run(map, have - 1, entries, count, tx, refs, bounds);
+      return rc ? rc : move_runs(map, have - 1, tx, refs);
     }
     size -= map->run[have - 1].index.keys;
   }
@@ -195,7 +208,10 @@ int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, Pa
   }
   *runs = from + 1;
   memset(refs + 2 * from * ARRAY_REF_SIZE, 0, (size_t)(have - from) * 2 * ARRAY_REF_SIZE);
-  if (keep) return merge_runs(map, from, entries, count, tx, refs, bounds);
+  if (keep) {
+    rc = merge_runs(map, from, entries, count, tx, refs, bounds);
+    return rc ? rc : move_runs(map, from, tx, refs);
+  }
   memset(&none, 0, sizeof none);
   none.pages = map->pages;
   none.owner = map->owner;

@@ -649,16 +649,62 @@ static int free_all(Slots *s, PageTx *tx) {
   return rc ? rc : fields_free_pages(&s->fields, tx);
 }
 
+/* Pages that the live rows would fill, about; graphs make it more. */
+static u64 live_pages(const Slots *s) {
+  u64 bytes = 16;
+  u32 c;
+  for (c = 0; c < s->columns; c++) {
+    const SlotColumn *col = &s->column[c];
+    bytes += col->stride + col->code_stride;
+    if (col->graph_ref.pgno) bytes += graph_link_stride(col->index.m) + col->dim / 2;
+  }
+  return s->live * bytes / PAGE_SIZE;
+}
+
+/* L2; what it writes is work beside that of the fold. */
+static int worth_compacting(const Slots *s, u64 dead, PageTx *tx) {
+  u64 left = s->slots - MIN(dead, s->slots), pages = live_pages(s);
+  if (dead < COMPACT_MIN_DEAD) return 0;
+  if (dead <= left && (dead <= left / 4 || pages > tx->spare)) return 0;
+  tx->spare -= (u32)MIN(pages, (u64)tx->spare);
+  tx->moved += (u32)MIN(pages, 0xffffffffu - tx->moved);
+  return 1;
+}
+
+/* Whether slots are in another order than rowids. */
+static int out_of_order(Slots *s, int *wrong) {
+  i64 before = INT64_MIN;
+  u32 e;
+  int rc = array_load(&s->rowids);
+  *wrong = 0;
+  for (e = 0; e < s->rowids.extent_count && rc == SQLITE_OK && !*wrong; e++) {
+    const u8 *rows;
+    PageHold hold;
+    u32 items = 0, i;
+    rc = array_extent(&s->rowids, e, &rows, &items, &hold);
+    for (i = 0; i < items && rc == SQLITE_OK; i++) {
+      i64 rowid = (i64)load64(rows + 8 * (size_t)i);
+      *wrong |= rowid < before;
+      before = rowid;
+    }
+    pages_release(s->pages, &hold);
+  }
+  return rc;
+}
+
 static int slots_fold(void *view, const Overlay *o, const FoldHow *how, PageTx *tx, PageRef *out) {
   Slots *s = view;
   SlotsWriter w;
   Incoming *in = NULL;
   u64 count = 0, dead = s->slots - s->live + o->kills.count;
-  int none_left = o->all_dead_at < o->length, compact = how->compact, rc;
+  int none_left = o->all_dead_at < o->length, compact = how->compact, rc = SQLITE_OK;
   u8 *page = NULL;
 
-  if (none_left || (how->index_rows && dead >= COMPACT_MIN_DEAD && dead > s->slots - MIN(dead, s->slots)))
+  if (none_left || (how->index_rows && worth_compacting(s, dead, tx)))
     compact = 1; /* L2 */
+  else if (compact && dead == 0 && o->length == 0)
+    rc = out_of_order(s, &compact);
+  if (rc) return rc;
   rc = writer_begin(&w, s, o, !compact, tx);
   if (rc == SQLITE_OK) rc = collect(o, &in, &count);
   page = mem_zeroed(&rc, 1, PAGE_SIZE);

@@ -15,7 +15,8 @@
  *
  *   L1  A slot lives if any column's presence bit is set. A dead slot stays dead in this version; a row that comes back gets a new one.
  *   L2  When more slots are dead than live the fold drops them all and numbers anew, in the order of rowids (at most one more row is
- *       moved per row deleted).
+ *       moved per row deleted). It does so when a quarter as many are dead, if the fold may do that much work (PageTx.spare). When it is asked
+ *       to, and nothing is dead or out of order, pages are left as they are.
  *   L3  Vectors on pages are finite; one that is not is corruption.
  */
 #ifndef QUIRE_SLOTS_H

@@ -246,16 +246,32 @@ static int run_integrity_check(StoreVtab *sv) {
   return fail_store(sv, rc);
 }
 
-/* "bulk_bytes=N": a number to the end of the text. */
-static int set_bulk_bytes(StoreVtab *sv, const char *number) {
-  sqlite3_int64 bytes = 0;
-  const char *p = number;
-
-  for (; *p >= '0' && *p <= '9' && p - number < 18; p++) bytes = bytes * 10 + (*p - '0');
-  if (p == number || *p)
-    return fail(sv, SQLITE_ERROR, "bulk_bytes must be a number of bytes (0: the default), found '%s'", number);
+static int run_bulk_bytes(StoreVtab *sv, sqlite3_int64 bytes) {
   store_set_bulk_bytes(sv->store, bytes);
   return SQLITE_OK;
+}
+
+static int run_merge(StoreVtab *sv, sqlite3_int64 pages) { return store_merge(sv->store, (u32)pages); }
+static int run_automerge(StoreVtab *sv, sqlite3_int64 pages) { return store_set_automerge(sv->store, (u32)pages); }
+
+/* Commands that take a number. */
+static const struct NumberCommand {
+  const char *prefix, *unit;
+  sqlite3_int64 max;
+  int (*run)(StoreVtab *sv, sqlite3_int64 number);
+} number_commands[] = {{"bulk_bytes=", "bytes (0: the default)", VTAB_NUMBER_MAX, run_bulk_bytes},
+                       {"merge=", "pages of work", 0xffffffffLL, run_merge},
+                       {"automerge=", "pages of work (0: none)", 0xffffffffLL, run_automerge}};
+
+/* The number is all of the text behind the prefix. */
+static int run_number_command(StoreVtab *sv, const struct NumberCommand *command, const char *text) {
+  const char *number = text + strlen(command->prefix);
+  sqlite3_int64 value;
+
+  if (!vtab_number(number, command->max, &value))
+    return fail(sv, SQLITE_ERROR, "%sN: expected a number of %s up to %lld, found '%s'", command->prefix, command->unit,
+                command->max, number);
+  return fail_store(sv, command->run(sv, value));
 }
 
 static int run_command(StoreVtab *sv, const char *text) {
@@ -269,9 +285,15 @@ static int run_command(StoreVtab *sv, const char *text) {
     if (sqlite3_stricmp(text, commands[i].name) == 0) return fail_store(sv, commands[i].run(sv->store));
   }
   if (sqlite3_stricmp(text, "integrity-check") == 0) return run_integrity_check(sv);
-  if (sqlite3_strnicmp(text, "bulk_bytes=", 11) == 0) return set_bulk_bytes(sv, text + 11);
+  for (size_t i = 0; i < sizeof number_commands / sizeof *number_commands; i++) {
+    const struct NumberCommand *command = &number_commands[i];
+    if (sqlite3_strnicmp(text, command->prefix, (int)strlen(command->prefix)) == 0)
+      return run_number_command(sv, command, text);
+  }
   return fail(sv, SQLITE_ERROR,
-              "unknown quire command: '%s' (known: fold, optimize, rebuild, integrity-check, bulk_bytes=N)", text);
+              "unknown quire command: '%s' (known: fold, optimize, merge=N, rebuild, integrity-check, automerge=N, "
+              "bulk_bytes=N)",
+              text);
 }
 
 static int update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *out) {

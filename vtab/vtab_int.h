@@ -191,6 +191,10 @@ int update_settle(VecTable *vt, int wrote, int rc);
 /* The command that an INSERT gives, or NULL: it is a row. `argv` as xUpdate's. */
 sqlite3_value *update_command(const VecTable *vt, int argc, sqlite3_value **argv);
 
+/* The number that is the whole of `text`, up to `max`, into *out; 0 if it is none. Of commands like 'merge=N'. */
+int vtab_number(const char *text, sqlite3_int64 max, sqlite3_int64 *out);
+#define VTAB_NUMBER_MAX 999999999999999999LL
+
 int vtab_begin(sqlite3_vtab *base);
 int vtab_sync(sqlite3_vtab *base);
 int vtab_commit(sqlite3_vtab *base);

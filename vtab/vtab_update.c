@@ -524,6 +524,21 @@ static int command_ef_search(Change *ch, const char *argument) {
   return table_set_index(vt->table, index, 0);
 }
 
+int vtab_number(const char *text, sqlite3_int64 max, sqlite3_int64 *out) {
+  const char *p = text;
+  *out = 0;
+  for (; *p >= '0' && *p <= '9' && p - text < 18; p++) *out = *out * 10 + (*p - '0');
+  return p != text && *p == 0 && *out <= max;
+}
+
+/* 'merge=N': N pages of work. */
+static int command_merge(Change *ch, const char *argument) {
+  sqlite3_int64 pages;
+  if (!vtab_number(argument, 0xffffffffLL, &pages))
+    return vtab_error(ch->vt, SQLITE_ERROR, "merge=N: expected a number of pages of work, found '%s'", argument);
+  return table_merge(ch->vt->table, (u32)pages);
+}
+
 /* 'rebuild=hnsw(...)': of every vector column. */
 static int command_rebuild_as(Change *ch, const char *argument) {
   VecTable *vt = ch->vt;
@@ -560,12 +575,15 @@ static int run_command(Change *ch, sqlite3_value *value) {
   }
   argument = argument_of(text, "ef_search");
   if (argument) return command_ef_search(ch, argument);
+  argument = argument_of(text, "merge");
+  if (argument) return command_merge(ch, argument);
   argument = argument_of(text, "rebuild");
   if (argument) return command_rebuild_as(ch, argument);
-  return vtab_error(ch->vt, SQLITE_ERROR, "unknown %s command: '%s'%s", dialect->module, text,
-                    dialect == &dialect_quire
-                        ? " (known: fold, optimize, rebuild, rebuild=INDEX, ef_search=N, integrity-check, delete-all)"
-                        : "");
+  return vtab_error(
+      ch->vt, SQLITE_ERROR, "unknown %s command: '%s'%s", dialect->module, text,
+      dialect == &dialect_quire
+          ? " (known: fold, optimize, merge=N, rebuild, rebuild=INDEX, ef_search=N, integrity-check, delete-all)"
+          : "");
 }
 
 /* --- the hook --- */

@@ -392,6 +392,21 @@ int array_writer_truncate(ArrayWriter *w, u64 count) {
   return rc ? rc : mark_dirty(w, keep - 1);
 }
 
+/* Move extents that are to lie elsewhere. */
+static int move_extents(ArrayWriter *w) {
+  u32 e;
+  int rc = SQLITE_OK;
+  if (w->tx->move_from == 0 || !w->kept) return SQLITE_OK;
+  for (e = 0; e < w->extent_count && rc == SQLITE_OK; e++) {
+    const u8 *entry = w->entries + (size_t)e * w->entry_size;
+    if (!page_tx_moves(w->tx, load32(entry), load32(entry + 4))) continue;
+    if (page_tx_interrupted(w->tx)) return SQLITE_INTERRUPT;
+    rc = open_extent(w, e);
+    if (rc == SQLITE_OK) rc = flush_extent(w);
+  }
+  return rc;
+}
+
 /* Level 0 of the directory into refs[]; pages that did not change are kept, those that are left over are freed. */
 static int put_leaves(ArrayWriter *w, u64 n, u8 *page, PageRef *refs) {
   const Array *base = w->base;
@@ -400,7 +415,7 @@ static int put_leaves(ArrayWriter *w, u64 n, u8 *page, PageRef *refs) {
   for (i = 0; i < n && rc == SQLITE_OK; i++) {
     u32 in_page = (u32)MIN((u64)w->per_page, w->extent_count - i * w->per_page);
     if (i < base_leaves) {
-      if (!(i < w->dirty_cap && w->dirty[i])) {
+      if (!(i < w->dirty_cap && w->dirty[i]) && !page_tx_moves(w->tx, base->nodes[i].pgno, 1)) {
         refs[i] = base->nodes[i];
         continue;
       }
@@ -440,6 +455,7 @@ int array_writer_finish(ArrayWriter *w, u8 *ref) {
   u8 *page = NULL;
   int rc = flush_extent(w);
 
+  if (rc == SQLITE_OK) rc = move_extents(w);
   memset(ref, 0, ARRAY_REF_SIZE);
   if (rc || (w->count == 0 && !w->kept)) return rc;
   refs = mem_array(&rc, n, sizeof *refs);
@@ -460,6 +476,25 @@ int array_writer_finish(ArrayWriter *w, u8 *ref) {
   }
   mem_free(refs);
   mem_free(page);
+  return rc;
+}
+
+int array_move(Array *array, PageTx *tx, u8 *ref) {
+  ArrayWriter w;
+  u32 i;
+  int rc, some = 0;
+  array_put_ref(array, ref);
+  if (tx->move_from == 0 || array->levels == 0) return SQLITE_OK;
+  rc = array_load(array);
+  for (i = 0; rc == SQLITE_OK && i < array->extent_count; i++)
+    some |= load32(array->entries + (size_t)i * entry_size(array->extent_pages)) >= tx->move_from;
+  for (i = 0; rc == SQLITE_OK && i < array->level_start[array->levels]; i++)
+    some |= array->nodes[i].pgno >= tx->move_from;
+  if (rc || !some) return rc;
+  memset(&w, 0, sizeof w);
+  rc = array_writer_begin(&w, tx, array, 1);
+  if (rc == SQLITE_OK) rc = array_writer_finish(&w, ref);
+  array_writer_end(&w);
   return rc;
 }
 

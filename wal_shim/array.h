@@ -139,6 +139,11 @@ void array_writer_end(ArrayWriter *w);
 int array_free_pages(Array *array, PageTx *tx);
 /* Report every range of pages of an array whose shape is not known; what is in them is not looked at. */
 int array_pages_at(Pages *pages, ArrayId id, const u8 *ref, int (*visit)(void *arg, u32 pgno, u32 count), void *arg);
+/*
+ * The same array with those of its pages moved that page_tx_moves wants elsewhere; ref gets the reference. array_writer_finish does that
+ * for the arrays that it carries on.
+ */
+int array_move(Array *array, PageTx *tx, u8 *ref);
 /* Report every range of pages the version reaches; verifies all checksums. */
 int array_walk(Array *array, int (*visit)(void *arg, u32 pgno, u32 count), void *arg);
 

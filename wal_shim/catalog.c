@@ -145,6 +145,7 @@ int catalog_write(PageTx *tx, State *state, const CatalogEntry *entries, u64 cou
     if (DEFECT(written_in_place) && state->root.pgno) pgno = state->root.pgno;
     if (DEFECT(sync_before_last_page)) rc = pages_home(tx->pages)->methods->sync(pages_home(tx->pages));
     if (rc == SQLITE_OK) {
+      page_tx_cut(tx);
       state->pages = page_tx_count(tx);
       memcpy(body, state->uuid, UUID_SIZE);
       store64(body + 16, (u64)state->gen);

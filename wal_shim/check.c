@@ -33,7 +33,9 @@ static int take_pages(void *arg, u32 pgno, u32 count) {
 
 static int take_free_list(Store *s, Owners *o) {
   sqlite3_stmt *stmt = NULL;
-  int rc = store_prepare(s, &stmt, "SELECT first, count FROM %s.quire_free", s->quoted), last;
+  int rc = store_prepare(s, &stmt, "SELECT first, count FROM %s.quire_free WHERE first <> 0 AND first < %lld",
+                         s->quoted, (long long)s->state.pages),
+      last;
   if (rc) return rc;
   while ((last = sqlite3_step(stmt)) == SQLITE_ROW && rc == SQLITE_OK) {
     i64 first = sqlite3_column_int64(stmt, 0), count = sqlite3_column_int64(stmt, 1);
@@ -285,7 +287,8 @@ static int report_table(Table *t, void *arg) {
 
 static int count_free(Store *s, i64 *pages) {
   sqlite3_stmt *stmt = NULL;
-  int rc = store_prepare(s, &stmt, "SELECT coalesce(sum(count), 0) FROM %s.quire_free", s->quoted);
+  int rc = store_prepare(s, &stmt, "SELECT coalesce(sum(count), 0) FROM %s.quire_free WHERE first > 0 AND first < %lld",
+                         s->quoted, (long long)s->state.pages);
   if (rc) return rc;
   if (sqlite3_step(stmt) == SQLITE_ROW) *pages = sqlite3_column_int64(stmt, 0);
   return sqlite3_finalize(stmt);
@@ -296,9 +299,10 @@ int store_report(Store *s, Emit emit, void *arg) {
   const PagesStats *p;
   Report report = {emit, arg};
   i64 free_pages = 0;
-  u32 i;
+  u32 automerge = 0, i;
   int rc = store_refresh(s);
   if (rc == SQLITE_OK) rc = count_free(s, &free_pages);
+  if (rc == SQLITE_OK) rc = options_automerge(s, &automerge);
   if (rc) return rc;
   p = s->pages ? pages_stats(s->pages) : &no_pages;
   if (emit(arg, "home", NULL, 0, s->pages ? pages_home(s->pages)->methods->name : "none")) return SQLITE_OK;
@@ -325,6 +329,9 @@ int store_report(Store *s, Emit emit, void *arg) {
                 {"pages_read", (i64)p->read},
                 {"overlay_loads", (i64)s->stats.overlay_loads},
                 {"overlay_extends", (i64)s->stats.overlay_extends},
+                {"pages_moved", (i64)s->stats.pages_moved},
+                {"truncations", (i64)s->stats.truncations},
+                {"automerge", automerge},
                 {"times_degraded", (i64)s->stats.degraded},
                 {"content_rows_skipped", (i64)s->stats.content_rows_skipped}};
     for (i = 0; i < sizeof line / sizeof line[0]; i++) {

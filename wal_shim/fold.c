@@ -14,7 +14,7 @@
  *   W7  A nested statement that fails with IOERR has rolled back the whole transaction, even a SELECT: then the error is returned, whatever
  *       the reason of the fold. Only what the page file refuses is given up.
  *
- * Start at store_fold(). Not here: what a table's pages hold (vector/slots.c).
+ * Start at store_fold(). Not here: what a table's pages hold (vector/slots.c), free pages and the file's end (space.c).
  */
 #include "catalog.h"
 #include "store_int.h"
@@ -28,10 +28,13 @@ typedef struct Fold {
   Table *target; /* to compact or rebuild; NULL: all */
   int fresh;     /* nothing old is to be read: a new tree (W6) */
   int append_only;
-  int unknown; /* W2 */
+  int unknown;  /* W2 */
+  u32 budget;   /* pages of work beside its own */
+  u64 reusable; /* pages that there were */
   State next;
   Horizon horizon;
   PageTx tx;
+  Space space;
   CatalogEntry *entry;
   u64 entry_count, entry_cap;
   GraphWork graph;
@@ -58,6 +61,7 @@ static FoldHow how_of(Fold *f, const Table *t, int compact) {
   FoldHow how = {compact, UINT64_MAX, (u32)store_threads(f->store), &f->graph};
   if (f->reason == FOLD_BULK) how.index_rows = 0;
   if (f->reason == FOLD_THRESHOLD) how.index_rows = t->added + INDEX_STEP_ROWS;
+  if (f->reason == FOLD_MERGE) how.index_rows = MAX(f->budget, 1);
   return how;
 }
 
@@ -122,7 +126,8 @@ static int rebuild_table(Fold *f, Table *t, PageRef *out) {
 static int fold_table(Fold *f, Table *t) {
   Store *s = f->store;
   int chosen = f->target == NULL || f->target == t, rc;
-  int rebuild = f->fresh || (f->reason == FOLD_REBUILD && chosen), compact = f->reason == FOLD_COMPACT && chosen, lags;
+  int rebuild = f->fresh || (f->reason == FOLD_REBUILD && chosen), compact = f->reason == FOLD_COMPACT && chosen, lags,
+      space;
   FoldHow how = how_of(f, t, compact);
   PageRef ref = store_catalog_ref(s, t->id);
   if (rebuild) {
@@ -133,8 +138,10 @@ static int fold_table(Fold *f, Table *t) {
     if (rc == SQLITE_OK && !store_usable(s)) rc = SQLITE_CORRUPT_VTAB;
     if (rc) return rc;
     lags = how.index_rows && table_methods.lags(t->view);
-    if (overlay_pending(t->overlay) == 0 && !compact && !lags) return add_entry(f, t->id, ref);
-    if (t->overlay->length || compact || lags) rc = table_methods.fold(t->view, t->overlay, &how, &f->tx, &ref);
+    space = ref.pgno && (f->tx.move_from || (f->reason == FOLD_MERGE && chosen));
+    if (overlay_pending(t->overlay) == 0 && !compact && !lags && !space) return add_entry(f, t->id, ref);
+    if (t->overlay->length || compact || lags || space)
+      rc = table_methods.fold(t->view, t->overlay, &how, &f->tx, &ref);
   }
   if (rc) return rc;
   if (mem_reserve(&f->folded, &f->folded_cap, f->folded_count + 1, sizeof *f->folded)) return SQLITE_NOMEM;
@@ -149,7 +156,8 @@ static int fold_tables(Fold *f) {
   u64 *ids = NULL, count = 0, cap = 0, i;
   u8 *dropped = NULL;
   u64 dropped_cap = 0;
-  int rc = store_prepare(s, &stmt, "SELECT id, name IS NULL FROM %s.quire_tables ORDER BY id", s->quoted);
+  int rc = store_prepare(s, &stmt, "SELECT id, name IS NULL FROM %s.quire_tables WHERE id <> %d ORDER BY id", s->quoted,
+                         STORE_ID);
   while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
     if (mem_reserve(&ids, &cap, count + 1, sizeof *ids) || mem_reserve(&dropped, &dropped_cap, count + 1, 1)) {
       rc = SQLITE_NOMEM;
@@ -197,64 +205,6 @@ static int write_pages_of_fold(Fold *f) {
   return rc;
 }
 
-/* --- free list --- */
-
-/* Ranges freed at or before the horizon, joined where they touch. A list that is not sound is not used. */
-static int load_free(Fold *f, PageRange **ranges, u64 *count) {
-  Store *s = f->store;
-  sqlite3_stmt *stmt = NULL;
-  u64 cap = 0;
-  i64 end = 1;
-  int rc, sound = 1;
-  *ranges = NULL;
-  *count = 0;
-  rc = store_prepare(s, &stmt, "SELECT first, count FROM %s.quire_free WHERE at <= ?1 ORDER BY first", s->quoted);
-  if (rc) return rc;
-  sqlite3_bind_int64(stmt, 1, f->horizon.at);
-  while (rc == SQLITE_OK && sound && sqlite3_step(stmt) == SQLITE_ROW) {
-    i64 first = sqlite3_column_int64(stmt, 0), n = sqlite3_column_int64(stmt, 1);
-    sound = first >= end && n > 0 && first < s->state.pages && n <= s->state.pages - first;
-    if (!sound) break;
-    if (*count && first == end) {
-      (*ranges)[*count - 1].count += (u32)n;
-    } else if (mem_reserve(ranges, &cap, *count + 1, sizeof **ranges)) {
-      rc = SQLITE_NOMEM;
-    } else {
-      (*ranges)[*count].first = (u32)first;
-      (*ranges)[(*count)++].count = (u32)n;
-    }
-    end = first + n;
-  }
-  if (rc == SQLITE_OK)
-    rc = sqlite3_finalize(stmt);
-  else
-    sqlite3_finalize(stmt);
-  if (!sound) {
-    CORRUPT(0);
-    *count = 0;
-    f->append_only = 1;
-  }
-  return rc;
-}
-
-static int insert_ranges(Store *s, const PageRange *range, u64 count, i64 at) {
-  sqlite3_stmt *stmt = NULL;
-  u64 i;
-  int rc = SQLITE_OK;
-  if (count == 0) return SQLITE_OK;
-  rc = store_prepare(s, &stmt, "INSERT OR REPLACE INTO %s.quire_free(first, count, at) VALUES(?1, ?2, ?3)", s->quoted);
-  if (rc) return rc;
-  for (i = 0; i < count && rc == SQLITE_OK; i++) {
-    sqlite3_bind_int64(stmt, 1, range[i].first);
-    sqlite3_bind_int64(stmt, 2, range[i].count);
-    sqlite3_bind_int64(stmt, 3, at);
-    sqlite3_step(stmt);
-    rc = sqlite3_reset(stmt);
-  }
-  sqlite3_finalize(stmt);
-  return rc;
-}
-
 /* --- SQL --- */
 
 static int update_state_row(Fold *f) {
@@ -280,22 +230,6 @@ static int update_state_row(Fold *f) {
   return rc;
 }
 
-static int update_free_rows(Fold *f) {
-  Store *s = f->store;
-  int rc = SQLITE_OK;
-  if (f->fresh) rc = store_exec(s, "DELETE FROM %s.quire_free; DELETE FROM %s.quire_wm", s->quoted, s->quoted);
-  if (rc == SQLITE_OK && f->unknown) {
-    rc = store_exec(s, "UPDATE %s.quire_free SET at = %lld WHERE at >= %lld", s->quoted, (long long)f->next.n,
-                    (long long)s->state.n);
-  }
-  if (rc == SQLITE_OK && f->tx.used_free) {
-    rc = store_exec(s, "DELETE FROM %s.quire_free WHERE at <= %lld", s->quoted, (long long)f->horizon.at);
-    if (rc == SQLITE_OK) rc = insert_ranges(s, f->tx.free, f->tx.free_count, f->horizon.at);
-  }
-  if (rc == SQLITE_OK) rc = insert_ranges(s, f->tx.freed, f->tx.freed_count, f->next.n);
-  return rc;
-}
-
 static int update_watermarks(Fold *f) {
   Store *s = f->store;
   if (!f->horizon.in_wal || f->unknown) return SQLITE_OK;
@@ -315,7 +249,7 @@ static int write_rows_of_fold(Fold *f) {
   if (rc == SQLITE_OK && f->target && f->target->new_options)
     rc = store_exec(s, "UPDATE %s.quire_tables SET options = %Q WHERE id = %lld", s->quoted, f->target->new_options,
                     (long long)f->target->id);
-  if (rc == SQLITE_OK) rc = update_free_rows(f);
+  if (rc == SQLITE_OK) rc = space_save(s, &f->horizon, &f->space, &f->tx, &f->next, f->fresh, f->unknown);
   if (rc == SQLITE_OK) rc = update_watermarks(f);
   if (rc == SQLITE_OK) rc = store_exec(s, "DELETE FROM %s.quire_tables WHERE name IS NULL", s->quoted);
   return rc;
@@ -323,11 +257,18 @@ static int write_rows_of_fold(Fold *f) {
 
 /* --- the whole --- */
 
+/* What the fold may do about space, beside its own work: see `automerge` in store.h. */
+static void plan_space(Fold *f) {
+  PageTx *tx = &f->tx;
+  f->reusable = space_count(tx->free, tx->free_count);
+  if (f->append_only || f->reason == FOLD_BULK || f->reason == FOLD_REBUILD) return;
+  tx->spare = f->budget;
+  if (f->reusable >= space_slack(f->reason, tx->base)) page_tx_plan_moves(tx);
+}
+
 /* Everything up to the SQL; what fails here has changed nothing. */
 static int prepare_fold(Fold *f) {
   Store *s = f->store;
-  PageRange *ranges = NULL;
-  u64 count = 0;
   i64 gen = s->state.gen;
   int rc;
 
@@ -349,14 +290,14 @@ static int prepare_fold(Fold *f) {
     rc = horizon_read(s, &f->horizon); /* the watermark is worth having even if nothing is reused */
   else
     rc = SQLITE_OK;
-  if (rc == SQLITE_OK && !f->append_only) rc = load_free(f, &ranges, &count);
   if (rc == SQLITE_OK) rc = pages_prepare(s->pages, s->state.root.pgno == 0 || f->fresh);
-  if (rc) {
-    mem_free(ranges);
-    if (rc == SQLITE_NOTADB) store_set_error(s, "the file %s-quire is not one of Quire's: move it away", s->path);
-    return rc;
-  }
-  rc = page_tx_begin(&f->tx, s->pages, (u64)f->next.n, f->fresh ? 1 : s->state.pages, ranges, count);
+  if (rc == SQLITE_NOTADB) store_set_error(s, "the file %s-quire is not one of Quire's: move it away", s->path);
+  if (rc == SQLITE_OK && !f->fresh) rc = space_load(s, &f->horizon, f->reason, f->append_only, &f->space);
+  if (rc) return rc;
+  f->append_only |= !f->space.free.complete;
+  rc = page_tx_begin(&f->tx, s->pages, (u64)f->next.n, f->fresh ? 1 : s->state.pages, f->fresh ? 1 : f->space.known,
+                     &f->space.free);
+  plan_space(f);
   f->tx.interrupted = store_interrupted;
   f->tx.interrupt_arg = s;
   if (rc == SQLITE_OK) rc = write_pages_of_fold(f);
@@ -383,13 +324,14 @@ static int may_go_on(Store *s, int rc) {
   return (rc & 0xff) != SQLITE_NOMEM && sqlite3_txn_state(s->db, s->schema) == SQLITE_TXN_WRITE;
 }
 
-static int fold_once(Store *s, FoldReason reason, Table *target) {
+static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget) {
   int optional = reason == FOLD_THRESHOLD || reason == FOLD_BULK, sound = 1, rc;
   Fold f;
   memset(&f, 0, sizeof f);
   f.store = s;
   f.reason = reason;
   f.target = target;
+  f.budget = budget;
   rc = store_refresh(s);
   if (rc == SQLITE_OK && s->pages == NULL) {
     if (optional) return SQLITE_OK;
@@ -430,6 +372,11 @@ static int fold_once(Store *s, FoldReason reason, Table *target) {
   s->stats.graph.folds += f.graph.folds;
   s->stats.graph.linked += f.graph.linked;
   s->stats.graph.repairs += f.graph.repairs;
+  s->stats.pages_moved += f.tx.moved;
+  s->merged =
+      (reason == FOLD_MERGE || reason == FOLD_COMPACT) && !f.tx.moved && f.next.pages >= f.tx.base && !f.space.cut;
+  s->merged_gen = f.next.gen;
+  s->merged_reusable = f.reusable;
   rc = store_install(s, &f.next);
 done:
   page_tx_end(&f.tx);
@@ -438,14 +385,44 @@ done:
   return rc;
 }
 
-int store_fold(Store *s, FoldReason reason, Table *target) {
-  int rc = fold_once(s, reason, target);
+static int fold_within(Store *s, FoldReason reason, Table *target, u32 budget) {
+  int rc = fold_once(s, reason, target, budget);
   /* 'rebuild' met damage that nobody had noticed, maybe of another table: now all of them are made anew (W6). */
   if (rc == SQLITE_CORRUPT_VTAB && reason == FOLD_REBUILD && s->pages && !store_usable(s))
-    rc = fold_once(s, reason, target);
+    rc = fold_once(s, reason, target, budget);
   return rc;
 }
 
+int store_fold(Store *s, FoldReason reason, Table *target) {
+  u32 budget = 0xffffffffu;
+  int rc = SQLITE_OK;
+  if (reason != FOLD_COMPACT) rc = options_automerge(s, &budget);
+  return rc ? rc : fold_within(s, reason, target, budget);
+}
+
+/* Whether 'merge' has anything to do for this table. */
+static int wants_merge(Table *t, void *arg) {
+  int *wanted = arg, rc;
+  t->current = 0;
+  rc = table_refresh(t);
+  if (rc == SQLITE_OK && store_usable(t->store))
+    *wanted |= overlay_pending(t->overlay) != 0 || table_methods.lags(t->view);
+  return rc;
+}
+
+static int merge(Store *s, Table *target, u32 pages) {
+  int wanted, rc;
+  store_clear_error(s);
+  rc = store_refresh(s);
+  wanted = !store_usable(s) || !s->merged || s->merged_gen != s->state.gen;
+  if (rc == SQLITE_OK && !wanted) rc = store_each_table(s, wants_merge, &wanted);
+  if (rc == SQLITE_OK && !wanted) rc = space_wants_merge(s, &wanted);
+  if (rc || !wanted) return rc;
+  return fold_within(s, FOLD_MERGE, target, pages);
+}
+
+int store_merge(Store *s, u32 pages) { return merge(s, NULL, pages); }
+int table_merge(Table *t, u32 pages) { return merge(t->store, t, pages); }
 int store_fold_now(Store *s) { return store_fold(s, FOLD_NOW, NULL); }
 int store_optimize(Store *s) { return store_fold(s, FOLD_COMPACT, NULL); }
 int store_rebuild(Store *s) { return store_fold(s, FOLD_REBUILD, NULL); }

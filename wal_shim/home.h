@@ -34,6 +34,8 @@ typedef struct HomeMethods {
   int (*map)(Home *home, u32 pgno, u32 count, const u8 **out);
   int (*read)(Home *home, u32 pgno, u32 count, u8 *buffer);
   int (*write)(Home *home, u32 pgno, u32 count, const u8 *data);
+  /* The pages from `pages` on exist no more. No root that anybody can still see has them (S19). */
+  int (*truncate)(Home *home, u32 pages);
   /* Everything written is durable, the directory entry too. */
   int (*sync)(Home *home);
   /*

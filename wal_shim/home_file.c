@@ -214,6 +214,14 @@ static int file_write(Home *home, u32 pgno, u32 count, const u8 *data) {
   return rc;
 }
 
+/* Maps stay as they are: nobody looks behind the end of the file (F2). */
+static int file_truncate(Home *home, u32 pages) {
+  HomeFile *f = (HomeFile *)home;
+  int rc = need_file(f);
+  if (rc) return rc;
+  return f->file->pMethods->xTruncate(f->file, (sqlite3_int64)pages * PAGE_SIZE);
+}
+
 static int file_sync(Home *home) {
   HomeFile *f = (HomeFile *)home;
   int rc = need_file(f);
@@ -273,8 +281,8 @@ static void file_close(Home *home) {
   mem_free(f);
 }
 
-static const HomeMethods file_methods = {"file",     file_follow, file_size,    file_map,  file_read,
-                                         file_write, file_sync,   file_prepare, file_close};
+static const HomeMethods file_methods = {"file",     file_follow,   file_size, file_map,     file_read,
+                                         file_write, file_truncate, file_sync, file_prepare, file_close};
 
 int home_file_open(const HomeFileSpec *spec, Home **out) {
   const char *param[2] = {"modeof", spec->database};

@@ -100,6 +100,12 @@ static int memory_write(Home *home, u32 pgno, u32 count, const u8 *data) {
   return SQLITE_OK;
 }
 
+static int memory_truncate(Home *home, u32 pages) {
+  HomeMemory *m = (HomeMemory *)home;
+  while (m->count > pages) drop_page(&m->page[--m->count]);
+  return SQLITE_OK;
+}
+
 static int memory_sync(Home *home) {
   (void)home;
   return SQLITE_OK;
@@ -119,8 +125,8 @@ static void memory_close(Home *home) {
   mem_free(m);
 }
 
-static const HomeMethods memory_methods = {"memory",     memory_follow, memory_size,    memory_map,  memory_read,
-                                           memory_write, memory_sync,   memory_prepare, memory_close};
+static const HomeMethods memory_methods = {"memory",     memory_follow,   memory_size, memory_map,     memory_read,
+                                           memory_write, memory_truncate, memory_sync, memory_prepare, memory_close};
 
 int home_memory_open(Home **out) {
   int rc = SQLITE_OK;

@@ -7,6 +7,8 @@
  *
  * Empty text means "flat" for all columns. Names that this version does not know are passed over.
  *
+ * The row of id 0 is the store's own, there once it has a setting: "automerge=" number.
+ *
  *   O1  The text changes only in a fold (table_set_index), in the same SQL that changes the state row's gen. So whoever sees the gen
  *       of its last look has the options of that look, in every connection and after every kind of ROLLBACK.
  */
@@ -157,4 +159,25 @@ int table_set_index(Table *t, const IndexShape *index, int rebuild) {
   forget_view(t);
   t->current = 0;
   return rc;
+}
+
+/* --- the store's own --- */
+
+int options_automerge(Store *s, u32 *pages) {
+  sqlite3_stmt *stmt = NULL;
+  int rc = store_prepare(s, &stmt,
+                         "SELECT CAST(substr(options, 11) AS INTEGER) FROM %s.quire_tables "
+                         "WHERE id = %d AND options LIKE 'automerge=%%'",
+                         s->quoted, STORE_ID);
+  *pages = AUTOMERGE;
+  if (rc) return rc;
+  if (sqlite3_step(stmt) == SQLITE_ROW) *pages = (u32)MIN(MAX(sqlite3_column_int64(stmt, 0), 0), 0xffffffffLL);
+  return sqlite3_finalize(stmt);
+}
+
+int store_set_automerge(Store *s, u32 pages) {
+  store_clear_error(s);
+  return store_exec(s,
+                    "INSERT OR REPLACE INTO %s.quire_tables(id, name, options) VALUES(%d, 'quire', 'automerge=%lld')",
+                    s->quoted, STORE_ID, (long long)pages);
 }

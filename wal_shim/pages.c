@@ -6,6 +6,8 @@
  */
 #include "pages.h"
 
+#include <stdlib.h>
+
 #include "bytes.h"
 
 #define CACHE_PAGES 4096u
@@ -60,7 +62,7 @@ Home *pages_home(Pages *pages) { return pages->home; }
 
 const PagesStats *pages_stats(const Pages *pages) { return &pages->stats; }
 
-int pages_set_count(Pages *pages, u32 count) {
+static int set_count(Pages *pages, u32 count, u32 keep) {
   u64 old_cap = pages->verified_cap;
   u32 size = 0;
   int rc = pages->home->methods->size(pages->home, &size);
@@ -71,8 +73,24 @@ int pages_set_count(Pages *pages, u32 count) {
   if (pages->verified_cap > old_cap) {
     memset(pages->verified + old_cap, 0, (size_t)(pages->verified_cap - old_cap) * sizeof *pages->verified);
   }
-  if (count > pages->count) pages->count = count;
+  pages->count = MIN(MAX(count, keep), size);
   return SQLITE_OK;
+}
+
+int pages_set_count(Pages *pages, u32 count) { return set_count(pages, count, pages->count); }
+int pages_limit(Pages *pages, u32 count) { return set_count(pages, count, 0); }
+
+static void forget_range(Pages *pages, u32 pgno, u32 count);
+
+int pages_truncate(Pages *pages, u32 count, u32 *pages_left) {
+  int rc = pages->home->methods->size(pages->home, pages_left);
+  if (rc || *pages_left <= count) return rc;
+  forget_range(pages, count, *pages_left - count);
+  if ((u64)count < pages->verified_cap)
+    memset(pages->verified + count, 0, (size_t)(pages->verified_cap - count) * sizeof *pages->verified);
+  pages->count = MIN(pages->count, count);
+  rc = pages->home->methods->truncate(pages->home, count);
+  return rc ? rc : pages->home->methods->size(pages->home, pages_left);
 }
 
 /*
@@ -88,8 +106,6 @@ static void make_head(u8 *page) {
   store32(page + 20, PAGE_SIZE);
   store32(page + 24, crc32c(0, page, 24));
 }
-
-static void forget_range(Pages *pages, u32 pgno, u32 count);
 
 /* Nothing that is known of the pages holds for another file of that name. */
 static int follow_name(Pages *pages) {
@@ -289,30 +305,35 @@ corrupt:
 
 /* --- writing --- */
 
-int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, PageRange *reusable, u64 reusable_count) {
-  u32 size = 0;
+int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, u32 known, FreePages *free_pages) {
   int rc;
   memset(tx, 0, sizeof *tx);
   tx->pages = pages;
   tx->n = n;
-  tx->free = reusable;
-  tx->free_count = tx->free_cap = reusable_count;
-  rc = pages->home->methods->size(pages->home, &size);
+  tx->free = free_pages->reusable;
+  tx->free_count = tx->free_cap = free_pages->reusable_count;
+  tx->waiting = free_pages->waiting;
+  tx->waiting_count = free_pages->waiting_count;
+  tx->complete = free_pages->complete;
+  memset(free_pages, 0, sizeof *free_pages);
+  rc = pages->home->methods->size(pages->home, &tx->size);
   if (rc) return rc;
-  tx->base = MAX(state_count, 1);
-  tx->end = DEFECT(growth_from_count) ? tx->base : MAX(tx->base, size);
+  tx->base = tx->top = MAX(state_count, 1);
+  tx->known = MAX(known, tx->base);
+  tx->end = DEFECT(growth_from_count) ? tx->base : MAX(tx->known, tx->size);
   return SQLITE_OK;
 }
 
-/* What lies between the state row's count and the file's end is garbage of attempts that did not commit: it is free from now on (S7). */
+/* What lies between the pages that are known and the file's end is garbage of attempts that did not commit: it is free from now on (S7). */
 static int extend(PageTx *tx) {
   if (tx->extended) return SQLITE_OK;
   tx->extended = 1;
-  return page_tx_free(tx, tx->base, tx->end - tx->base);
+  return page_tx_free(tx, tx->known, tx->end - MIN(tx->known, tx->end));
 }
 
 void page_tx_end(PageTx *tx) {
   mem_free(tx->free);
+  mem_free(tx->waiting);
   mem_free(tx->freed);
   memset(tx, 0, sizeof *tx);
 }
@@ -369,6 +390,7 @@ static int alloc_reused(PageTx *tx, u32 count, u32 *pgno) {
     }
     tx->used_free += count;
     tx->pages->stats.reused += count;
+    tx->top = MAX(tx->top, at + count);
     *pgno = at;
     return SQLITE_OK;
   }
@@ -390,8 +412,83 @@ int page_tx_alloc(PageTx *tx, u32 count, u32 *pgno) {
   if ((u64)tx->end + count > 0xfffffff0u) return SQLITE_FULL;
   *pgno = tx->end;
   tx->end += count;
+  tx->top = tx->end;
   tx->pages->stats.extended += count;
   return SQLITE_OK;
+}
+
+/* --- moving, and a lower end --- */
+
+void page_tx_plan_moves(PageTx *tx) {
+  u64 f = tx->free_count, w = tx->waiting_count, i, room = 0, work = 0, limit;
+  u32 top = tx->base;
+  while (f && tx->free[f - 1].first >= tx->base) f--;
+  while (w && tx->waiting[w - 1].first >= tx->base) w--;
+  for (i = 0; i < f; i++) room += tx->free[i].count;
+  tx->move_from = 0;
+  if (tx->spare == 0) return;
+  while (room && top > 1) { /* all from `top` on is free, or among the `work` pages to be moved into `room` */
+    const PageRange *a = f ? &tx->free[f - 1] : NULL, *b = w ? &tx->waiting[w - 1] : NULL;
+    int reusable = a && (b == NULL || a->first > b->first);
+    const PageRange *r = reusable ? a : b;
+    u32 used = top - (r ? r->first + r->count : 1);
+    limit = MIN((u64)tx->spare + EXTENT_MAX_PAGES, room); /* an extent that the work ends in is moved, too */
+    if (work + used > limit) {
+      if (limit > work) top -= (u32)(limit - work);
+      break;
+    }
+    work += used;
+    top -= used;
+    if (r == NULL || (reusable && work > room - r->count)) break; /* else there would not be room for it below */
+    top = r->first;
+    if (reusable) {
+      room -= r->count;
+      f--;
+    } else {
+      w--;
+    }
+  }
+  if (top < tx->base) tx->move_from = top;
+}
+
+int page_tx_moves(PageTx *tx, u32 pgno, u32 count) {
+  u64 i;
+  if (tx->move_from == 0 || pgno < tx->move_from || tx->spare == 0) return 0;
+  for (i = 0; i < tx->free_count && tx->free[i].first < pgno; i++) {
+    u32 at = fit(&tx->free[i], count);
+    if (at == 0) continue;
+    if (at >= pgno) return 0;
+    tx->spare -= MIN(count, tx->spare);
+    tx->moved += count;
+    return 1;
+  }
+  return 0;
+}
+
+static int compare_ranges(const void *a, const void *b) {
+  u32 x = ((const PageRange *)a)->first, y = ((const PageRange *)b)->first;
+  return (x > y) - (x < y);
+}
+
+void page_tx_cut(PageTx *tx) {
+  const PageRange *range[3] = {tx->free, tx->waiting, tx->freed};
+  u64 left[3] = {tx->free_count, tx->waiting_count, tx->freed_count};
+  u32 end = tx->top;
+  int i, more = 1;
+  if (!tx->complete) return;
+  if (tx->freed_count) qsort(tx->freed, (size_t)tx->freed_count, sizeof *tx->freed, compare_ranges);
+  while (more) {
+    more = 0;
+    for (i = 0; i < 3; i++) {
+      const PageRange *last;
+      while (left[i] && range[i][left[i] - 1].first >= end) left[i]--; /* behind the store's pages already */
+      last = left[i] ? &range[i][left[i] - 1] : NULL;
+      if (last == NULL || last->first + last->count < end) continue;
+      end = last->first;
+      more = 1;
+    }
+  }
+  tx->cut = end;
 }
 
 static int write_pages(PageTx *tx, u32 pgno, u32 count, const u8 *data) {

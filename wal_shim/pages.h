@@ -61,8 +61,15 @@ int pages_check_head(Pages *pages);
  */
 int pages_prepare(Pages *pages, int first);
 
-/* The root that is read from now on has `count` pages; SQLITE_CORRUPT_VTAB if the home has fewer (S19). */
+/*
+ * The root that is read from now on has `count` pages; SQLITE_CORRUPT_VTAB if the home has fewer (S19). Roots of before, which cursors may hold,
+ * can go on being read as far as the home goes.
+ */
 int pages_set_count(Pages *pages, u32 count);
+/* The same when nothing of before is read any more: pages from `count` on are out of range. */
+int pages_limit(Pages *pages, u32 count);
+/* Give back what the home has from `count` pages on; *pages_left are there then. The caller knows that nobody needs them (S19). */
+int pages_truncate(Pages *pages, u32 count, u32 *pages_left);
 
 /*
  * `count` consecutive bulk pages from `pgno`, each checked against crc[i] (an array of little-endian u32).
@@ -97,25 +104,55 @@ typedef struct PageTx {
   u64 n;           /* the fold being written */
   PageRange *free; /* ranges that may be written, ascending */
   u64 free_count, free_cap;
+  PageRange *waiting; /* free ranges that may not be written yet, ascending */
+  u64 waiting_count;
   PageRange *freed; /* ranges that this fold frees */
   u64 freed_count, freed_cap;
   u32 base;      /* pages according to the state row */
   u32 end;       /* new pages come from here: the end of the file */
   int extended;  /* they did */
+  u32 known;     /* pages from here to `end` are in no list */
+  u32 size;      /* of the file when it began */
+  u32 top;       /* one more than the last page it has allocated, at least `base` */
+  u32 cut;       /* 0 or, by page_tx_cut, one more than the last page in use */
+  int complete;  /* `free` and `waiting` are all free pages below `known` */
   u32 used_free; /* pages taken from `free` */
+  u32 spare;     /* pages of work, about, that it may do beside what it must: */
+  u32 move_from; /* pages from here on are moved to lower places, if there are any (page_tx_moves); 0: none are */
+  u32 moved;     /* pages that were */
   int (*interrupted)(void *arg);
   void *interrupt_arg;
 } PageTx;
 
-/* `reusable` (may be empty) becomes the transaction's; count pages exist according to the state row. */
-int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, PageRange *reusable, u64 reusable_count);
+/* The pages that no root reaches, as the state row's transaction has them: ascending, apart. */
+typedef struct FreePages {
+  PageRange *reusable, *waiting;
+  u64 reusable_count, waiting_count;
+  int complete; /* nothing is missing */
+} FreePages;
+
+/*
+ * The lists of free_pages become the transaction's, in case of errors, too. state_count pages are the store's according to the state row; what the
+ * file has from `known` on is not known to be anybody's.
+ */
+int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, u32 known, FreePages *free_pages);
 /*
  * Pages of the store when this fold is done. What lies beyond the state row's count counts only if this fold wrote behind it: else it may be growth that
  * a failed sync has lost (R6, R7).
  */
 static inline u32 page_tx_count(const PageTx *tx) {
-  return tx->extended || DEFECT(growth_not_synced) ? tx->end : tx->base;
+  if (tx->cut) return tx->cut;
+  return DEFECT(growth_not_synced) ? tx->end : tx->top;
 }
+/*
+ * Choose what is to be moved so that the store ends lower: as much from its end as `spare` allows and reusable pages can take. With nothing
+ * reusable, nothing.
+ */
+void page_tx_plan_moves(PageTx *tx);
+/* Whether `count` pages at `pgno` are to be moved now: they are to, the work is still allowed (it is counted), and a lower place is free. */
+int page_tx_moves(PageTx *tx, u32 pgno, u32 count);
+/* From now on the count is without the free pages at the end, if all free ones are known; no pages are allocated after that. */
+void page_tx_cut(PageTx *tx);
 /* `count` <= 64 consecutive pages that do not cross a segment. */
 int page_tx_alloc(PageTx *tx, u32 count, u32 *pgno);
 int page_tx_free(PageTx *tx, u32 pgno, u32 count);

@@ -188,7 +188,8 @@ static int verify_root(Store *store) {
   if (rc == SQLITE_CANTOPEN) return bad_root(store, "the page file is missing");
   if (rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT_VTAB) return bad_root(store, "the page file is not one of Quire's");
   if (rc) return rc;
-  rc = pages_set_count(store->pages, st->pages);
+  rc = store_other_statements_busy(store) ? pages_set_count(store->pages, st->pages)
+                                          : pages_limit(store->pages, st->pages);
   if (rc == SQLITE_CORRUPT_VTAB) return bad_root(store, "the page file is too short");
   if (rc) return rc;
   rc = catalog_read(store->pages, st, &store->catalog, &store->catalog_count);
@@ -487,7 +488,8 @@ int store_create_shadow(Conn *conn, const char *schema, const char *home, char *
 /* Whether any vector table is left. */
 static int count_tables(Store *store, i64 *count) {
   sqlite3_stmt *stmt = NULL;
-  int rc = store_prepare(store, &stmt, "SELECT count(name) FROM %s.quire_tables", store->quoted);
+  int rc =
+      store_prepare(store, &stmt, "SELECT count(name) FROM %s.quire_tables WHERE id <> %d", store->quoted, STORE_ID);
   if (rc) return rc;
   rc = sqlite3_step(stmt);
   if (rc == SQLITE_ROW) *count = sqlite3_column_int64(stmt, 0);

@@ -166,6 +166,15 @@ const char *table_name(const Table *table);
 int store_fold_now(Store *store);
 int store_optimize(Store *store);
 int store_rebuild(Store *store);
+/*
+ * Work for idle moments, about `pages` pages of it: fold, put rows into indexes, drop dead slots of tables that are small enough, move pages
+ * from the end of the store to free ones before, cut the file. Nothing is written when nothing is left to do.
+ */
+int store_merge(Store *store, u32 pages);
+int table_merge(Table *table, u32 pages); /* dead slots of this one alone */
+/* The same, done by every commit that folds: at most so many pages of work beside its own. Kept in the database; the default is AUTOMERGE. */
+int store_set_automerge(Store *store, u32 pages);
+#define AUTOMERGE 4096u
 int store_integrity(Store *store, char **problem);
 /* How large a transaction's delta may grow in memory before it is folded inside the transaction; of this connection; <= 0: the default. */
 void store_set_bulk_bytes(Store *store, sqlite3_int64 bytes);

@@ -15,6 +15,7 @@
 #include "table_methods.h"
 
 #define UUID_SIZE 16
+#define STORE_ID 0 /* the store's own row in quire_tables, once it has a setting: its options are "automerge=N" */
 #define FORMAT_UNREADABLE (-1) /* State.format: the row is missing, or has values that none has */
 
 typedef struct State {
@@ -52,7 +53,7 @@ typedef enum {
 
 typedef struct StoreStats {
   u64 folds, folds_given_up, bulk_folds, append_only_folds, overlay_loads, overlay_extends, degraded,
-      content_rows_skipped;
+      content_rows_skipped, truncations, pages_moved;
   GraphWork graph;
 } StoreStats;
 
@@ -89,6 +90,9 @@ struct Store {
   int lost;        /* a sync failed that was for pages of a root in the state row: the transaction cannot commit (R7) */
   u64 bulk_bytes;  /* an overlay of this size is folded inside the transaction */
   int avoid_reuse; /* a fold failed or was rolled back: only append until the next commit (R7) */
+  int merged;      /* 'merge' found nothing more to do in generation merged_gen */
+  i64 merged_gen;
+  u64 merged_reusable;
   StoreStats stats;
 };
 
@@ -177,6 +181,9 @@ int options_apply(Table *t, const char *text);
 /* Read the registry again if the state's generation is another than at the last time (every change of options makes a new one). */
 int options_refresh(Table *t);
 
+/* The store's setting: pages of work that a commit which folds may do beside its own. */
+int options_automerge(Store *store, u32 *pages);
+
 /* horizon.c */
 typedef struct Horizon {
   i64 at;     /* pages freed by folds <= at may be written; -1: none */
@@ -185,12 +192,34 @@ typedef struct Horizon {
 } Horizon;
 int horizon_read(Store *store, Horizon *out);
 
+/* space.c */
+typedef enum { FOLD_THRESHOLD, FOLD_BULK, FOLD_NOW, FOLD_MERGE, FOLD_COMPACT, FOLD_REBUILD } FoldReason;
+/* quire_free as one fold finds it. */
+typedef struct Space {
+  FreePages free;      /* without lists if it only appends */
+  u32 known;           /* pages up to here are the store's, or free by a row */
+  int sound;           /* the rows fit together */
+  int clipped;         /* some speak of pages behind the file's end */
+  int cut;             /* the file was cut */
+  i64 bound, bound_at; /* roots since fold bound_at have at most `bound` pages; -1: nothing is known */
+} Space;
+/* Read the rows, having cut the file where it can be. The lists are page_tx_begin's to take; else space_end frees them. */
+int space_load(Store *store, const Horizon *horizon, FoldReason reason, int append_only, Space *out);
+/* Write what became of them; `tx` is done, `next` its root. */
+int space_save(Store *store, const Horizon *horizon, const Space *space, const PageTx *tx, const State *next, int fresh,
+               int unknown);
+void space_end(Space *space);
+/* Set *wanted if the file can be cut, or pages have become reusable since the last 'merge' found nothing to do. */
+int space_wants_merge(Store *store, int *wanted);
+/* Z2: free pages that are left alone. */
+u32 space_slack(FoldReason reason, u32 pages);
+u64 space_count(const PageRange *range, u64 count);
+
 /* check.c */
 /* Whether all pages are sound and each has one owner, the free list among them. */
 int store_pages_sound(Store *store, int *sound);
 
 /* fold.c */
-typedef enum { FOLD_THRESHOLD, FOLD_BULK, FOLD_NOW, FOLD_COMPACT, FOLD_REBUILD } FoldReason;
 /* `table`: the one to compact or rebuild (NULL: all of them); all tables' deltas are folded along. */
 int store_fold(Store *store, FoldReason reason, Table *table);
 

@@ -304,8 +304,9 @@ int store_each_table(Store *store, int (*fn)(Table *table, void *arg), void *arg
   sqlite3_stmt *stmt = NULL;
   char **names = NULL;
   u64 count = 0, cap = 0, i;
-  int rc = store_prepare(store, &stmt, "SELECT name FROM %s.quire_tables WHERE name IS NOT NULL ORDER BY name",
-                         store->quoted);
+  int rc =
+      store_prepare(store, &stmt, "SELECT name FROM %s.quire_tables WHERE name IS NOT NULL AND id <> %d ORDER BY name",
+                    store->quoted, STORE_ID);
   while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
     rc = mem_reserve(&names, &cap, count + 1, sizeof *names);
     if (rc == SQLITE_OK) names[count] = mem_strdup(&rc, (const char *)sqlite3_column_text(stmt, 0));
