@@ -339,7 +339,6 @@ static void finalize_statements(Store *store) {
 }
 
 static void close_store(Store *store) {
-  if (store == NULL) return;
   finalize_statements(store);
   pages_close(store->pages);
   mem_free(store->catalog);
@@ -354,7 +353,7 @@ void store_release(Store *store) {
   Store **at;
   if (store == NULL || --store->refs) return;
   /* Pages that the open transaction refers to must be durable even if no hook comes any more (S3). */
-  if (store->unsynced && store->pages) {
+  if (store->unsynced && ALWAYS(store->pages)) { /* a fold wrote some */
     Home *home = pages_home(store->pages);
     home->methods->sync(home);
   }

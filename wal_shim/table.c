@@ -273,7 +273,7 @@ int table_drop(Table *t) {
   int rc = SQLITE_OK;
   if (DEFECT(deletion_in_destroy) && s->state.root.pgno)
     pages_home(s->pages)->methods->write(pages_home(s->pages), s->state.root.pgno, 1, (u8[PAGE_SIZE]){0});
-  if (s->unsynced && s->pages) rc = store_sync_pages(s); /* no hook of this table may come any more (S3) */
+  if (s->unsynced && ALWAYS(s->pages)) rc = store_sync_pages(s); /* no hook of this table may come any more (S3) */
   if (rc) return rc;
   finalize_table(t);
   rc = store_exec(s, "UPDATE %s.quire_tables SET name = NULL WHERE id = %lld", s->quoted, (long long)t->id);
