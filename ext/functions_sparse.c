@@ -12,6 +12,8 @@
 
 #include "companions.h"
 
+#define MAX_DENSE (1 << 20) /* dimensions: a few bytes of text shall not take gigabytes */
+
 int value_is_sparse(sqlite3_value *value) {
   int type = sqlite3_value_type(value), size;
   if (type == SQLITE_BLOB) {
@@ -128,13 +130,13 @@ void vec_sparse_to_text(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 }
 
 void sparse_result_dense(sqlite3_context *ctx, sqlite3_value *value) {
-  u64 most = (u64)sqlite3_limit(sqlite3_context_db_handle(ctx), SQLITE_LIMIT_LENGTH, -1) / sizeof(float);
   SparseVector vector;
   Vector dense = {0};
 
   if (!get_sparse(ctx, value, &vector)) return;
-  if (vector.sparse.dim > most) {
-    result_message(ctx, "a sparse vector of %u dimensions is too large to be made dense", vector.sparse.dim);
+  if (vector.sparse.dim > MAX_DENSE) {
+    result_message(ctx, "a sparse vector of %u dimensions is too large to be made dense: at most %d", vector.sparse.dim,
+                   MAX_DENSE);
   } else if (vector_new(ELEM_F32, vector.sparse.dim, &dense)) {
     sqlite3_result_error_nomem(ctx);
   } else {
