@@ -5,7 +5,7 @@
 #
 # Each build compiles the library, test/transcript.c and SQLite's library into one program in build-all/NAME and runs the scripts of test/faults and
 # test/transcript.sql; what they give is compared with the first build's, byte by byte. Environment:
-#   SQLITE3_C    sqlite3.c of SQLite's amalgamation, compiled with each build. Without it the system's libsqlite3 is taken, and 32-bit builds
+#   SQLITE3_C    sqlite3.c of SQLite's amalgamation, compiled once for each word size. Without it the system's libsqlite3 is taken, and 32-bit builds
 #                need a 32-bit one (Debian: dpkg --add-architecture i386; apt-get update; apt-get install libsqlite3-dev:i386).
 #   MAKE
 # A compiler or library that is missing leaves its builds out: the line `left out` says which and what to install.
@@ -46,9 +46,18 @@ missing() {
     echo "$1 $2 finds no libsqlite3 to link (give SQLITE3_C=sqlite3.c of the amalgamation, or: dpkg --add-architecture i386; apt-get update; apt-get install libsqlite3-dev:i386)"
 }
 
+# SQLite for programs of this word size, if it is to be compiled: the name of its object.
+sqlite() {
+  [ -z "${SQLITE3_C:-}" ] && return
+  object="$out/sqlite3$1.o"
+  [ "$object" -nt "$SQLITE3_C" ] || gcc -O1 $1 -w -c "$SQLITE3_C" -o "$object" >&2 || return 1
+  echo "$object"
+}
+
 # Compile (without debugging information: that is most of the time) into the folder of everything but QUIRE_SIMD: builds that differ in that alone share one.
 build() {
-  ${MAKE:-make} -s -j2 --no-print-directory BUILD="$1" CC="$2" OPT="$3" CFLAGS="-g0 $4" SQLITE3_C="${SQLITE3_C:-}" "$1/transcript" > "$1.log" 2>&1
+  ${MAKE:-make} -s -j2 --no-print-directory BUILD="$1" CC="$2" OPT="$3" CFLAGS="-g0 $4" SQLITE3_C="${SQLITE3_C:-}" SQLITE3_O="$5" \
+    "$1/transcript" > "$1.log" 2>&1
 }
 
 one() {
@@ -62,7 +71,9 @@ one() {
     return
   fi
   dir="$out/$cc$opt$(echo "$flags" | tr -d ' ')"
-  if ! build "$dir" "$cc" "$opt" "$flags"; then
+  word=''
+  case " $flags " in *' -m32 '*) word=-m32 ;; esac
+  if ! object=$(sqlite "$word") || ! build "$dir" "$cc" "$opt" "$flags" "$object"; then
     echo "$name: does not build"
     tail -20 "$dir.log"
     failed=$((failed + 1))

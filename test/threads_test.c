@@ -299,8 +299,8 @@ static sqlite3 *victim_db;
 
 static void *victim(void *arg) {
   static const char *const work[] = {
-      "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) "
-      "SELECT sum((SELECT max(distance) FROM t WHERE e MATCH test_vector(i, 8) AND k = 20)) FROM c",
+      ("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) "
+       "SELECT sum((SELECT max(distance) FROM t WHERE e MATCH test_vector(i, 8) AND k = 20)) FROM c"),
       "INSERT INTO t(t) VALUES('fold')",
       "INSERT OR REPLACE INTO t(rowid, e) SELECT 700 + i % 50, test_vector(i, 8) FROM n WHERE i < 90",
       "INSERT INTO t(t) VALUES('optimize')",

@@ -747,7 +747,7 @@ static int add_candidate(Choice *c, u32 node, u32 self, u32 tree) {
 
 /* Candidates for node `self` (new number) from the list of `old`: first its live links, *kept of them, then what is behind *dead dead ones. */
 static int gather_renewed(Builder *b, const Renewal *r, Choice *c, u32 old, u32 self, u32 *kept, u32 *dead) {
-  const u32 *links, *further;
+  const u32 *links = NULL, *further = NULL;
   u32 i, k, now, link;
   int rc = old_list(r, old, &links), behind;
   c->count = 0;

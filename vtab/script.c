@@ -14,7 +14,7 @@ static const char *named_value(const char *at, const ScriptName *names, size_t *
   for (; names->name; names++) {
     if (strlen(names->name) == length && memcmp(names->name, at + 1, length) == 0) return names->value;
   }
-  assert(!"a name of the script has no value");
+  assert(0 && "a name of the script has no value");
   return NULL;
 }
 

@@ -53,8 +53,8 @@ typedef int64_t i64;
 #define NEVER(x) (0 && (x))
 #elif defined(QUIRE_DEBUG)
 #include <assert.h>
-#define ALWAYS(x) ((x) ? 1 : (assert(!"ALWAYS(" #x ")"), 0))
-#define NEVER(x) ((x) ? (assert(!"NEVER(" #x ")"), 1) : 0)
+#define ALWAYS(x) ((x) ? 1 : (assert(0 && "ALWAYS(" #x ")"), 0))
+#define NEVER(x) ((x) ? (assert(0 && "NEVER(" #x ")"), 1) : 0)
 #else
 #define ALWAYS(x) (x)
 #define NEVER(x) (x)
