@@ -70,7 +70,7 @@ one() {
     echo "$name: left out: $why"
     return
   fi
-  dir="$out/$cc$opt$(echo "$flags" | tr -d ' ')"
+  dir="$out/$cc$opt$(echo "$flags" | tr -d ' =')" # env takes a name with = for an assignment
   word=''
   case " $flags " in *' -m32 '*) word=-m32 ;; esac
   if ! object=$(sqlite "$word") || ! build "$dir" "$cc" "$opt" "$flags" "$object"; then

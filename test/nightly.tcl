@@ -130,6 +130,7 @@ proc choose {} {
   set best ""
   foreach name $names {
     if {$p($name,weight) == 0} continue
+    if {$p($name,running) && [string match "make *" $p($name,command)]} continue ;# two of them would build in one folder
     set had [expr {($p($name,seconds) + $p($name,running) * $::chunk_seconds) / double($p($name,weight))}]
     if {$best eq "" || $had < $least} {set best $name; set least $had}
   }
