@@ -16,6 +16,7 @@
  */
 #include "../vector/distance.h"
 #include "../vtab/vtab.h"
+#include "backup.h"
 #include "companions.h"
 #include "functions.h"
 #include "vec_each.h"
@@ -192,6 +193,7 @@ static int register_tables(sqlite3 *db, int with_vec0, Stats *stats, char **erro
   Conn *conn = NULL;
   int rc = conn_new(db, &conn);
   if (rc == SQLITE_OK) rc = vtab_register(db, conn, with_vec0, stats, error);
+  if (rc == SQLITE_OK) rc = backup_register(db, conn);
   conn_release(conn);
   return rc;
 }

@@ -179,6 +179,15 @@ int store_integrity(Store *store, char **problem);
 /* How large a transaction's delta may grow in memory before it is folded inside the transaction; of this connection; <= 0: the default. */
 void store_set_bulk_bytes(Store *store, sqlite3_int64 bytes);
 
+/*
+ * Copy the database of `schema` and its page file, as the connection sees them now, to `path` and path-quire. `progress` (may be NULL) is called after
+ * each step with pages done and pages in all, which may grow; another result than SQLITE_OK ends it. *pages: of the page file. *error: words, freed by
+ * sqlite3_free. backup.c says what holds when it fails.
+ */
+typedef int BackupProgress(void *arg, sqlite3_int64 done, sqlite3_int64 total);
+int store_backup(Conn *conn, const char *schema, const char *path, BackupProgress *progress, void *arg,
+                 sqlite3_int64 *pages, char **error);
+
 /* For the `quire` table's own transaction hooks. */
 int store_sync_hook(Store *store);
 void store_end_hook(Store *store, int committed);
