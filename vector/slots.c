@@ -8,6 +8,7 @@
 #include "../wal_shim/bytes.h"
 #include "../wal_shim/table_methods.h"
 #include "graph.h"
+#include "rows.h"
 
 #define ROWID_EXTENT_PAGES 16u
 #define BITS_EXTENT_PAGES 4u
@@ -46,6 +47,7 @@ static void free_arrays(Slots *s) {
   rowmap_close(&s->map);
   filter_cache_free(s->filters);
   fields_close(&s->fields);
+  row_places_free(s->places);
 }
 
 void slots_release(void *view) {
@@ -114,10 +116,11 @@ static int open_table_page(Slots *s, const u8 *body) {
   PageRef fields = {load32(body + FIELDS_AT), load32(body + FIELDS_AT + 4)};
   u32 runs = load32(body + 8), c;
   int rc;
+  s->complete = load32(body + 12) != 0;
   s->slots = load64(body + 16);
   s->live = load64(body + 24);
   if (load32(body + 4) != s->columns || runs > ROWMAP_MAX_RUNS || load32(body) != map_tag(s->columns) + 2 * runs ||
-      s->live > s->slots || s->slots >= NO_SLOT) {
+      s->live > s->slots || s->slots >= NO_SLOT || load32(body + 12) > 1) {
     return CORRUPT(s->table.pgno);
   }
   rc = array_open(&s->rowids, s->pages, array_id(s->id, 0), 8, ROWID_EXTENT_PAGES, body + REFS_AT);
@@ -178,6 +181,7 @@ int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void 
   s->pages = pages;
   s->id = id;
   s->table = ref;
+  s->complete = 1; /* an overlay over no pages has seen every content row */
   shape_columns(s, shape);
   init_arrays(s, shape->field_words);
   if (ref.pgno) {
@@ -240,6 +244,8 @@ static i64 slots_max_rowid(void *view) {
   for (i = 0; i < map->run_count; i++) max = MAX(max, map->run[i].max);
   return max;
 }
+
+static int slots_complete(void *view) { return ((const Slots *)view)->complete; }
 
 static int slots_vector(void *view, u32 slot, u32 column, void *out, int *present) {
   Slots *s = view;
@@ -508,6 +514,7 @@ static int finish_arrays(SlotsWriter *w, u8 *body, u32 runs) {
   store32(body, map_tag(s->columns) + 2 * runs);
   store32(body + 4, s->columns);
   store32(body + 8, runs);
+  store32(body + 12, s->complete && w->overlay->bare_at >= w->overlay->length);
   store64(body + 16, w->slots);
   store64(body + 24, w->live);
   return SQLITE_OK;
@@ -831,6 +838,6 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   return rc;
 }
 
-const TableMethods table_methods = {slots_valid,     slots_open,   slots_retain, slots_release,  slots_find_view,
-                                    slots_max_rowid, slots_fold,   slots_lag,    slots_pages_at, slots_check,
-                                    slots_counts,    slots_vector, slots_fields};
+const TableMethods table_methods = {slots_valid,     slots_open,     slots_retain, slots_release, slots_find_view,
+                                    slots_max_rowid, slots_complete, slots_fold,   slots_lag,     slots_pages_at,
+                                    slots_check,     slots_counts,   slots_vector, slots_fields};

@@ -4,7 +4,8 @@
  * A slot is a dense number of a stored vector row, from 0, given in the order of folding and within a fold in the order of rowids.
  * One structure page (PAGE_TABLE) holds
  *
- *      0  u32 array references in use   4  u32 vector columns   8  u32 runs of the rowid map  12  u32 zero
+ *      0  u32 array references in use   4  u32 vector columns   8  u32 runs of the rowid map
+ *     12  u32 1: no content row is bare (without any vector), so that these are all rows; 0: not known
  *     16  u64 slots                    24  u64 live slots
  *     32  PageRef of the page of fields (fields.h), 0: none    40  zeros
  *     64  array references (array.h): 0 rowids (i64 by slot); 1+3c vectors of column c; 2+3c its presence bits (u64 words, bit
@@ -47,12 +48,14 @@ typedef struct Slots {
   u64 id;
   u32 columns;
   u64 slots, live;
+  int complete; /* no content row is bare */
   PageRef table;
   Array rowids;
   SlotColumn column[MAX_VECTOR_COLUMNS];
   Rowmap map;
   Fields fields;
   FilterCache *filters;
+  struct RowPlaces *places; /* opened by the first read of a row (rows.c) */
 } Slots;
 
 int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void **out);

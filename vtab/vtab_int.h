@@ -49,6 +49,7 @@ typedef struct Storage {
   int (*savepoint)(VecTable *vt, int n);
   int (*release)(VecTable *vt, int n);
   int (*rollback_to)(VecTable *vt, int n);
+  int map; /* rows are found by rowid in pages and overlay (vtab_rows.c) */
 } Storage;
 
 extern const Storage storage_pages, storage_chunks;
@@ -102,7 +103,7 @@ int vtab_vector(VecTable *vt, int column, sqlite3_value *value, const VectorWord
 
 /* --- plans (vtab_plan.c): from xBestIndex to xFilter through idxStr --- */
 
-typedef enum { PLAN_SCAN, PLAN_POINT, PLAN_KNN } PlanKind;
+typedef enum { PLAN_SCAN, PLAN_POINT, PLAN_POINTS, PLAN_KNN } PlanKind;
 
 typedef enum {
   TERM_QUERY,      /* the query vector */
@@ -131,9 +132,10 @@ typedef struct PlanTerm {
 typedef struct Plan {
   PlanKind kind;
   int column;               /* KNN: the vector column */
-  ContentOrder order;       /* of rowids (scan) */
+  ContentOrder order;       /* of rowids (scan, points) */
   int by_distance;          /* KNN: SQLite relies on the order of (distance, rowid) */
-  int vectors;              /* scan, point: vector columns are wanted */
+  int vectors;              /* scan, point, points: vector columns are wanted */
+  int map;                  /* scan, point, points: rowid and vectors alone are wanted, of rows chosen by rowid */
   PlanTerm term[MAX_TERMS]; /* term i has argument i of xFilter */
   int term_count;
 } Plan;
@@ -168,6 +170,31 @@ void restriction_close(Restriction *r);
 int words_add(VecTable *vt, const PlanTerm *term, sqlite3_value *arg, Filter *filter, int *known);
 /* Whether the database's texts are UTF-8. */
 int vtab_is_utf8(VecTable *vt);
+
+/* --- rows by rowid, without the content table (vtab_rows.c) --- */
+
+typedef struct MapCursor MapCursor;
+
+/*
+ * Begin a point or scan plan with `map`. *map is made when needed.
+ *   *answers  0: the content table must be asked instead
+ */
+int map_filter(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **argv, int *answers);
+/* Begin a points plan. */
+int map_filter_points(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **argv);
+/* The next row: SQLITE_DONE after the last; SQLITE_NOTFOUND if the content table must be asked for this and all further ones. */
+int map_next(MapCursor *map, i64 *rowid);
+/* A scan's bounds. */
+void map_bounds(const MapCursor *map, i64 *low, i64 *high);
+/* The same for a points plan. *known 0: whether there is such a row, the content table must say. */
+int map_next_point(MapCursor *map, i64 *rowid, int *known);
+/* Whether the row that the cursor stands on came from the map, so that map_result has its vectors. */
+int map_has_row(const MapCursor *map);
+/* A vector of this row as the result. SQLITE_NOTFOUND if its page cannot be read: the content table has it. */
+int map_result(MapCursor *map, u32 vector, sqlite3_context *ctx);
+/* Let go of the snapshot. All accept NULL. */
+void map_rewind(MapCursor *map);
+void map_free(MapCursor *map);
 
 /* --- cursors (vtab_scan.c) --- */
 

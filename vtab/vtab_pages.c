@@ -69,4 +69,5 @@ const Storage storage_pages = {
     .savepoint = savepoint,
     .release = release,
     .rollback_to = rollback_to,
+    .map = 1,
 };

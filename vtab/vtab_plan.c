@@ -4,8 +4,9 @@
  * idxNum is not used. idxStr is the plan in words, which EXPLAIN QUERY PLAN shows and plan_decode() reads back:
  *
  *   plan    = "knn" name index { term } [ "filter(" item { "," item } ")" ] [ "order" ]
- *           | "point" term [ "vectors" ]
- *           | "scan" [ "filter(" ... ")" ] [ "order" | "order-desc" ] [ "vectors" ]
+ *           | "point" term [ "vectors" ] [ "map" ]
+ *           | "points" "rowid-in" [ "order" | "order-desc" ] [ "vectors" ] [ "map" ]
+ *           | "scan" [ "filter(" ... ")" ] [ "order" | "order-desc" ] [ "vectors" ] [ "map" ]
  *   index   = "flat" | "hnsw" | "auto"
  *   term    = "k" | "limit" | "ef_search" | "exact" | "oversample" | "distance" compare | "rowid=" | "key=" | "rowid-in" | "key-in"
  *   item    = name ( compare | "!=" | " in" | " like" | " glob" | " is" | " is-not" | " null" | " not-null" )
@@ -13,6 +14,8 @@
  *   name    = letters, digits and underscores | "any text" with doubled quotes
  *
  * The index is for readers: it is that of the connection's last snapshot, and the search takes the one that it finds.
+ *
+ * "map": only rowid and vectors are wanted, of rows chosen by rowid alone, so that pages and overlay answer (vtab_rows.c).
  *
  * Arguments of xFilter: the query vector of a knn plan, then one for each term and item, in the order of the text.
  *
@@ -23,6 +26,7 @@
  *   - ef_search = ?, exact = ? and oversample = ? are the search's settings.
  *   - rowid = ? with MATCH is the exact distance of that row. With k it is left to SQLite: else, in a join, what k
  *     means would depend on which table comes first.
+ *   - rowid IN (...) brings all its values at once; beside other conditions on rowid SQLite looks at those.
  *   - Comparisons with a collation other than BINARY are SQLite's (C3 in content.c). LIKE and GLOB are functions and
  *     have none. Conditions on numeric columns are `omit`ted, as the answer is certainly the same; SQLite looks at those on other
  *     columns again, as the affinity of the other side is unknown here.
@@ -162,6 +166,24 @@ static void plan_distance(Planner *p) {
   }
 }
 
+/* A plan by rowid = ? or, else, by rowid IN. The rest is SQLite's. */
+static void plan_rowid(Planner *p) {
+  for (int in = 0; in < 2; in++) {
+    for (int i = 0; i < p->info->nConstraint; i++) {
+      const struct sqlite3_index_constraint *c = &p->info->aConstraint[i];
+
+      if (!c->usable || c->op != SQLITE_INDEX_CONSTRAINT_EQ || column_of(p->vt, c->iColumn) != CONTENT_ROWID) continue;
+      if (sqlite3_vtab_in(p->info, i, -1) != in) continue;
+      if (in) {
+        sqlite3_vtab_in(p->info, i, 1);
+        p->plan.kind = PLAN_POINTS;
+      }
+      add_term(p, i, in ? TERM_ROWID_IN : TERM_ROWID, CONTENT_ROWID, c->op, 1);
+      return;
+    }
+  }
+}
+
 /* key = ? and key IN: which rows, by name. In a KNN query, IN brings all its values at once. */
 static void plan_key(Planner *p) {
   for (int i = 0; i < p->info->nConstraint; i++) {
@@ -275,13 +297,43 @@ static int wants_vectors(const Planner *p) {
   return 0;
 }
 
+/* Whether a column is read that is neither rowid nor a vector nor hidden. */
+static int wants_others(const Planner *p) {
+  for (int i = 0; i < p->vt->spec->column_count; i++) {
+    int declared = p->vt->layout.declared[i];
+    if (is_vector(p->vt, i) || (i == p->vt->spec->key && !p->vt->text_key)) continue;
+    if (p->info->colUsed >> MIN(declared, 63) & 1) return 1;
+  }
+  return 0;
+}
+
+/* Whether all terms are about the rowid, as narrow() in vtab_rows.c knows them. */
+static int is_by_rowid(const Plan *plan) {
+  for (int i = 0; i < plan->term_count; i++) {
+    const PlanTerm *term = &plan->term[i];
+    if (term->column != CONTENT_ROWID || !is_compare(term->op)) return 0;
+  }
+  return 1;
+}
+
 static void plan_rows(Planner *p) {
   sqlite3_index_info *info = p->info;
   double rows = 1e6;
 
   p->plan.kind = PLAN_POINT;
   p->plan.vectors = wants_vectors(p);
-  plan_key(p);
+  if (p->vt->text_key)
+    plan_key(p);
+  else
+    plan_rowid(p);
+  p->plan.map = p->vt->storage->map && !wants_others(p) && is_by_rowid(&p->plan);
+  if (p->plan.kind == PLAN_POINTS) {
+    plan_order(p);
+    info->estimatedCost = 100;
+    info->estimatedRows = 25; /* as SQLite guesses the length of an IN */
+    info->orderByConsumed = p->plan.order != ORDER_NONE;
+    return;
+  }
   if (p->plan.term_count) {
     info->estimatedCost = 5;
     info->estimatedRows = 1;
@@ -292,6 +344,7 @@ static void plan_rows(Planner *p) {
   p->plan.kind = PLAN_SCAN;
   plan_filters(p);
   plan_order(p);
+  p->plan.map = p->plan.map && is_by_rowid(&p->plan);
   info->estimatedCost = p->plan.term_count ? 5e5 : 1e6;
   for (int i = 0; i < p->plan.term_count; i++) {
     const PlanTerm *term = &p->plan.term[i];
@@ -379,7 +432,8 @@ static void write_term(sqlite3_str *out, const VecTable *vt, const PlanTerm *ter
 static char *plan_encode(const VecTable *vt, const Plan *plan) {
   static const char *const order_words[] = {
       [ORDER_NONE] = "", [ORDER_ROWID] = " order", [ORDER_ROWID_DESC] = " order-desc"};
-  static const char *const kind_words[] = {[PLAN_SCAN] = "scan", [PLAN_POINT] = "point", [PLAN_KNN] = "knn "};
+  static const char *const kind_words[] = {
+      [PLAN_SCAN] = "scan", [PLAN_POINT] = "point", [PLAN_POINTS] = "points", [PLAN_KNN] = "knn "};
   sqlite3_str *out = sqlite3_str_new(vt->db);
   int filters = 0;
 
@@ -395,6 +449,7 @@ static char *plan_encode(const VecTable *vt, const Plan *plan) {
   if (filters) sqlite3_str_appendall(out, ")");
   sqlite3_str_appendall(out, plan->by_distance ? " order" : order_words[plan->order]);
   if (plan->vectors) sqlite3_str_appendall(out, " vectors");
+  if (plan->map) sqlite3_str_appendall(out, " map");
   return sqlite3_str_finish(out);
 }
 
@@ -482,12 +537,14 @@ int plan_decode(const VecTable *vt, const char *text, Plan *plan) {
   const char *at = text;
 
   plan->kind = PLAN_SCAN;
-  plan->column = plan->term_count = plan->by_distance = plan->vectors = 0;
+  plan->column = plan->term_count = plan->by_distance = plan->vectors = plan->map = 0;
   plan->order = ORDER_NONE;
   if (take(&at, "knn ")) {
     plan->kind = PLAN_KNN;
     if (!take_column(vt, &at, &plan->column) || !take_index(&at)) return SQLITE_INTERNAL;
     plan->term[plan->term_count++] = (PlanTerm){TERM_QUERY, 0, 0};
+  } else if (take(&at, "points")) {
+    plan->kind = PLAN_POINTS;
   } else if (take(&at, "point")) {
     plan->kind = PLAN_POINT;
   } else if (!take(&at, "scan")) {
@@ -500,6 +557,7 @@ int plan_decode(const VecTable *vt, const char *text, Plan *plan) {
     plan->order = ORDER_ROWID;
   plan->by_distance = plan->kind == PLAN_KNN && plan->order == ORDER_ROWID;
   plan->vectors = take(&at, " vectors");
+  plan->map = take(&at, " map");
   return *at == 0 ? SQLITE_OK : SQLITE_INTERNAL;
 }
 

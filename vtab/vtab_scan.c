@@ -3,8 +3,9 @@
  *
  *   knn     hits come from a Search, batch by batch, for as long as SQLite asks; k ends it early. The rest of the
  *           row is looked up in the content table when its first column is asked for, so that SELECT rowid, distance reads none.
- *   point   one row of the content table by its key
- *   scan    a statement over the content table in rowid order, stepped row by row
+ *   point   one row of the content table by its key, or of pages and overlay (vtab_rows.c)
+ *   points  the same for the keys of an IN, all given at once
+ *   scan    a statement over the content table in rowid order, stepped row by row, or pages and overlay in that order
  *
  *   V1  A search works on the snapshot taken in xFilter; a row of it that has vanished from the content table since (own
  *       writes while the cursor is open) reads as NULL.
@@ -41,8 +42,10 @@ struct Cursor {
   u32 ef_search; /* 0: there is none, the column has no graph */
   int exact;
   u32 oversample; /* in hundredths; 0: none */
-  /* point, scan */
+  /* point, points, scan */
   Query *rows;
+  MapCursor *map;
+  int mapping; /* rows come from `map` */
   /* the row's other columns, by rowid */
   Query *row;
   int row_has_vectors;
@@ -84,6 +87,8 @@ static void cursor_rewind(Cursor *cur) {
   search_close(cur->search);
   cur->search = NULL;
   restriction_close(&cur->restriction);
+  map_rewind(cur->map);
+  cur->mapping = 0;
   if (cur->rows) sqlite3_reset(cur->rows->stmt);
   if (cur->row) sqlite3_reset(cur->row->stmt);
   cur->row_state = ROW_UNREAD;
@@ -106,6 +111,7 @@ static void cursor_clear(Cursor *cur, VecTable *vt) {
 static void cursor_free(Cursor *cur) {
   if (cur == NULL) return;
   mem_free(cur->hit);
+  map_free(cur->map);
   mem_free(cur);
 }
 
@@ -346,13 +352,95 @@ static int borrow_rows(Cursor *cur) {
   return content_select(vt->content, &selection, &cur->rows);
 }
 
-static int filter_rows(Cursor *cur, sqlite3_value **argv) {
-  int rc = cur->rows ? SQLITE_OK : borrow_rows(cur);
+/*
+ * Go on with rows of the content table in place of the map's, from the one on that is next: `first` if none has been given yet. The order is
+ * kept, so that no row comes twice.
+ */
+static int leave_map(Cursor *cur, int first) {
+  static const Condition condition[] = {{CONTENT_ROWID, SQLITE_INDEX_CONSTRAINT_GE},
+                                        {CONTENT_ROWID, SQLITE_INDEX_CONSTRAINT_LE}};
+  VecTable *vt = table_of(cur);
+  int descending = cur->plan.order == ORDER_ROWID_DESC, rc;
+  Selection selection = {condition, 2, descending ? ORDER_ROWID_DESC : ORDER_ROWID, content_plain_columns(vt->content)};
+  i64 low, high;
 
+  cur->mapping = 0;
+  cur->text[0] = 0; /* the statement is not the plan's */
+  map_bounds(cur->map, &low, &high);
+  if (!first && cur->rowid == (descending ? low : high)) {
+    cur->eof = 1;
+    return SQLITE_OK;
+  }
+  if (!first && descending) high = cur->rowid - 1;
+  if (!first && !descending) low = cur->rowid + 1;
+  if (cur->plan.vectors) selection.columns = content_all_columns(vt->content);
+  content_return(vt->content, cur->rows);
+  cur->rows = NULL;
+  rc = content_select(vt->content, &selection, &cur->rows);
+  if (rc == SQLITE_OK) rc = sqlite3_bind_int64(cur->rows->stmt, 1, low);
+  if (rc == SQLITE_OK) rc = sqlite3_bind_int64(cur->rows->stmt, 2, high);
+  return rc ? rc : step_rows(cur);
+}
+
+static int step_map(Cursor *cur, int first) {
+  int rc = map_next(cur->map, &cur->rowid);
+  if (rc == SQLITE_NOTFOUND) return leave_map(cur, first);
+  cur->eof = rc != SQLITE_OK;
+  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int filter_rows(Cursor *cur, sqlite3_value **argv) {
+  int rc = SQLITE_OK;
+
+  if (cur->plan.map && table_of(cur)->storage->map)
+    rc = map_filter(table_of(cur), &cur->map, &cur->plan, argv, &cur->mapping);
+  if (rc) return rc;
+  if (cur->mapping) return step_map(cur, 1);
+  if (cur->rows == NULL) rc = borrow_rows(cur);
   for (int i = 0; i < cur->plan.term_count && rc == SQLITE_OK; i++) {
     if (i < sqlite3_bind_parameter_count(cur->rows->stmt)) rc = sqlite3_bind_value(cur->rows->stmt, i + 1, argv[i]);
   }
   return rc ? rc : step_rows(cur);
+}
+
+/* --- the row's other columns --- */
+
+/* Look the row up, with the vectors if one is asked for; they then come with all further rows. */
+static int read_row(Cursor *cur, int with_vectors) {
+  VecTable *vt = table_of(cur);
+  int rc = SQLITE_OK;
+
+  if (cur->row_state == ROW_MISSING) return SQLITE_OK;
+  if (cur->row_state == ROW_READ && cur->row_has_vectors >= with_vectors) return SQLITE_OK;
+  if (cur->row && (cur->row_has_vectors < with_vectors || !content_is_current(vt->content, cur->row))) {
+    content_return(vt->content, cur->row);
+    cur->row = NULL;
+  }
+  if (cur->row == NULL) {
+    rc = content_row(vt->content, with_vectors, &cur->row);
+    if (rc) return rc;
+    cur->row_has_vectors = with_vectors;
+  }
+  sqlite3_bind_int64(cur->row->stmt, 1, cur->rowid);
+  rc = sqlite3_step(cur->row->stmt);
+  cur->row_state = rc == SQLITE_ROW ? ROW_READ : ROW_MISSING;
+  if (rc != SQLITE_ROW) sqlite3_reset(cur->row->stmt);
+  return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : vtab_store_error(vt, rc);
+}
+
+/* Go on to the next key of a points plan that has a row. */
+static int step_points(Cursor *cur) {
+  int known, rc;
+
+  while ((rc = map_next_point(cur->map, &cur->rowid, &known)) == SQLITE_OK) {
+    cur->eof = 0;
+    if (known) return SQLITE_OK;
+    rc = read_row(cur, cur->plan.vectors);
+    if (rc || cur->row_state == ROW_READ) return rc;
+    cur->row_state = ROW_UNREAD;
+  }
+  cur->eof = 1;
+  return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 /* --- moving --- */
@@ -380,14 +468,23 @@ int vtab_filter(sqlite3_vtab_cursor *base, int number, const char *text, int arg
 
   (void)number;
   if (rc) return rc;
-  return cur->plan.kind == PLAN_KNN ? filter_knn(cur, argv) : filter_rows(cur, argv);
+  switch (cur->plan.kind) {
+    case PLAN_KNN: return filter_knn(cur, argv);
+    case PLAN_POINTS:
+      rc = map_filter_points(table_of(cur), &cur->map, &cur->plan, argv);
+      return rc ? rc : step_points(cur);
+    default: return filter_rows(cur, argv);
+  }
 }
 
 int vtab_next(sqlite3_vtab_cursor *base) {
   Cursor *cur = cursor_of(base);
 
+  if (cur->mapping && cur->row_state == ROW_UNREAD) return step_map(cur, 0);
   if (cur->row && cur->row_state != ROW_UNREAD) sqlite3_reset(cur->row->stmt);
   cur->row_state = ROW_UNREAD;
+  if (cur->mapping) return step_map(cur, 0);
+  if (cur->plan.kind == PLAN_POINTS) return step_points(cur);
   if (cur->plan.kind == PLAN_SCAN) return step_rows(cur);
   if (cur->plan.kind == PLAN_POINT) {
     cur->eof = 1;
@@ -413,29 +510,6 @@ int vtab_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 
 /* --- columns --- */
 
-/* Look the row up, with the vectors if one is asked for; they then come with all further rows. */
-static int read_row(Cursor *cur, int with_vectors) {
-  VecTable *vt = table_of(cur);
-  int rc = SQLITE_OK;
-
-  if (cur->row_state == ROW_MISSING) return SQLITE_OK;
-  if (cur->row_state == ROW_READ && cur->row_has_vectors >= with_vectors) return SQLITE_OK;
-  if (cur->row && (cur->row_has_vectors < with_vectors || !content_is_current(vt->content, cur->row))) {
-    content_return(vt->content, cur->row);
-    cur->row = NULL;
-  }
-  if (cur->row == NULL) {
-    rc = content_row(vt->content, with_vectors, &cur->row);
-    if (rc) return rc;
-    cur->row_has_vectors = with_vectors;
-  }
-  sqlite3_bind_int64(cur->row->stmt, 1, cur->rowid);
-  rc = sqlite3_step(cur->row->stmt);
-  cur->row_state = rc == SQLITE_ROW ? ROW_READ : ROW_MISSING;
-  if (rc != SQLITE_ROW) sqlite3_reset(cur->row->stmt);
-  return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : vtab_store_error(vt, rc);
-}
-
 /* The value of a column of the spec; none set means NULL. */
 static int result_cell(Cursor *cur, sqlite3_context *ctx, int column) {
   const Column *c = &table_of(cur)->spec->column[column];
@@ -443,7 +517,11 @@ static int result_cell(Cursor *cur, sqlite3_context *ctx, int column) {
   sqlite3_stmt *stmt;
   sqlite3_value *value;
 
-  if (cur->rows && (cur->plan.vectors || !is_vector)) {
+  if (is_vector && map_has_row(cur->map)) {
+    int rc = map_result(cur->map, vtab_vector_index(table_of(cur), column), ctx);
+    if (rc != SQLITE_NOTFOUND) return rc;
+  }
+  if (cur->rows && !cur->mapping && (cur->plan.vectors || !is_vector)) {
     stmt = cur->rows->stmt;
   } else {
     int rc = read_row(cur, is_vector);

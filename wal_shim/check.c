@@ -135,15 +135,21 @@ static u64 visible_rows(Table *t) {
 static int compare_content(Table *t, char **problem) {
   Compare c;
   u32 i, size = 1;
-  int rc = SQLITE_OK;
+  int rc = SQLITE_OK, bare = 0;
   memset(&c, 0, sizeof c);
   c.table = t;
   for (i = 0; i < t->shape.vector_count; i++) size = MAX(size, t->shape.vector[i].size);
   c.buffer = mem_array(&rc, size, 1);
-  if (rc == SQLITE_OK) rc = table_load_content(t, compare_row, &c);
+  if (rc == SQLITE_OK) rc = table_load_content(t, compare_row, &c, &bare);
   if (rc == SQLITE_OK && c.problem == NULL && c.rows != visible_rows(t)) {
     c.problem = sqlite3_mprintf("table %s: %lld rows have vectors in pages and delta, %lld in the content", t->name,
                                 (long long)visible_rows(t), (long long)c.rows);
+    if (c.problem == NULL) rc = SQLITE_NOMEM;
+  }
+  if (rc == SQLITE_OK && c.problem == NULL && bare && table_methods.complete(t->view) &&
+      t->overlay->bare_at == 0xffffffff) {
+    c.problem =
+        sqlite3_mprintf("table %s: there are rows without a vector, of which pages and delta do not know", t->name);
     if (c.problem == NULL) rc = SQLITE_NOMEM;
   }
   mem_free(c.buffer);

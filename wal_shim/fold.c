@@ -105,7 +105,7 @@ static int rebuild_table(Fold *f, Table *t, PageRef *out) {
   FoldHow how = how_of(f, t, 0);
   PageRef none = {0, 0}, old = store_catalog_ref(f->store, t->id);
   Rebuild r;
-  int rc;
+  int rc, bare = 0;
   memset(&r, 0, sizeof r);
   r.fold = f;
   r.table = t;
@@ -115,7 +115,8 @@ static int rebuild_table(Fold *f, Table *t, PageRef *out) {
   }
   rc = table_methods.open(f->store->pages, t->id, &t->shape, none, &r.view);
   if (rc == SQLITE_OK) rc = table_new_overlay(t, &r.overlay);
-  if (rc == SQLITE_OK) rc = table_load_content(t, rebuild_row, &r);
+  if (rc == SQLITE_OK) rc = table_load_content(t, rebuild_row, &r, &bare);
+  if (rc == SQLITE_OK && bare) rc = overlay_note_bare(r.overlay);
   if (rc == SQLITE_OK) rc = table_methods.fold(r.view, r.overlay, &how, &f->tx, &r.ref);
   table_methods.release(r.view);
   overlay_release(r.overlay);

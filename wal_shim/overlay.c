@@ -18,7 +18,7 @@ int overlay_new(u32 columns, const u32 *sizes, u32 field_words, Overlay **out) {
   o->refs = 1;
   o->columns = columns;
   o->field_words = field_words;
-  o->all_dead_at = 0xffffffff;
+  o->all_dead_at = o->bare_at = 0xffffffff;
   for (i = 0; i < columns; i++) {
     o->size[i] = sizes[i];
     o->stride[i] = vector_stride(sizes[i]);
@@ -68,7 +68,7 @@ void overlay_reset(Overlay *o) {
   empty_log(&o->patches);
   o->row_hash_used = o->rows = o->length = o->passed_over = 0;
   o->others = 0;
-  o->all_dead_at = 0xffffffff;
+  o->all_dead_at = o->bare_at = 0xffffffff;
 }
 
 /* splitmix64's finalizer (Steele, Lea and Flood 2014) */
@@ -281,6 +281,13 @@ int overlay_remove_all(Overlay *o) {
   }
   if (o->all_dead_at == 0xffffffff) o->all_dead_at = o->length;
   o->length++;
+  return SQLITE_OK;
+}
+
+int overlay_note_bare(Overlay *o) {
+  if (o->bare_at != 0xffffffff) return SQLITE_OK;
+  if (o->length >= 0x7fffffff) return SQLITE_FULL;
+  o->bare_at = o->length++;
   return SQLITE_OK;
 }
 

@@ -10,6 +10,8 @@
  *   O3  Which rows of the pages are dead is part of the log: by slot ("kills"), or all of them.
  *   O4  A row of the pages whose fields change, but not its vectors, stays where it is: its new fields are part of the log ("patches"; of several
  *       for one slot the last that is visible counts).
+ *   O5  That the content has got a bare row is an operation, too: one without any vector, of which neither overlay nor pages say
+ *       anything else.
  *
  * Vectors of one column lie in chunks of OVERLAY_CHUNK rows, stride bytes apart, 64-byte aligned, so that the scan kernels run
  * over them as over an extent.
@@ -59,6 +61,7 @@ typedef struct Overlay {
   u32 rows;
   u32 length;      /* operations so far */
   u32 all_dead_at; /* every row of the pages is dead at length L if all_dead_at < L; 0xffffffff: no such operation */
+  u32 bare_at;     /* there may be bare rows at length L if bare_at < L; 0xffffffff: no such operation */
   SlotLog kills, patches;
   u64 *patch_fields; /* field_words of each patch */
   u64 patch_fields_cap;
@@ -90,6 +93,8 @@ int overlay_patch(Overlay *o, u32 slot, const u64 *fields);
 /* `slot`: where the row lies in the pages, or NO_SLOT. */
 int overlay_remove(Overlay *o, i64 rowid, u32 slot);
 int overlay_remove_all(Overlay *o);
+/* Note that the content has got a bare row; once is enough. */
+int overlay_note_bare(Overlay *o);
 
 static inline OverlayRow *overlay_row(const Overlay *o, u32 row) {
   return &o->chunk[row / OVERLAY_CHUNK]->row[row % OVERLAY_CHUNK];

@@ -122,6 +122,7 @@ struct Table {
   u64 added;            /* rows that it gave vectors */
   int name_suspect;     /* a rename happened that a rollback may have undone: ask the registry */
   u32 bulk_limit_shift; /* a bulk fold was given up: the limit is doubled */
+  Snapshot *spare;      /* memory of one that was released, for the next */
 };
 
 struct Snapshot {
@@ -168,7 +169,8 @@ int store_sync(Store *store);
 int table_confirm_name(Table *table);
 /* Bring t->overlay and t->view up to this snapshot (nothing to do when the store is not usable). */
 int table_refresh(Table *table);
-int table_load_content(Table *table, ContentRow *row, void *arg);
+/* Calls `row` for each content row that has a vector; *bare: there were others. */
+int table_load_content(Table *table, ContentRow *row, void *arg, int *bare);
 /* An overlay of the table's shape, empty. */
 int table_new_overlay(const Table *table, Overlay **out);
 Table *store_find_table(Store *store, u64 id);

@@ -14,6 +14,8 @@
  *       there are; what t_delta has of them (changes, deletions) is for overlays that have them already.
  *   D6  A change of fields alone is a delta row of its own (OP_FIELDS), which says only that the content row is to be looked at: a row
  *       of the overlay is added again, one of the pages patched where it lies (O4).
+ *   D7  A row without any vector is no operation but OP_BARE, written once between two folds, and not while the pages say already that
+ *       there may be such rows. What reads rows from pages and overlay alone may do so only if there are none.
  *
  * Start at table_refresh().
  */
@@ -27,6 +29,7 @@
 #define OP_REMOVE 2
 #define OP_REMOVE_ALL 3
 #define OP_FIELDS 4
+#define OP_BARE 5
 
 #define DEFAULT_FOLD_BYTES (4u << 20) /* default fold_rows: this many bytes of vectors ... */
 #define DEFAULT_FOLD_MIN 256u         /* ... but not fewer rows than this */
@@ -264,6 +267,7 @@ void table_release(Table *t) {
   overlay_release(t->overlay);
   free_shape(&t->shape);
   mem_free(t->name);
+  mem_free(t->spare);
   mem_free(t);
   store_release(store);
 }
@@ -441,15 +445,27 @@ static int overlay_patch_row(Table *t, i64 rowid, const u64 *fields) {
   return overlay_patch(o, slot, fields);
 }
 
+/* Whether the overlay mirrors the delta, so that changes go into both. */
+static int has_overlay(const Table *t) { return t->overlay != NULL && store_usable(t->store); }
+
+/* Whether there may be bare rows already, so that one more is no news (D7). */
+static int knows_bare(const Table *t) {
+  return has_overlay(t) && (t->overlay->bare_at != 0xffffffff || !table_methods.complete(t->view));
+}
+
+static int note_bare(Table *t) { return knows_bare(t) ? SQLITE_OK : overlay_note_bare(t->overlay); }
+
 /* One delta row. In a new overlay those of fresh rows are passed over: the content says what became of them (D5). */
 static int apply_delta_row(Table *t, sqlite3_stmt *stmt, int is_new) {
   RowData row;
   Overlay *o = t->overlay;
   i64 rowid = sqlite3_column_int64(stmt, 1);
+  u64 skipped = t->store->stats.content_rows_skipped;
   int op = sqlite3_column_int(stmt, 2), rc = SQLITE_OK;
   o->last_seq = sqlite3_column_int64(stmt, 0);
   o->last_tag = sqlite3_column_int64(stmt, 3);
   if (op == OP_REMOVE_ALL) return overlay_remove_all(o);
+  if (op == OP_BARE) return note_bare(t);
   if (op != OP_ADD && op != OP_REMOVE && op != OP_FIELDS) return CORRUPT(0);
   if (is_new && rowid > o->pages_max) {
     o->max_rowid = MAX(o->max_rowid, rowid);
@@ -458,6 +474,7 @@ static int apply_delta_row(Table *t, sqlite3_stmt *stmt, int is_new) {
   }
   if (op == OP_REMOVE) return overlay_remove_row(t, rowid);
   rc = read_row(t, stmt, 4, &row);
+  if (rc == SQLITE_OK && row.count == 0 && t->store->stats.content_rows_skipped != skipped) rc = note_bare(t); /* D3 */
   if (rc) return rc;
   if (op == OP_FIELDS && overlay_find(o, o->length, rowid) == NO_ROW)
     return row.count ? overlay_patch_row(t, rowid, row.fields) : SQLITE_OK;
@@ -511,7 +528,7 @@ static int load_fresh_rows(Table *t) {
     o->max_rowid = MAX(o->max_rowid, rowid);
     if (overlay_find(o, o->length, rowid) != NO_ROW) continue; /* a delta row has brought it already */
     rc = read_row(t, *stmt, 2, &row);
-    if (rc == SQLITE_OK && row.count) rc = overlay_add(o, rowid, row.vectors, row.fields);
+    if (rc == SQLITE_OK) rc = row.count ? overlay_add(o, rowid, row.vectors, row.fields) : note_bare(t);
     if (rc) break;
   }
   sqlite3_reset(*stmt);
@@ -710,12 +727,13 @@ int table_refresh(Table *t) {
   return rc;
 }
 
-int table_load_content(Table *t, ContentRow *row, void *arg) {
+int table_load_content(Table *t, ContentRow *row, void *arg, int *bare) {
   Store *s = t->store;
   RowData data;
   sqlite3_stmt *stmt = NULL;
   char *columns = data_columns(t, "");
   int rc, last;
+  *bare = 0;
   if (columns == NULL) return SQLITE_NOMEM;
   rc = store_prepare(s, &stmt, "SELECT \"%w\"%s FROM %s.\"%w\"", t->shape.rowid, columns, s->quoted, t->shape.content);
   sqlite3_free(columns);
@@ -726,6 +744,7 @@ int table_load_content(Table *t, ContentRow *row, void *arg) {
       break;
     }
     rc = read_row(t, stmt, 1, &data);
+    *bare |= data.count == 0;
     if (rc == SQLITE_OK && data.count) rc = row(arg, sqlite3_column_int64(stmt, 0), data.vectors, data.fields);
   }
   sqlite3_finalize(stmt);
@@ -777,9 +796,6 @@ i64 table_new_tag(Table *t) {
   return t->new_tag;
 }
 
-/* Whether the overlay mirrors the delta, so that changes go into both. */
-static int has_overlay(const Table *t) { return t->overlay != NULL && store_usable(t->store); }
-
 /* Append a delta row. The overlay is dropped if it did not end just before it. */
 static int add_delta(Table *t, i64 rowid, int op) {
   Store *s = t->store;
@@ -822,6 +838,7 @@ int table_add(Table *t, i64 rowid, const void *const *vectors, const u64 *fields
   for (i = 0; i < t->shape.vector_count; i++) any |= vectors[i] != NULL;
   t->added += (u64)any;
   if (any && !fresh) rc = add_delta(t, rowid, OP_ADD); /* a fresh row is its own delta row (D5) */
+  if (!any && !knows_bare(t)) rc = add_delta(t, rowid, OP_BARE);
   if (rc || !has_overlay(t)) return write_code(t, rc);
   o = t->overlay;
   if (rowid >= o->last_row && rowid > o->pages_max) {
@@ -829,7 +846,7 @@ int table_add(Table *t, i64 rowid, const void *const *vectors, const u64 *fields
   }
   if (!any) {
     o->max_rowid = MAX(o->max_rowid, rowid);
-    return SQLITE_OK;
+    return write_code(t, finish_change(t, note_bare(t)));
   }
   t->written = 1;
   return write_code(t, finish_change(t, overlay_add_row(t, rowid, vectors, fields)));
@@ -869,15 +886,21 @@ int table_snapshot(Table *t, Snapshot **out) {
   Snapshot *snap;
   int rc;
   store_clear_error(t->store);
-  rc = table_refresh(t);
+  /* a transaction's own overlay is as current for reading as it is for writing */
+  rc = t->current && has_overlay(t) ? SQLITE_OK : table_refresh(t);
   if (rc) return rc;
-  snap = mem_zeroed(&rc, 1, sizeof *snap);
+  snap = t->spare;
+  t->spare = NULL;
+  if (snap == NULL) snap = mem_zeroed(&rc, 1, sizeof *snap);
   if (rc) return rc;
   snap->refs = 1;
   snap->table = t;
   t->refs++;
   snap->gen = t->store->state.gen;
   snap->degraded = !store_usable(t->store);
+  snap->view = NULL;
+  snap->overlay = NULL;
+  snap->length = 0;
   if (!snap->degraded) {
     snap->view = table_methods.retain(t->view);
     snap->overlay = overlay_retain(t->overlay);
@@ -888,11 +911,16 @@ int table_snapshot(Table *t, Snapshot **out) {
 }
 
 void snapshot_release(Snapshot *snap) {
+  Table *t;
   if (snap == NULL || --snap->refs) return;
+  t = snap->table;
   table_methods.release(snap->view);
   overlay_release(snap->overlay);
-  table_release(snap->table);
-  mem_free(snap);
+  if (t->spare)
+    mem_free(snap);
+  else
+    t->spare = snap;
+  table_release(t);
 }
 
 Snapshot *snapshot_retain(Snapshot *snap) {
@@ -910,7 +938,10 @@ void snapshot_parts(Snapshot *snap, SnapshotParts *out) {
 
 void snapshot_damaged(Snapshot *snap) { store_mark_damaged(snap->table->store, snap->gen); }
 
-int snapshot_content(Snapshot *snap, ContentRow *row, void *arg) { return table_load_content(snap->table, row, arg); }
+int snapshot_content(Snapshot *snap, ContentRow *row, void *arg) {
+  int bare;
+  return table_load_content(snap->table, row, arg, &bare);
+}
 
 /* --- transaction hooks --- */
 

@@ -41,6 +41,8 @@ typedef struct TableMethods {
   int (*slot)(void *view, i64 rowid, u32 *slot);
   /* The largest rowid that any slot was given, dead ones included; INT64_MIN if there is none. */
   i64 (*max_rowid)(void *view);
+  /* Whether every content row has a vector, so that the pages know all rows. */
+  int (*complete)(void *view);
   /* The table with the overlay's operations done. Frees what it replaces. */
   int (*fold)(void *view, const Overlay *overlay, const FoldHow *how, PageTx *tx, PageRef *out);
   /* Whether an index does not have all rows of the pages yet. */

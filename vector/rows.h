@@ -1,0 +1,73 @@
+/*
+ * rows.h: rows of a snapshot by rowid, from pages and overlay alone: one, many, in order.
+ *
+ * The content table is not touched, so a row is its rowid and its vectors here, and bare rows (without any vector) are not seen: whoever
+ * wants all rows asks rows_complete() first. A degraded snapshot cannot be read.
+ *
+ * SQLITE_CORRUPT_VTAB means a damaged page: the caller answers from content then (S15).
+ */
+#ifndef QUIRE_ROWS_H
+#define QUIRE_ROWS_H
+
+#include "slots.h"
+
+/* Where a row lies: in the overlay (row), or, with row NO_ROW, in the pages. */
+typedef struct RowPlace {
+  i64 rowid;
+  u32 row, slot;
+} RowPlace;
+
+typedef struct OverlayPlace {
+  i64 rowid;
+  u32 row;
+} OverlayPlace;
+
+/* Zeroed before its first use. */
+typedef struct RowReader {
+  Snapshot *snap;
+  SnapshotParts at;
+  Slots *slots;
+  int no_pages; /* every row of the pages is dead */
+  int checks;   /* some rows of the pages are dead */
+  /* in order */
+  RowmapCursor cursor;
+  i64 last; /* bound in the cursor's direction */
+  int pages_done, descending;
+  RowPlace next; /* of the pages, unless pages_done */
+  OverlayPlace *rows;
+  u64 row_count, row_cap, row_at;
+} RowReader;
+
+/* Read `snap`, which is not degraded and is retained until rows_close. */
+int rows_open(RowReader *r, Snapshot *snap);
+/* Keeps memory for the next rows_open. */
+void rows_close(RowReader *r);
+void rows_free(RowReader *r);
+/* Whether there are no other rows than those that can be read here. */
+int rows_complete(const RowReader *r);
+
+/* SQLITE_NOTFOUND if there is no such row. */
+int rows_find(RowReader *r, i64 rowid, RowPlace *out);
+/* place[i].row and .slot are NO_ROW and NO_SLOT for rowids that are not there. */
+int rows_find_many(RowReader *r, const i64 *rowids, u32 count, RowPlace *places);
+#define ROWS_MANY 64u /* the most that are asked for at once */
+/* Ask for the memory of the row's vector, which will be read soon. */
+void rows_prefetch(RowReader *r, u32 column, const RowPlace *place);
+
+/* The rows with low <= rowid <= high. */
+int rows_seek(RowReader *r, i64 low, i64 high, int descending);
+/* SQLITE_DONE after the last. */
+int rows_next(RowReader *r, RowPlace *out);
+
+/*
+ * A row's vector: NULL if it has none in this column.
+ *   *lasts  it stays valid until the store is closed, or its pages are written again, which waits for every statement that may have
+ *           seen it (S6, S16); else until rows_close or pages_release of `hold`
+ */
+int rows_vector(RowReader *r, u32 column, const RowPlace *place, const u8 **vector, int *lasts, PageHold *hold);
+void rows_release(RowReader *r, PageHold *hold);
+
+/* Part of Slots. */
+void row_places_free(struct RowPlaces *places);
+
+#endif

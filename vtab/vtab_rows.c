@@ -1,0 +1,297 @@
+/*
+ * vtab_rows.c: rows chosen by rowid, of which only rowid and vectors are wanted: answered from pages and overlay (vector/rows.h), without
+ * the content table.
+ *
+ *   W1  A row that the map has is one of the snapshot's. One that it has not may still be bare (without any vector): unless the snapshot is known to have
+ *       none of those, a scan goes to the content table, and so does a point for a row that was not found.
+ *   W2  A degraded snapshot sends the query to the content table, and so does a page that cannot be read or is damaged, wherever it is met: from
+ *       the row on that was to come (map_bounds), for one vector, for the keys that are left. Content and pages are of one snapshot.
+ *   W3  Vectors of pages are given as they lie there (SQLITE_STATIC), as rows_vector says when; those of the overlay are copied.
+ */
+#include "../vector/rows.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "vtab_int.h"
+
+#define AHEAD 8u /* vectors asked of memory before they are read */
+
+struct MapCursor {
+  RowReader reader;
+  int reading; /* the reader has a snapshot */
+  int point;   /* block[] has all rows */
+  int descending;
+  RowPlace place; /* of the current row; rowid alone unless `placed` */
+  int placed;
+  i64 low, high; /* scan: rows that are still to come */
+  i64 *key;      /* points: ascending and distinct */
+  u64 key_count, key_cap, key_at;
+  RowPlace block[ROWS_MANY]; /* of the keys before key_at, in the cursor's direction */
+  u32 block_at, block_count;
+  int vectors;
+};
+
+static int new_cursor(MapCursor **map) {
+  int rc = SQLITE_OK;
+  if (*map == NULL) *map = mem_zeroed(&rc, 1, sizeof **map);
+  return rc;
+}
+
+void map_rewind(MapCursor *m) {
+  if (m == NULL) return;
+  rows_close(&m->reader);
+  m->reading = m->placed = m->point = 0;
+  m->key_count = m->key_at = 0;
+  m->block_at = m->block_count = 0;
+}
+
+void map_free(MapCursor *m) {
+  if (m == NULL) return;
+  rows_free(&m->reader);
+  mem_free(m->key);
+  mem_free(m);
+}
+
+/* --- rowids that a comparison lets through --- */
+
+/* The largest integer that is not larger than a number within i64's range; *whole: it equals it. */
+static i64 floor_of(double real, int *whole) {
+  double down = floor(real);
+  *whole = down == real;
+  return (i64)down;
+}
+
+/* Narrow low..high to what satisfies `rowid op value`, compared as SQLite does; 0 if nothing is left. */
+static int narrow(int op, sqlite3_value *value, i64 *low, i64 *high) {
+  int type = sqlite3_value_numeric_type(value), whole = 1;
+  int less = op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE;
+  int greater = op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE;
+  i64 n;
+
+  if (type == SQLITE_NULL) return 0;
+  if (type != SQLITE_INTEGER && type != SQLITE_FLOAT) return less; /* integers sort before texts and blobs */
+  if (type == SQLITE_INTEGER) {
+    n = sqlite3_value_int64(value);
+  } else {
+    double real = sqlite3_value_double(value);
+    if (real >= 9223372036854775808.0) return less;
+    if (real < -9223372036854775808.0) return greater;
+    n = floor_of(real, &whole);
+  }
+  switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+      if (!whole) return 0;
+      *low = MAX(*low, n);
+      *high = MIN(*high, n);
+      break;
+    case SQLITE_INDEX_CONSTRAINT_GE:
+      if (whole) {
+        *low = MAX(*low, n);
+        break;
+      } /* else it is the same as > */
+      /* fall through */
+    case SQLITE_INDEX_CONSTRAINT_GT:
+      if (n == INT64_MAX) return 0;
+      *low = MAX(*low, n + 1);
+      break;
+    case SQLITE_INDEX_CONSTRAINT_LT:
+      if (whole && n == INT64_MIN) return 0;
+      *high = MIN(*high, whole ? n - 1 : n);
+      break;
+    default: *high = MIN(*high, n);
+  }
+  return *low <= *high;
+}
+
+/* --- one row, and rows in order --- */
+
+/* Whether an error is the pages' own: the content table may still be read. */
+static int is_of_pages(int rc) {
+  int code = rc & 0xff;
+  return (code == SQLITE_CORRUPT || code == SQLITE_IOERR || code == SQLITE_CANTOPEN) && rc != SQLITE_IOERR_NOMEM;
+}
+
+/* W2: if `rc` is the pages' own, stop reading them. */
+static int leave_pages(MapCursor *m, int rc) {
+  if (!is_of_pages(rc)) return rc;
+  if (m->reading && rc == SQLITE_CORRUPT_VTAB) snapshot_damaged(m->reader.snap);
+  rows_close(&m->reader);
+  m->reading = m->placed = 0;
+  return SQLITE_OK;
+}
+
+/* Read this connection's snapshot, unless it is degraded or cannot be read. */
+static int open_reader(VecTable *vt, MapCursor *m) {
+  SnapshotParts parts;
+  Snapshot *snap = NULL;
+  int rc = table_snapshot(vt->table, &snap);
+
+  if (is_of_pages(rc)) return SQLITE_OK;
+  if (rc) return vtab_store_error(vt, rc);
+  snapshot_parts(snap, &parts);
+  if (!parts.degraded) {
+    rc = rows_open(&m->reader, snap);
+    m->reading = rc == SQLITE_OK;
+  }
+  snapshot_release(snap);
+  return rc;
+}
+
+int map_filter(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **argv, int *answers) {
+  i64 low = INT64_MIN, high = INT64_MAX;
+  MapCursor *m;
+  int possible = 1, rc = new_cursor(map);
+
+  *answers = 0;
+  if (rc) return rc;
+  m = *map;
+  map_rewind(m);
+  for (int i = 0; i < plan->term_count && possible; i++) possible = narrow(plan->term[i].op, argv[i], &low, &high);
+  m->point = plan->kind == PLAN_POINT || !possible;
+  if (!possible) {
+    *answers = 1;
+    return SQLITE_OK;
+  }
+  rc = open_reader(vt, m);
+  if (rc || !m->reading) return rc;
+  if (m->point) {
+    rc = rows_find(&m->reader, low, &m->block[0]);
+    *answers = rc == SQLITE_OK || (rc == SQLITE_NOTFOUND && rows_complete(&m->reader)); /* W1 */
+    m->block_count = rc == SQLITE_OK;
+    if (rc == SQLITE_NOTFOUND) rc = SQLITE_OK;
+  } else {
+    *answers = rows_complete(&m->reader);
+    if (*answers) rc = rows_seek(&m->reader, low, high, plan->order == ORDER_ROWID_DESC);
+  }
+  if (rc) rc = leave_pages(m, rc);
+  *answers = *answers && m->reading;
+  if (!*answers) map_rewind(m);
+  m->low = low;
+  m->high = high;
+  return rc;
+}
+
+int map_next(MapCursor *m, i64 *rowid) {
+  int rc;
+
+  if (m->point) {
+    if (m->block_at == m->block_count) return SQLITE_DONE;
+    m->place = m->block[m->block_at++];
+    rc = SQLITE_OK;
+  } else {
+    rc = rows_next(&m->reader, &m->place);
+  }
+  m->placed = rc == SQLITE_OK;
+  if (UNLIKELY(!m->placed)) {
+    if (rc == SQLITE_DONE) return rc;
+    rc = leave_pages(m, rc);
+    return rc ? rc : SQLITE_NOTFOUND;
+  }
+  *rowid = m->place.rowid;
+  return SQLITE_OK;
+}
+
+void map_bounds(const MapCursor *m, i64 *low, i64 *high) {
+  *low = m->low;
+  *high = m->high;
+}
+
+int map_has_row(const MapCursor *m) { return m && m->placed; }
+
+int map_result(MapCursor *m, u32 vector, sqlite3_context *ctx) {
+  const VectorShape *shape = &m->reader.at.shape->vector[vector];
+  const u8 *bytes;
+  PageHold hold;
+  int lasts, rc = rows_vector(&m->reader, vector, &m->place, &bytes, &lasts, &hold);
+
+  if (is_of_pages(rc)) {
+    if (rc == SQLITE_CORRUPT_VTAB) snapshot_damaged(m->reader.snap);
+    return SQLITE_NOTFOUND;
+  }
+  if (rc || bytes == NULL) return rc;
+  sqlite3_result_blob(ctx, bytes, (int)shape->size, lasts ? SQLITE_STATIC : SQLITE_TRANSIENT);
+  sqlite3_result_subtype(ctx, elem_subtype((Elem)shape->elem));
+  rows_release(&m->reader, &hold);
+  return SQLITE_OK;
+}
+
+/* --- rowid IN --- */
+
+static int compare_keys(const void *a, const void *b) {
+  i64 x = *(const i64 *)a, y = *(const i64 *)b;
+  return (x > y) - (x < y);
+}
+
+static int load_keys(MapCursor *m, sqlite3_value *list) {
+  sqlite3_value *value;
+  u64 used = 0;
+  int sorted = 1, rc = sqlite3_vtab_in_first(list, &value);
+
+  while (rc == SQLITE_OK) {
+    i64 low = INT64_MIN, high = INT64_MAX;
+    if (narrow(SQLITE_INDEX_CONSTRAINT_EQ, value, &low, &high)) {
+      rc = mem_reserve(&m->key, &m->key_cap, m->key_count + 1, sizeof *m->key);
+      if (rc) return rc;
+      if (m->key_count && m->key[m->key_count - 1] >= low) sorted = 0;
+      m->key[m->key_count++] = low;
+    }
+    rc = sqlite3_vtab_in_next(list, &value);
+  }
+  if (rc != SQLITE_DONE) return rc;
+  if (sorted) return SQLITE_OK;
+  qsort(m->key, (size_t)m->key_count, sizeof *m->key, compare_keys);
+  for (u64 i = 0; i < m->key_count; i++) {
+    if (used == 0 || m->key[used - 1] != m->key[i]) m->key[used++] = m->key[i];
+  }
+  m->key_count = used;
+  return SQLITE_OK;
+}
+
+int map_filter_points(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **argv) {
+  MapCursor *m;
+  int rc = new_cursor(map);
+
+  if (rc) return rc;
+  m = *map;
+  map_rewind(m);
+  m->descending = plan->order == ORDER_ROWID_DESC;
+  m->vectors = plan->vectors;
+  rc = load_keys(m, argv[0]);
+  if (rc == SQLITE_OK && plan->map && vt->storage->map) rc = open_reader(vt, m);
+  return rc;
+}
+
+/* Look for the next keys. */
+static int next_block(MapCursor *m) {
+  i64 key[ROWS_MANY] = {0};
+  u32 n = (u32)MIN(m->key_count - m->key_at, ROWS_MANY);
+  int rc = SQLITE_OK;
+
+  for (u32 i = 0; i < n; i++, m->key_at++) key[i] = m->key[m->descending ? m->key_count - 1 - m->key_at : m->key_at];
+  m->block_at = 0;
+  m->block_count = n;
+  if (m->reading) rc = rows_find_many(&m->reader, key, n, m->block);
+  if (rc) rc = leave_pages(m, rc);
+  for (u32 i = 0; i < n && !m->reading; i++) m->block[i] = (RowPlace){key[i], NO_ROW, NO_SLOT};
+  for (u32 i = 0; i < MIN(n, AHEAD) && m->reading && m->vectors; i++) rows_prefetch(&m->reader, 0, &m->block[i]);
+  return rc;
+}
+
+int map_next_point(MapCursor *m, i64 *rowid, int *known) {
+  for (;;) {
+    if (m->block_at == m->block_count) {
+      int rc;
+      m->placed = 0;
+      if (m->key_at == m->key_count) return SQLITE_DONE;
+      rc = next_block(m);
+      if (rc) return rc;
+    }
+    if (m->reading && m->vectors && m->block_at + AHEAD < m->block_count)
+      rows_prefetch(&m->reader, 0, &m->block[m->block_at + AHEAD]);
+    m->place = m->block[m->block_at++];
+    *rowid = m->place.rowid;
+    *known = m->placed = m->place.row != NO_ROW || m->place.slot != NO_SLOT;
+    if (*known || !m->reading || !rows_complete(&m->reader)) return SQLITE_OK; /* W1 */
+  }
+}
