@@ -129,7 +129,8 @@ static int declare_columns(VecTable *vt) {
   if (spec->key >= 0) {
     declare(vt, sql, spec->key);
   } else {
-    sqlite3_str_appendall(sql, "rowid INTEGER NOT NULL"); /* which lets min() end at the first row */
+    /* NOT NULL lets min() end at its first row; sqlite-vec does not say it */
+    sqlite3_str_appendall(sql, spec->dialect == &dialect_quire ? "rowid INTEGER NOT NULL" : "rowid INTEGER");
     vt->layout.spec_column[vt->layout.count++] = -1;
   }
   for (int i = 0; i < spec->column_count; i++) {
