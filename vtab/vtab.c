@@ -6,6 +6,7 @@
  *   vtab_plan.c    xBestIndex                            vtab_update.c  xUpdate and commands
  *   vtab_scan.c    xOpen to xColumn                      store_vtab.c   the table `quire`
  *   vtab_txn.c     transaction hooks                     relation.c     whose rows the vectors belong to
+ *   vtab_rows.c    rows by rowid from pages and overlay  get_vtab.c     quire_get
  *   vtab_events.c  events='log'                          script.c       the scripts of sql/
  *   vtab_pages.c   tables with pages of ours             vtab_chunks.c  those that sqlite-vec has made, and 'upgrade'
  *                                                        chunks.c       their rows
@@ -461,8 +462,9 @@ static void free_module_data(void *p) {
   mem_free(data);
 }
 
-/* `dialect` NULL: the module of the table `quire`. */
-static int register_module(sqlite3 *db, Conn *conn, Stats *stats, const char *name, const Dialect *dialect) {
+/* `other`: a module that is not of vector tables, without a dialect. */
+static int register_module(sqlite3 *db, Conn *conn, Stats *stats, const char *name, const Dialect *dialect,
+                           const sqlite3_module *other) {
   int rc = SQLITE_OK;
   ModuleData *data = mem_zeroed(&rc, 1, sizeof *data);
 
@@ -473,7 +475,7 @@ static int register_module(sqlite3 *db, Conn *conn, Stats *stats, const char *na
   if (dialect)
     module_init(&data->module, dialect);
   else
-    data->module.base = store_module;
+    data->module.base = *other;
   return sqlite3_create_module_v2(db, name, &data->module.base, data, free_module_data); /* frees data if it fails */
 }
 
@@ -484,9 +486,10 @@ int vtab_register(sqlite3 *db, Conn *conn, int with_vec0, Stats *stats, char **e
     *error = sqlite3_mprintf("quire needs SQLite 3.38 or later, this is %s", sqlite3_libversion());
     return SQLITE_ERROR;
   }
-  rc = register_module(db, conn, stats, "quire", &dialect_quire);
-  if (rc == SQLITE_OK && with_vec0) rc = register_module(db, conn, stats, "vec0", &dialect_vec0);
-  if (rc == SQLITE_OK) rc = register_module(db, conn, stats, "quire_store", NULL);
+  rc = register_module(db, conn, stats, "quire", &dialect_quire, NULL);
+  if (rc == SQLITE_OK && with_vec0) rc = register_module(db, conn, stats, "vec0", &dialect_vec0, NULL);
+  if (rc == SQLITE_OK) rc = register_module(db, conn, stats, "quire_store", NULL, &store_module);
+  if (rc == SQLITE_OK) rc = register_module(db, conn, stats, "quire_get", NULL, &get_module);
   if (rc == SQLITE_OK && with_vec0) rc = chunks_register(db);
   return rc;
 }

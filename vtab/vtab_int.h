@@ -265,5 +265,7 @@ typedef struct ModuleData {
 
 /* The module of the table `quire` (store_vtab.c). */
 extern const sqlite3_module store_module;
+/* quire_get (get_vtab.c). */
+extern const sqlite3_module get_module;
 
 #endif

@@ -76,6 +76,8 @@ int store_drop_shadow(Store *store);
 int table_create(Store *store, const char *name, const TableShape *shape, Table **out);
 /* Attach to an existing table; SQLITE_CORRUPT_VTAB if it is not in the registry. The registry's indexes count, not the shape's. */
 int table_connect(Store *store, const char *name, const TableShape *shape, Table **out);
+/* A table that is connected, by its name. Counted. SQLITE_NOTFOUND if there is none. */
+int table_find(Store *store, const char *name, Table **out);
 void table_release(Table *table);
 /* DROP: forget the table in the registry, drop t_delta; its pages are freed by the next fold. */
 int table_drop(Table *table);

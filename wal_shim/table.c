@@ -254,6 +254,16 @@ int table_connect(Store *store, const char *name, const TableShape *shape, Table
   return rc;
 }
 
+int table_find(Store *store, const char *name, Table **out) {
+  u64 id = 0;
+  int rc = find_registered(store, name, &id, NULL);
+  rc = registry_error(store, rc);
+  *out = rc == SQLITE_OK ? store_find_table(store, id) : NULL;
+  if (rc == SQLITE_OK && *out == NULL) rc = SQLITE_NOTFOUND;
+  if (*out) (*out)->refs++;
+  return rc;
+}
+
 void table_release(Table *t) {
   Table **at;
   Store *store;
