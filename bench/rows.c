@@ -1,0 +1,318 @@
+/*
+ * rows.c: rows by rowid through SQL: a vector table beside an ordinary table of the same rows, t(rowid INTEGER PRIMARY KEY, e BLOB).
+ *
+ *   rows [ROWS [DIM [KEYS]]]    default 1,000,000 rows of 16 dimensions; KEYS dense, random (63 bits) or both
+ *
+ * Points (in a transaction), lists of 1,000 keys (as parameters of IN; quire_get with a BLOB), 1,000 rows in order from a random one, count(*),
+ * max(rowid), inserts of 10,000 rows a commit. What SQLite does best stands beside each: the faster of a cache that holds everything and of a
+ * map of the file; for lists, of IN and of a point query for each key; and the C interface's sqlite3_blob_reopen with a read.
+ * Every key that is asked for is there, and every vector is compared. Medians of RUNS (default 5), in turns. Seconds are of this process's
+ * processor time, so that other work on the machine counts only by the caches it takes; p99 is by the clock on the wall.
+ */
+#define _GNU_SOURCE 1
+#include "bench.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST 1000
+#define POINTS 200000
+#define LISTS 100
+#define RANGES 100
+#define BATCH 10000
+#define PEERS 2 /* big cache, map */
+
+static int rows = 1000000, dim = 16, runs = 5;
+static sqlite3_int64 *keys; /* ascending */
+static char in_list[LIST * 8 + 64];
+
+static uint64_t state = 1;
+static uint64_t random64(void) { /* splitmix64 */
+  uint64_t x = state += 0x9e3779b97f4a7c15u;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+
+static float mark(sqlite3_int64 key) { return (float)((uint64_t)key * 0x9e3779b97f4a7c15u >> 44); }
+
+static int compare_keys(const void *a, const void *b) {
+  sqlite3_int64 x = *(const sqlite3_int64 *)a, y = *(const sqlite3_int64 *)b;
+  return (x > y) - (x < y);
+}
+
+static void make_keys(int dense) {
+  int n = 0;
+  state = 1;
+  for (int i = 0; i < rows; i++) keys[i] = dense ? i + 1 : (sqlite3_int64)(random64() >> 1);
+  qsort(keys, (size_t)rows, sizeof *keys, compare_keys);
+  for (int i = 0; i < rows; i++) {
+    if (n == 0 || keys[n - 1] != keys[i]) keys[n++] = keys[i];
+  }
+  rows = n;
+}
+
+/* Insert all keys in order, BATCH of them a commit. */
+static double load(sqlite3 *db) {
+  sqlite3_stmt *s = db_prepare(db, "INSERT INTO t(rowid, e) VALUES(?1, ?2)");
+  float *v = bench_alloc((size_t)dim * sizeof *v);
+  double start = bench_cpu();
+  for (int d = 0; d < dim; d++) v[d] = (float)d;
+  for (int i = 0; i < rows; i++) {
+    if (i % BATCH == 0) db_run(db, "BEGIN");
+    v[0] = mark(keys[i]);
+    sqlite3_bind_int64(s, 1, keys[i]);
+    sqlite3_bind_blob(s, 2, v, dim * 4, SQLITE_STATIC);
+    sqlite3_step(s);
+    if (sqlite3_reset(s) != SQLITE_OK) bench_fail_db(db, "insert");
+    if (i % BATCH == BATCH - 1 || i == rows - 1) db_run(db, "COMMIT");
+  }
+  start = bench_cpu() - start;
+  sqlite3_finalize(s);
+  free(v);
+  return start;
+}
+
+/* --- one measurement: seconds an item --- */
+
+typedef struct Side {
+  sqlite3 *db;
+  sqlite3_stmt *point, *in, *get, *range, *count, *max;
+} Side;
+
+static void check(sqlite3_stmt *s, int column, sqlite3_int64 key) {
+  const float *v = sqlite3_column_blob(s, column);
+  float first;
+  if (v == NULL || sqlite3_column_bytes(s, column) != dim * 4) bench_fail("key %lld has no vector", (long long)key);
+  memcpy(&first, v, sizeof first);
+  if (first != mark(key)) bench_fail("key %lld has another key's vector", (long long)key);
+}
+
+static sqlite3_int64 any_key(void) { return keys[random64() % (uint64_t)rows]; }
+
+static double points(Side *s, double *p99) {
+  double start, *latency = p99 ? bench_alloc(POINTS * sizeof *latency) : NULL, total;
+  db_run(s->db, "BEGIN");
+  start = bench_cpu();
+  for (int i = 0; i < POINTS; i++) {
+    sqlite3_int64 key = any_key();
+    double before = latency ? bench_now() : 0;
+    sqlite3_bind_int64(s->point, 1, key);
+    if (sqlite3_step(s->point) != SQLITE_ROW) bench_fail("key %lld is not there", (long long)key);
+    check(s->point, 0, key);
+    sqlite3_reset(s->point);
+    if (latency) latency[i] = bench_now() - before;
+  }
+  total = (bench_cpu() - start) / POINTS;
+  db_run(s->db, "COMMIT");
+  if (latency) {
+    bench_median(latency, POINTS); /* sorts */
+    *p99 = latency[POINTS / 100 * 99];
+    free(latency);
+  }
+  return total;
+}
+
+static double blob_reopen(Side *s) {
+  sqlite3_blob *blob;
+  float *v = bench_alloc((size_t)dim * sizeof *v);
+  double start;
+  db_run(s->db, "BEGIN");
+  if (sqlite3_blob_open(s->db, "main", "t", "e", keys[0], 0, &blob)) bench_fail_db(s->db, "blob");
+  start = bench_cpu();
+  for (int i = 0; i < POINTS; i++) {
+    sqlite3_int64 key = any_key();
+    if (sqlite3_blob_reopen(blob, key) || sqlite3_blob_read(blob, v, dim * 4, 0)) bench_fail_db(s->db, "blob");
+    if (v[0] != mark(key)) bench_fail("key %lld has another key's vector", (long long)key);
+  }
+  start = (bench_cpu() - start) / POINTS;
+  sqlite3_blob_close(blob);
+  db_run(s->db, "COMMIT");
+  free(v);
+  return start;
+}
+
+/* LIST distinct keys. */
+static void draw(sqlite3_int64 *list) {
+  int step = rows / LIST;
+  for (int i = 0; i < LIST; i++) list[i] = keys[i * step + (int)(random64() % (uint64_t)step)];
+  for (int i = LIST - 1; i > 0; i--) {
+    int j = (int)(random64() % (uint64_t)(i + 1));
+    sqlite3_int64 key = list[i];
+    list[i] = list[j];
+    list[j] = key;
+  }
+}
+
+static int drain(sqlite3_stmt *s) {
+  int n = 0;
+  while (sqlite3_step(s) == SQLITE_ROW) {
+    check(s, 1, sqlite3_column_int64(s, 0));
+    n++;
+  }
+  if (sqlite3_reset(s) != SQLITE_OK) bench_fail_db(sqlite3_db_handle(s), "list");
+  return n;
+}
+
+typedef enum { BY_IN, BY_GET, BY_POINTS } ListHow;
+
+static double lists(Side *s, ListHow how) {
+  sqlite3_int64 list[LIST];
+  double total = 0;
+  db_run(s->db, "BEGIN");
+  for (int r = 0; r < LISTS; r++) {
+    double start;
+    int n = 0;
+    draw(list);
+    start = bench_cpu();
+    if (how == BY_IN) {
+      for (int i = 0; i < LIST; i++) sqlite3_bind_int64(s->in, i + 1, list[i]);
+      n = drain(s->in);
+    } else if (how == BY_GET) {
+      sqlite3_bind_blob(s->get, 1, list, sizeof list, SQLITE_STATIC);
+      n = drain(s->get);
+    } else {
+      for (int i = 0; i < LIST; i++) {
+        sqlite3_bind_int64(s->point, 1, list[i]);
+        if (sqlite3_step(s->point) == SQLITE_ROW) n++;
+        check(s->point, 0, list[i]);
+        sqlite3_reset(s->point);
+      }
+    }
+    total += bench_cpu() - start;
+    if (n != LIST) bench_fail("%d rows of %d", n, LIST);
+  }
+  db_run(s->db, "COMMIT");
+  return total / LISTS / LIST;
+}
+
+static double ranges(Side *s) {
+  double start = bench_cpu();
+  for (int r = 0; r < RANGES; r++) {
+    sqlite3_bind_int64(s->range, 1, keys[random64() % (uint64_t)(rows - LIST)]);
+    if (drain(s->range) != LIST) bench_fail("a short range");
+  }
+  return (bench_cpu() - start) / RANGES / LIST;
+}
+
+static double single(sqlite3_stmt *s, sqlite3_int64 want) {
+  double start = bench_cpu();
+  if (sqlite3_step(s) != SQLITE_ROW || sqlite3_column_int64(s, 0) != want) bench_fail("a wrong aggregate");
+  sqlite3_reset(s);
+  return bench_cpu() - start;
+}
+
+/* --- both sides --- */
+
+static void prepare(Side *s, int is_quire) {
+  s->point = db_prepare(s->db, "SELECT e FROM t WHERE rowid = ?1");
+  s->in = db_prepare(s->db, in_list);
+  s->range = db_prepare(s->db, "SELECT rowid, e FROM t WHERE rowid >= ?1 ORDER BY rowid LIMIT 1000");
+  s->count = db_prepare(s->db, "SELECT count(*) FROM t");
+  s->max = db_prepare(s->db, "SELECT max(rowid) FROM t");
+  if (is_quire) s->get = db_prepare(s->db, "SELECT rowid, vector FROM quire_get('t', ?1)");
+}
+
+static void finish(Side *s) {
+  sqlite3_finalize(s->point);
+  sqlite3_finalize(s->in);
+  sqlite3_finalize(s->get);
+  sqlite3_finalize(s->range);
+  sqlite3_finalize(s->count);
+  sqlite3_finalize(s->max);
+  sqlite3_close(s->db);
+}
+
+typedef enum { POINT, REOPEN, IN, GET, ONE_BY_ONE, RANGE, COUNT, MAX, WHATS } What;
+
+static double measure(Side *s, What what) {
+  switch (what) {
+    case POINT: return points(s, NULL);
+    case REOPEN: return s->get ? 0 : blob_reopen(s);
+    case IN: return lists(s, BY_IN);
+    case GET: return s->get ? lists(s, BY_GET) : 0;
+    case ONE_BY_ONE: return lists(s, BY_POINTS);
+    case RANGE: return ranges(s);
+    case COUNT: return single(s->count, rows) / rows;
+    default: return single(s->max, keys[rows - 1]);
+  }
+}
+
+static void say(const char *what, double ours, double theirs) {
+  printf("  %-44s %9.1f ns %9.1f ns %7.2f\n", what, ours * 1e9, theirs * 1e9, theirs / ours);
+  fflush(stdout);
+}
+
+static void bench(const char *dir, const char *lib, int dense) {
+  double t[WHATS][1 + PEERS][MAX_RUNS], m[WHATS][1 + PEERS], best[WHATS], inserts[2], p99[2];
+  char path[2][1024];
+  Side side[1 + PEERS];
+  memset(side, 0, sizeof side);
+  make_keys(dense);
+  for (int i = 0; i < 2; i++) {
+    char sql[100];
+    sqlite3 *db;
+    snprintf(path[i], sizeof path[i], "%s/bench-rows-%d.db", dir, i);
+    db_remove(path[i]);
+    db = db_open(path[i], i == 0 ? lib : NULL);
+    snprintf(sql, sizeof sql, "CREATE VIRTUAL TABLE t USING quire(e float[%d] INDEXED BY flat())", dim);
+    db_run(db, i == 0 ? sql : "CREATE TABLE t(rowid INTEGER PRIMARY KEY, e BLOB)");
+    inserts[i] = load(db);
+    if (i == 0) db_run(db, "INSERT INTO t(t) VALUES('fold')");
+    db_run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    sqlite3_close(db);
+  }
+  for (int i = 0; i < 1 + PEERS; i++) {
+    side[i].db = db_open(path[i > 0], i == 0 ? lib : NULL);
+    db_run(side[i].db, i == 2 ? "PRAGMA mmap_size = 1099511627776; PRAGMA cache_size = -16000"
+                              : "PRAGMA mmap_size = 0; PRAGMA cache_size = -8000000");
+    prepare(&side[i], i == 0);
+    points(&side[i], NULL); /* caches warm */
+    single(side[i].count, rows);
+  }
+  for (int r = 0; r < runs; r++) {
+    for (int what = 0; what < WHATS; what++) {
+      for (int i = 0; i < 1 + PEERS; i++) t[what][i][r] = measure(&side[i], (What)what);
+    }
+  }
+  for (int what = 0; what < WHATS; what++) {
+    for (int i = 0; i < 1 + PEERS; i++) m[what][i] = bench_median(t[what][i], (size_t)runs);
+    best[what] = fmin(m[what][1], m[what][2]);
+  }
+  points(&side[0], &p99[0]);
+  points(&side[best[POINT] == m[POINT][1] ? 1 : 2], &p99[1]);
+  printf("%d rows of %d dimensions, %s rowids: Quire, SQLite (%s for points), ratio\n", rows, dim,
+         dense ? "dense" : "random", best[POINT] == m[POINT][1] ? "big cache" : "map");
+  say("point in a transaction", m[POINT][0], best[POINT]);
+  say("  99 % of them within", p99[0], p99[1]);
+  say("1,000 keys, a key: quire_get, SQLite's best", m[GET][0], fmin(best[IN], best[ONE_BY_ONE]));
+  say("1,000 keys, a key: IN with parameters, both", m[IN][0], best[IN]);
+  say("a key of quire_get, sqlite3_blob_reopen", m[GET][0], best[REOPEN]);
+  say("1,000 rows in order, a row", m[RANGE][0], best[RANGE]);
+  say("count(*), a row", m[COUNT][0], best[COUNT]);
+  say("max(rowid)", m[MAX][0], best[MAX]);
+  say("insert, 10,000 a commit, a row", inserts[0] / rows, inserts[1] / rows);
+  for (int i = 0; i < 1 + PEERS; i++) finish(&side[i]);
+  for (int i = 0; i < 2; i++) db_remove(path[i]);
+}
+
+int main(int argc, char **argv) {
+  const char *lib = getenv("QUIRE_LIB") ? getenv("QUIRE_LIB") : "./quire";
+  const char *dir = getenv("BENCH_DIR") ? getenv("BENCH_DIR") : "/tmp", *set = argc > 3 ? argv[3] : "both";
+  size_t at;
+  if (argc > 1) rows = atoi(argv[1]);
+  if (argc > 2) dim = atoi(argv[2]);
+  if (getenv("RUNS")) runs = atoi(getenv("RUNS"));
+  if (rows < 10 * LIST || dim < 1 || dim > 8192 || runs < 1 || runs > MAX_RUNS)
+    bench_fail("usage: rows [ROWS [DIM [dense|random|both]]]");
+  at = (size_t)sprintf(in_list, "SELECT rowid, e FROM t WHERE rowid IN (");
+  for (int i = 0; i < LIST; i++) at += (size_t)sprintf(in_list + at, "?%d%c", i + 1, i < LIST - 1 ? ',' : ')');
+  keys = bench_alloc((size_t)rows * sizeof *keys);
+  if (strcmp(set, "random") != 0) bench(dir, lib, 1);
+  if (strcmp(set, "dense") != 0) bench(dir, lib, 0);
+  free(keys);
+  return 0;
+}
