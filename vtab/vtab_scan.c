@@ -97,7 +97,7 @@ static void cursor_rewind(Cursor *cur) {
   cur->eof = 1;
 }
 
-/* Give back everything; what remains can be filtered anew or freed. The array of hits stays. */
+/* Give back everything but the plan, which the next statement likely has, too; what remains can be filtered anew or freed. */
 static void cursor_clear(Cursor *cur, VecTable *vt) {
   cursor_rewind(cur);
   content_return(vt->content, cur->rows);
@@ -105,7 +105,6 @@ static void cursor_clear(Cursor *cur, VecTable *vt) {
   content_return(vt->content, cur->row);
   cur->row = NULL;
   cur->row_has_vectors = 0;
-  cur->text[0] = 0;
 }
 
 static void cursor_free(Cursor *cur) {
@@ -456,6 +455,7 @@ static int set_plan(Cursor *cur, const char *text, int argc) {
     return SQLITE_OK;
   }
   cursor_clear(cur, vt);
+  cur->text[0] = 0;
   rc = plan_decode(vt, text, &cur->plan);
   if (rc == SQLITE_OK && argc != cur->plan.term_count) rc = SQLITE_INTERNAL;
   if (rc == SQLITE_OK && size <= sizeof cur->text) memcpy(cur->text, text, size);
