@@ -17,7 +17,7 @@ set shares {
   cut-sync      {powercut.test {PC_CONFIGS sync-fails PC_SEED 1 PC_SEEDS 30 PC_STATES 150}}
   cut-failed    {powercut.test {PC_CONFIGS sync-fails PC_SEED 130 PC_SEEDS 10 PC_STATES 50}}
   model         {model.test {MODEL_SEED 1 MODEL_SEEDS 40 MODEL_STEPS 150}}
-  connections   {connections.test {CONNECTIONS_SEED 5100 CONNECTIONS_PROGRAMS 100}}
+  connections   {connections.test {CONNECTIONS_SEED 6000 CONNECTIONS_PROGRAMS 60}}
   rules         {storage_rules.test {}}
 }
 
