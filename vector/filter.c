@@ -272,7 +272,7 @@ static int cached_slots(FilterCache **cache, Fields *f, Array *present, u32 colu
 
 /* What the overlay says of single slots, over a copy. */
 static int lay_patches(const Filter *filter, const Overlay *o, u32 length, u64 words, SlotBits **bits) {
-  SlotBits *copy;
+  SlotBits *copy = NULL;
   u64 i;
   int rc = bits_new(words, &copy);
   if (rc) return rc;
