@@ -16,6 +16,7 @@
 #define BLOCK_ROWS 256u
 #define POLL_ROWS 65536u
 #define GROUP_ROWS 32u     /* chosen rows asked for at once */
+#define PACKED_BYTES 512u  /* chosen rows up to this size are packed */
 #define MAX_PREFETCH 1024u /* bytes of one that are */
 #define ROW_NS 2.0         /* about what a scan takes for a row, and for 32 bytes of it ... */
 #define ROW_32_BYTES_NS 0.7
@@ -30,15 +31,15 @@ double scan_value(Metric metric, Elem elem, u32 dim, const void *query, const vo
 
 /* Offer one slot if it counts. */
 static int offer_slot(IndexPass *p, Pool *pool, u64 slot, double value) {
-  u8 rowid[8];
+  i64 rowid = 0;
   int present = 0, rc;
   if (!pool_wants(pool, value)) return SQLITE_OK;
   if (p->allowed && !(p->allowed[slot / 64] >> slot % 64 & 1)) return SQLITE_OK;
   if (overlay_killed(p->overlay, p->length, (u32)slot)) return SQLITE_OK;
   rc = slots_present(p->slots, p->column, slot, &present);
   if (rc || !present) return rc;
-  rc = array_read(&p->slots->rowids, slot, rowid);
-  if (rc == SQLITE_OK) pool_offer(pool, value, (i64)load64(rowid), slot);
+  rc = slots_rowid(p->slots, slot, &rowid);
+  if (rc == SQLITE_OK) pool_offer(pool, value, rowid, slot);
   return rc;
 }
 
@@ -148,10 +149,40 @@ static int open_chosen(IndexPass *p, ArrayMap **out) {
   return array_map_open(&col->chosen, col->code_stride ? &col->codes : &col->vectors, 0, 0);
 }
 
-/*
- * Only the chosen slots. A group of rows is asked for from memory while the one before is compared; neighbours among them are one
- * call of the kernel.
- */
+/* Code rows of chosen slots: short ones side by side first, so that the kernel sees one block. */
+static int scan_packed(IndexPass *p, Pool *pool, CodeScan lower_bounds, const u32 *slots, const u8 *const *row,
+                       u32 count) {
+  const u32 stride = p->slots->column[p->column].code_stride;
+  u64 packed[GROUP_ROWS * PACKED_BYTES / 8];
+  float lower[GROUP_ROWS];
+  u32 i;
+  int rc = SQLITE_OK;
+  if (stride <= PACKED_BYTES) {
+    for (i = 0; i < count; i++) memcpy((u8 *)packed + (size_t)i * stride, row[i], stride);
+    lower_bounds(*p->codes, (const u8 *)packed, stride, count, lower);
+  } else {
+    for (i = 0; i < count; i++) lower_bounds(*p->codes, row[i], stride, 1, &lower[i]);
+  }
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    if (UNLIKELY(!((double)lower[i] > pool->worst))) rc = refine(p, pool, slots[i]);
+  }
+  return rc;
+}
+
+/* Vectors of chosen slots: neighbours are one call of the kernel. */
+static int scan_apart(IndexPass *p, Pool *pool, DistanceScan scan, const u32 *slots, const u8 *const *row, u32 count) {
+  const u32 stride = p->slots->column[p->column].stride;
+  u32 i, run;
+  int rc = SQLITE_OK;
+  for (i = 0; i < count && rc == SQLITE_OK; i += run) {
+    for (run = 1; i + run < count && row[i + run] == row[i + run - 1] + stride; run++) {
+    }
+    rc = scan_rows(p, pool, scan, slots[i], row[i], run);
+  }
+  return rc;
+}
+
+/* Only the chosen slots. A group of rows is asked for from memory while the one before is compared. */
 static int scan_some(IndexPass *p, Pool *pool, DistanceScan scan) {
   SlotColumn *col = &p->slots->column[p->column];
   CodeScan lower_bounds = col->code_stride ? codes_scan(col->metric, col->elem) : NULL;
@@ -163,18 +194,15 @@ static int scan_some(IndexPass *p, Pool *pool, DistanceScan scan) {
   if (rc == SQLITE_OK && col->code_stride && *p->codes == NULL)
     rc = codes_query(col->metric, col->elem, p->query, col->dim, p->codes);
   for (i = 0; (i < p->chosen || waiting) && rc == SQLITE_OK; side ^= 1) {
-    u32 n = (u32)MIN(p->chosen - i, GROUP_ROWS), k, run;
+    u32 n = (u32)MIN(p->chosen - i, GROUP_ROWS), k;
     for (k = 0; k < n && rc == SQLITE_OK; k++) {
       rc = array_map_get(map, p->only[i + k], &row[side][k]);
       if (rc == SQLITE_OK) fetch_row(row[side][k], map->stride);
     }
-    for (k = 0; k < waiting && rc == SQLITE_OK; k += run) {
-      const u8 *const *at = &row[side ^ 1][k];
-      u32 slot = p->only[i - waiting + k];
-      for (run = 1; k + run < waiting && at[run] == at[run - 1] + map->stride; run++) {
-      }
-      rc = lower_bounds ? scan_codes(p, pool, lower_bounds, slot, *at, run) : scan_rows(p, pool, scan, slot, *at, run);
-    }
+    if (rc == SQLITE_OK && waiting && lower_bounds)
+      rc = scan_packed(p, pool, lower_bounds, p->only + i - waiting, row[side ^ 1], waiting);
+    else if (rc == SQLITE_OK && waiting)
+      rc = scan_apart(p, pool, scan, p->only + i - waiting, row[side ^ 1], waiting);
     p->compared += waiting;
     polled += waiting;
     i += n;

@@ -100,15 +100,9 @@ static int compare_slots(const void *a, const void *b) {
 /* The slots of some rows that the overlay does not have; dead ones and unknown ones left out. */
 static int resolve_slots(Search *s, const i64 *rowids, u64 count) {
   u32 *slot = s->list + s->chosen;
-  u64 i, used = 0;
   int rc = rowmap_find_many(&s->slots->map, rowids, count, slot);
-  for (i = 0; i < count && rc == SQLITE_OK; i++) {
-    int lives = 0;
-    if (slot[i] == NO_SLOT) continue;
-    rc = slots_is_row(s->slots, slot[i], rowids[i], &lives);
-    if (lives) slot[used++] = slot[i];
-  }
-  s->chosen += used;
+  if (rc == SQLITE_OK) rc = slots_keep_live(s->slots, rowids, slot, &count);
+  if (rc == SQLITE_OK) s->chosen += count;
   return rc;
 }
 

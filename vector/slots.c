@@ -11,6 +11,12 @@
 #include "rows.h"
 
 #define ROWID_EXTENT_PAGES 16u
+#define AHEAD 32u /* rows whose numbers are asked for together */
+#if defined(__GNUC__)
+#define FETCH(p) __builtin_prefetch(p)
+#else
+#define FETCH(p) ((void)(p))
+#endif
 #define BITS_EXTENT_PAGES 4u
 #define FIELDS_AT 32u
 #define REFS_AT 64u
@@ -36,10 +42,12 @@ static u32 map_tag(u32 columns) { return 1 + ARRAYS_OF_COLUMN * columns; }
 
 static void free_arrays(Slots *s) {
   u32 c;
+  array_map_close(&s->rowid_map);
   array_free(&s->rowids);
   for (c = 0; c < s->columns; c++) {
     graph_close(s->column[c].graph);
     array_map_close(&s->column[c].chosen);
+    array_map_close(&s->column[c].present_map);
     array_free(&s->column[c].vectors);
     array_free(&s->column[c].present);
     array_free(&s->column[c].codes);
@@ -199,10 +207,27 @@ int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void 
 
 /* --- reading --- */
 
+/* One item of an array, whose map is opened when it is first needed. */
+static int mapped_item(ArrayMap *map, Array *array, u64 index, u64 *item) {
+  const u8 *at;
+  int rc = map->array ? SQLITE_OK : array_map_open(map, array, 0, 0);
+  if (rc == SQLITE_OK) rc = array_map_get(map, index, &at);
+  if (rc == SQLITE_OK) *item = load64(at);
+  return rc;
+}
+
 int slots_present(Slots *s, u32 column, u64 slot, int *present) {
-  u8 word[8];
-  int rc = array_read(&s->column[column].present, slot / 64, word);
-  if (rc == SQLITE_OK) *present = (int)(load64(word) >> (slot % 64) & 1);
+  SlotColumn *col = &s->column[column];
+  u64 word = 0;
+  int rc = mapped_item(&col->present_map, &col->present, slot / 64, &word);
+  if (rc == SQLITE_OK) *present = (int)(word >> slot % 64 & 1);
+  return rc;
+}
+
+int slots_rowid(Slots *s, u64 slot, i64 *rowid) {
+  u64 stored = 0;
+  int rc = mapped_item(&s->rowid_map, &s->rowids, slot, &stored);
+  if (rc == SQLITE_OK) *rowid = (i64)stored;
   return rc;
 }
 
@@ -214,15 +239,36 @@ static int slot_lives(Slots *s, u64 slot, int *lives) {
   return rc;
 }
 
-int slots_is_row(Slots *s, u64 slot, i64 rowid, int *lives) {
-  u8 stored[8];
+/* Whether the slot is that of row `rowid` and lives; SQLITE_CORRUPT_VTAB if it is another row's. */
+static int is_row(Slots *s, u64 slot, i64 rowid, int *lives) {
+  i64 stored = 0;
   int rc;
   *lives = 0;
   if (slot >= s->slots) return CORRUPT(s->table.pgno);
-  rc = array_read(&s->rowids, slot, stored);
+  rc = slots_rowid(s, slot, &stored);
   if (rc) return rc;
-  if ((i64)load64(stored) != rowid) return CORRUPT(s->table.pgno);
+  if (stored != rowid) return CORRUPT(s->table.pgno);
   return slot_lives(s, slot, lives);
+}
+
+int slots_keep_live(Slots *s, const i64 *rowids, u32 *slot, u64 *count) {
+  u64 first, i, used = 0;
+  for (first = 0; first < *count; first += AHEAD) {
+    u64 end = MIN(first + AHEAD, *count);
+    for (i = first; i < end && s->rowid_map.array; i++) {
+      const u8 *at;
+      if (slot[i] < s->slots && array_map_get(&s->rowid_map, slot[i], &at) == SQLITE_OK) FETCH(at);
+    }
+    for (i = first; i < end; i++) {
+      int lives = 0, rc;
+      if (slot[i] == NO_SLOT) continue;
+      rc = is_row(s, slot[i], rowids[i], &lives);
+      if (rc) return rc;
+      if (lives) slot[used++] = slot[i];
+    }
+  }
+  *count = used;
+  return SQLITE_OK;
 }
 
 int slots_find(Slots *s, i64 rowid, u32 *slot) {
@@ -230,7 +276,7 @@ int slots_find(Slots *s, i64 rowid, u32 *slot) {
   int lives = 0, rc = rowmap_find(&s->map, rowid, &at);
   *slot = NO_SLOT;
   if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
-  rc = slots_is_row(s, at, rowid, &lives);
+  rc = is_row(s, at, rowid, &lives);
   if (rc == SQLITE_OK && lives) *slot = at;
   return rc;
 }

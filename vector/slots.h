@@ -36,10 +36,11 @@ typedef struct SlotColumn {
   u32 code_stride; /* 0: no code rows */
   IndexShape index;
   Array vectors, present, codes;
-  ArrayMap chosen;     /* of codes, else vectors: opened by the first search of chosen slots (flat.c) */
-  PageRef graph_ref;   /* {0,0}: no graph (yet) */
-  u64 graph_nodes;     /* slots below this are in it */
-  struct Graph *graph; /* opened by the first search (graph.c) */
+  ArrayMap present_map; /* opened by the first slots_present */
+  ArrayMap chosen;      /* of codes, else vectors: opened by the first search of chosen slots (flat.c) */
+  PageRef graph_ref;    /* {0,0}: no graph (yet) */
+  u64 graph_nodes;      /* slots below this are in it */
+  struct Graph *graph;  /* opened by the first search (graph.c) */
 } SlotColumn;
 
 typedef struct Slots {
@@ -51,6 +52,7 @@ typedef struct Slots {
   int complete; /* no content row is bare */
   PageRef table;
   Array rowids;
+  ArrayMap rowid_map; /* opened by the first slots_rowid */
   SlotColumn column[MAX_VECTOR_COLUMNS];
   Rowmap map;
   Fields fields;
@@ -62,8 +64,13 @@ int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void 
 void slots_release(void *view);
 /* The slot of a live row; NO_SLOT if there is none. */
 int slots_find(Slots *s, i64 rowid, u32 *slot);
-/* Whether the slot is that of row `rowid` and lives; SQLITE_CORRUPT_VTAB if it is another row's. */
-int slots_is_row(Slots *s, u64 slot, i64 rowid, int *lives);
+/*
+ * The slots of many rows: slot[i] is where rowids[i] lies, or NO_SLOT, as the rowid map says; kept are those of rows that live, *count of them.
+ * SQLITE_CORRUPT_VTAB if one is another row's.
+ */
+int slots_keep_live(Slots *s, const i64 *rowids, u32 *slot, u64 *count);
+/* The row of a slot, dead or alive. */
+int slots_rowid(Slots *s, u64 slot, i64 *rowid);
 /* Whether column `column` of the slot has a vector. */
 int slots_present(Slots *s, u32 column, u64 slot, int *present);
 

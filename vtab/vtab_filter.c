@@ -31,7 +31,9 @@ static int compare_rowids(const void *a, const void *b) {
 
 /* Sort, and drop repetitions. */
 static void set_sort(RowidSet *set) {
-  u64 used = 0;
+  u64 used = 0, sorted = 1;
+  while (sorted < set->count && set->rowid[sorted - 1] < set->rowid[sorted]) sorted++;
+  if (sorted >= set->count) return; /* as SQLite's own sets come */
   if (set->count > 1) qsort(set->rowid, (size_t)set->count, sizeof *set->rowid, compare_rowids);
   for (u64 i = 0; i < set->count; i++) {
     if (used == 0 || set->rowid[used - 1] != set->rowid[i]) set->rowid[used++] = set->rowid[i];
