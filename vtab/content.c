@@ -38,7 +38,7 @@ struct Content {
   const ContentForm *form;
   Chunks *chunks;
   char *schema;
-  char *table; /* t_content; with `chunks`, both NULL */
+  char *table; /* t_content, or the user's; with `chunks`, both NULL */
   const char *rowid, *tag;
   const TableSpec *spec;
   Query *fixed[KIND_COUNT];
@@ -193,8 +193,8 @@ static Content *content_new(int *rc, sqlite3 *db, const TableSpec *spec, const C
   content->db = db;
   content->form = form;
   content->spec = spec;
-  content->rowid = rowid_name(spec);
-  content->tag = tag_name(spec);
+  content->rowid = spec->content && spec->key < 0 ? spec->content_rowid : rowid_name(spec);
+  content->tag = spec->content ? NULL : tag_name(spec);
   return content;
 }
 
@@ -214,7 +214,7 @@ int content_open(sqlite3 *db, const char *schema, const char *name, const TableS
 
   if (rc) return rc;
   content->schema = mem_strdup(&rc, schema);
-  content->table = sqlite3_mprintf("%s_content", name);
+  content->table = spec->content ? sqlite3_mprintf("%s", spec->content) : sqlite3_mprintf("%s_content", name);
   if (content->table == NULL) rc = SQLITE_NOMEM;
   if (rc)
     content_close(content);

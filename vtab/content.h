@@ -9,6 +9,7 @@
  *   partition, metadata          with the affinity of their types, which is also that of the virtual table's columns
  *   auxiliary, vectors           vectors last, so that reading the rest reads no overflow page
  *
+ * With content= the rows are those of the user's own table, with the same names, which is only read (external.h).
  * Of a table that sqlite-vec has written the rows are read, through quire_chunks, and none is written (chunks.h).
  *
  * All SQL on the table is made here; nobody else knows that it is SQL that answers. Statements are kept
@@ -62,6 +63,7 @@ int content_rename(Content *content, const char *name);
 /* The table's bare name, and the name of its integer key column. */
 const char *content_name(const Content *content);
 const char *content_rowid(const Content *content);
+/* NULL if the table is the user's. */
 const char *content_tag(const Content *content);
 /* SQL type of a column in t_content and in the virtual table: their affinities must be the same. */
 const char *content_type(const Column *column);

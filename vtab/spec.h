@@ -29,6 +29,7 @@ typedef struct Dialect {
   int ignore_trailing_words; /* words after a column's type are ignored (vec0), else they are an error */
   int refuse_k_and_limit;    /* `k = ?` and LIMIT together are an error (vec0) */
   int default_auto;          /* the index of a column that does not say: auto() (quire), else flat() (vec0) */
+  int content;               /* content= is known (quire) */
   int chunk_tables;          /* its tables may be sqlite-vec's, in chunks (vec0) */
   i64 max_k;                 /* 4096 in vec0, no limit in quire */
 } Dialect;
@@ -53,7 +54,8 @@ typedef struct TableSpec {
   int key;       /* index of the primary key column, or -1 */
   u32 fold_rows; /* 0: the default */
   Relation relation;
-  char *events; /* the log that changes go to, or NULL */
+  char *events;                  /* the log that changes go to, or NULL */
+  char *content, *content_rowid; /* the user's table that has the rows, and its key (external.h); both or none */
 } TableSpec;
 
 /*

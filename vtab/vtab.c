@@ -9,7 +9,7 @@
  *   vtab_rows.c    rows by rowid from pages and overlay  get_vtab.c     quire_get
  *   vtab_events.c  events='log'                          script.c       the scripts of sql/
  *   vtab_pages.c   tables with pages of ours             vtab_chunks.c  those that sqlite-vec has made, and 'upgrade'
- *                                                        chunks.c       their rows
+ *   external.c     content= of the user's                chunks.c       their rows
  *
  * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and a Table of the
  * store, which is shared by all VecTables of t and owns t_delta and the pages.
@@ -265,7 +265,7 @@ static int table_new(sqlite3 *db, const ModuleData *module, int argc, const char
   for (int i = 0; i < vt->spec->column_count; i++) {
     if (vt->spec->column[i].kind == COL_VECTOR) vt->vector_column[vt->vector_count++] = i;
   }
-  vt->storage = &storage_pages;
+  vt->storage = vt->spec->content ? &storage_external : &storage_pages;
   rc = declare_columns(vt);
   if (rc && rc != SQLITE_NOMEM)
     *error = sqlite3_mprintf("%s constructor error: could not declare virtual table, '%s'", module->dialect->module,
@@ -305,7 +305,8 @@ static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sql
   clause = relation_clause(&vt->spec->relation, vtab_first_column(vt));
   if (clause == NULL) rc = SQLITE_NOMEM;
   if (rc == SQLITE_OK) rc = store_open(vt->conn, vt->schema, 1, &store, error);
-  if (rc == SQLITE_OK) rc = content_create(db, vt->schema, vt->name, vt->spec, clause, error);
+  if (rc == SQLITE_OK && vt->spec->content) rc = external_check(db, vt->schema, vt->spec, error);
+  if (rc == SQLITE_OK && !vt->spec->content) rc = content_create(db, vt->schema, vt->name, vt->spec, clause, error);
   if (rc) goto done;
   vtab_shape(vt, &shape);
   rc = table_create(store, vt->name, &shape, &vt->table);

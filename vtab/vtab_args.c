@@ -32,6 +32,7 @@ const Dialect dialect_quire = {
     .refuse_k_and_limit = 0,
     .default_auto = 1,
     .chunk_tables = 0,
+    .content = 1,
     .max_k = INT64_MAX,
 };
 
@@ -45,6 +46,7 @@ const Dialect dialect_vec0 = {
     .refuse_k_and_limit = 1,
     .default_auto = 0,
     .chunk_tables = 1,
+    .content = 0,
     .max_k = 4096,
 };
 
@@ -404,9 +406,18 @@ static int set_relation(Parser *p, const char *name, const char *value) {
   return 1;
 }
 
-static void set_events(Parser *p, const char *value) {
-  mem_free(p->spec->events);
-  p->spec->events = mem_strdup(&p->rc, value);
+static void set_text(Parser *p, char **text, const char *value) {
+  mem_free(*text);
+  *text = mem_strdup(&p->rc, value);
+}
+
+static void set_content(Parser *p, const char *value) {
+  if (!p->spec->dialect->content)
+    parser_fail(p, "content= is for tables of the module quire");
+  else if (*value == 0)
+    parser_fail(p, "content='' is not supported: it must name the table that has the rows");
+  else
+    set_text(p, &p->spec->content, value);
 }
 
 /* The value of an option, freed by mem_free; NULL if there is none or more than one. */
@@ -449,8 +460,9 @@ static i64 number_of(Parser *p, const char *value) {
 static void parse_option(Parser *p, const char *name) {
   char *value;
 
-  if (sqlite3_stricmp(name, "content") == 0 || sqlite3_stricmp(name, "content_rowid") == 0) {
-    parser_fail(p, "%s= is not supported yet: rows are kept in the table itself", name);
+  skip_space(p);
+  if (sqlite3_stricmp(name, "content") == 0 && strncmp(p->at, "''", 2) == 0) {
+    set_content(p, "");
     return;
   }
   value = take_value(p);
@@ -461,7 +473,11 @@ static void parse_option(Parser *p, const char *name) {
   else if (sqlite3_stricmp(name, "fold_rows") == 0)
     set_fold_rows(p, number_of(p, value));
   else if (sqlite3_stricmp(name, "events") == 0)
-    set_events(p, value);
+    set_text(p, &p->spec->events, value);
+  else if (sqlite3_stricmp(name, "content") == 0)
+    set_content(p, value);
+  else if (sqlite3_stricmp(name, "content_rowid") == 0)
+    set_text(p, &p->spec->content_rowid, value);
   else if (!set_relation(p, name, value))
     parser_fail(p, "Unknown table option: %s", name);
   mem_free(value);
@@ -542,12 +558,31 @@ static void check_relation_column(Parser *p) {
     parser_fail(p, "parent_column=%s is no metadata or partition column of the table", relation->column);
 }
 
+/* What content= needs and excludes, and the key's name. */
+static void check_content(Parser *p) {
+  TableSpec *spec = p->spec;
+  const char *key = spec->key >= 0 ? spec->column[spec->key].name : "rowid";
+  if (spec->content == NULL) {
+    if (spec->content_rowid) parser_fail(p, "content_rowid= needs content='table'");
+    return;
+  }
+  if (spec->key >= 0 && spec->column[spec->key].type == TYPE_TEXT)
+    parser_fail(p, "a table with content= is keyed by the content's rowid: it may not have a text primary key");
+  if (spec->relation.parent || spec->events)
+    parser_fail(p, "relates_to= and events= are not for tables with content=: foreign keys and events belong to the "
+                   "content table");
+  if (spec->content_rowid == NULL) set_text(p, &spec->content_rowid, key);
+  if (!p->rc && spec->key >= 0 && sqlite3_stricmp(spec->content_rowid, key) != 0)
+    parser_fail(p, "content_rowid='%s' and the primary key %s must have the same name", spec->content_rowid, key);
+}
+
 /* Without a primary key the first column is `rowid`, so that no other may have the name. */
 static void check_whole(Parser *p) {
   const TableSpec *spec = p->spec;
   if (p->count[COL_VECTOR] == 0) parser_fail(p, "At least one vector column is required");
   check_relation(p);
   check_relation_column(p);
+  check_content(p);
   for (int i = 0; spec->key < 0 && i < spec->column_count; i++) {
     if (sqlite3_stricmp(spec->column[i].name, "rowid") == 0)
       parser_fail(p, "could not declare virtual table, 'duplicate column name: rowid'");
@@ -592,6 +627,8 @@ int spec_parse_relation(const char *relates_to, int argc, const char *const *arg
   }
   if (!p.rc) check_relation(&p);
   mem_free(spec.events);
+  mem_free(spec.content);
+  mem_free(spec.content_rowid);
   if (p.rc)
     relation_clear(&spec.relation);
   else
@@ -610,6 +647,8 @@ void spec_free(TableSpec *spec) {
   if (spec == NULL) return;
   relation_clear(&spec->relation);
   mem_free(spec->events);
+  mem_free(spec->content);
+  mem_free(spec->content_rowid);
   for (int i = 0; i < spec->column_count; i++) mem_free(spec->column[i].name);
   mem_free(spec->column);
   mem_free(spec);

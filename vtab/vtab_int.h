@@ -6,6 +6,7 @@
 
 #include "../vector/search.h"
 #include "content.h"
+#include "external.h"
 #include "relation.h"
 #include "value.h"
 #include "vtab.h"
@@ -28,7 +29,8 @@ typedef struct Cursor Cursor;
 typedef struct VecTable VecTable;
 
 /*
- * Where a table's rows are, and all that depends on it: storage_pages, t_content and the store's pages (vtab_pages.c); storage_chunks, the
+ * Where a table's rows are, and all that depends on it: storage_pages, t_content and the store's pages (vtab_pages.c); storage_external, the same
+ * pages for the rows of the user's own table; storage_chunks, the
  * shadow tables of a table that sqlite-vec has made (vtab_chunks.c). Functions are called as the sqlite3_module's methods are.
  */
 typedef struct Storage {
@@ -42,6 +44,7 @@ typedef struct Storage {
   int (*search)(VecTable *vt, SearchRequest *request, Search **out);
   int (*update)(VecTable *vt, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
   int (*integrity)(VecTable *vt, char **problem);
+  int rows_may_be_gone; /* the rows of hits are looked at, whether they are there */
   int (*begin)(VecTable *vt);
   int (*sync)(VecTable *vt);
   int (*commit)(VecTable *vt);
@@ -52,7 +55,7 @@ typedef struct Storage {
   int map; /* rows are found by rowid in pages and overlay (vtab_rows.c) */
 } Storage;
 
-extern const Storage storage_pages, storage_chunks;
+extern const Storage storage_pages, storage_external, storage_chunks;
 
 struct VecTable {
   sqlite3_vtab base; /* first: SQLite's view */
@@ -213,6 +216,8 @@ void vtab_free_spare(VecTable *vt);
 int vtab_update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
 /* xUpdate of storage_pages. */
 int pages_update(VecTable *vt, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
+/* The same of storage_external: the index alone changes. */
+int external_update(VecTable *vt, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
 /* Find words for an error of xUpdate and turn it into what may be returned, `wrote`: after something was written (U2). */
 int update_settle(VecTable *vt, int wrote, int rc);
 /* The command that an INSERT gives, or NULL: it is a row. `argv` as xUpdate's. */

@@ -54,6 +54,46 @@ static int savepoint(VecTable *vt, int n) { return table_savepoint(vt->table, n)
 static int release(VecTable *vt, int n) { return table_release_savepoint(vt->table, n); }
 static int rollback_to(VecTable *vt, int n) { return table_rollback_to(vt->table, n); }
 
+/* --- the user's own table --- */
+
+static int drop_external(VecTable *vt) {
+  int rc = external_drop(vt->db, vt->schema, vt->name);
+  return rc ? rc : vtab_store_error(vt, table_drop(vt->table));
+}
+
+/* The triggers name the column that is named like the table, which SQLite does not change in them. */
+static int rename_external(VecTable *vt, const char *name) {
+  char *error = NULL;
+  int installed = 0, rc = external_installed(vt->db, vt->schema, vt->name, &installed);
+
+  if (rc == SQLITE_OK) rc = vtab_store_error(vt, table_rename(vt->table, name));
+  if (rc == SQLITE_OK && installed)
+    rc = external_install(vt->db, vt->schema, name, vt->spec, vtab_first_column(vt), &error);
+  if (rc && error) vtab_error(vt, rc, "%s", error);
+  sqlite3_free(error);
+  return rc;
+}
+
+static int integrity_external(VecTable *vt, char **problem) { return table_integrity(vt->table, problem); }
+
+const Storage storage_external = {
+    .drop = drop_external,
+    .rename = rename_external,
+    .words = words,
+    .index = index_of,
+    .search = search,
+    .update = external_update,
+    .integrity = integrity_external,
+    .rows_may_be_gone = 1,
+    .begin = begin,
+    .sync = sync_pages,
+    .commit = commit,
+    .rollback = rollback,
+    .savepoint = savepoint,
+    .release = release,
+    .rollback_to = rollback_to,
+};
+
 const Storage storage_pages = {
     .drop = drop,
     .rename = rename_to,

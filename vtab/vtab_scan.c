@@ -22,6 +22,7 @@
 #define MAX_BATCH ((u64)1 << 20)
 #define BATCH_GROWTH 4
 #define MAX_PLAN_TEXT 120
+#define MAX_OPEN_CURSORS 256 /* of one table: a view that stands for its content could read it, without end */
 
 struct Cursor {
   sqlite3_vtab_cursor base;
@@ -62,6 +63,9 @@ int vtab_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out) {
   Cursor *cur = vt->spare;
   int rc = SQLITE_OK;
 
+  if (vt->open_cursors >= MAX_OPEN_CURSORS)
+    return vtab_error(vt, SQLITE_ERROR, "table %s is read more than %d times at once: does its content read it?",
+                      vt->name, MAX_OPEN_CURSORS);
   vt->spare = NULL;
   if (cur == NULL) cur = mem_zeroed(&rc, 1, sizeof *cur);
   if (rc) return rc;
@@ -288,7 +292,8 @@ static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *reques
   cur->exact = request->exact != 0;
   cur->ef_search = request->ef_search ? request->ef_search : vtab_index(vt, cur->plan.column)->ef_search;
   cur->oversample = request->oversample ? request->oversample : vtab_index(vt, cur->plan.column)->oversample;
-  if (rc == SQLITE_OK && !search_is_certain(cur->search)) rc = restriction_prepare_check(vt, &cur->plan, argv, r);
+  if (rc == SQLITE_OK && (vt->storage->rows_may_be_gone || !search_is_certain(cur->search)))
+    rc = restriction_prepare_check(vt, &cur->plan, argv, r);
   if (rc == SQLITE_OK) rc = next_batch(cur);
   return vtab_store_error(vt, rc);
 }
@@ -396,6 +401,7 @@ static int filter_rows(Cursor *cur, sqlite3_value **argv) {
   if (rc) return rc;
   if (cur->mapping) return step_map(cur, 1);
   if (cur->rows == NULL) rc = borrow_rows(cur);
+  if (rc == SQLITE_ERROR) return vtab_error(table_of(cur), rc, "%s", sqlite3_errmsg(table_of(cur)->db));
   for (int i = 0; i < cur->plan.term_count && rc == SQLITE_OK; i++) {
     if (i < sqlite3_bind_parameter_count(cur->rows->stmt)) rc = sqlite3_bind_value(cur->rows->stmt, i + 1, argv[i]);
   }

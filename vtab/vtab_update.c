@@ -638,6 +638,115 @@ int pages_update(VecTable *vt, int argc, sqlite3_value **argv, sqlite3_int64 *ro
   return rc;
 }
 
+/* --- rows that are another table's (external.h) --- */
+
+/* A vector must be in the content as it is here, or a fold would not find it there again. */
+static int check_external_vectors(VecTable *vt, sqlite3_value **column) {
+  for (u32 i = 0; i < vt->vector_count; i++) {
+    const Column *c = &vt->spec->column[vt->vector_column[i]];
+    sqlite3_value *value = column[vt->layout.declared[vt->vector_column[i]]];
+    int type = sqlite3_value_type(value);
+
+    if (type == SQLITE_NULL) continue;
+    if (type != SQLITE_BLOB || (u64)sqlite3_value_bytes(value) != elem_size(c->elem, c->dim))
+      return vtab_error(vt, SQLITE_ERROR,
+                        "column %s of %s must hold %s vectors of %u elements as BLOBs, which vec_%s() makes; found %s",
+                        c->name, vt->spec->content, elem_name(c->elem), c->dim,
+                        c->elem == ELEM_F32    ? "f32"
+                        : c->elem == ELEM_F16  ? "f16"
+                        : c->elem == ELEM_BF16 ? "bf16"
+                                               : elem_name(c->elem),
+                        type == SQLITE_BLOB ? "a BLOB of another size" : sql_type_name(type));
+  }
+  return SQLITE_OK;
+}
+
+/* Take a row out of the index, if it is in it. */
+static int forget_row(Change *ch, i64 rowid) {
+  int known = 0, rc = table_knows(ch->vt->table, rowid, &known);
+  if (rc || !known) return rc;
+  ch->wrote = 1;
+  return table_remove(ch->vt->table, rowid);
+}
+
+/* The content has this row now: INSERT of a known rowid replaces (S17). */
+static int insert_external(Change *ch, sqlite3_value **argv) {
+  VecTable *vt = ch->vt;
+  int rc = check_hidden(vt, argv + 2);
+
+  if (rc == SQLITE_OK) rc = check_external_vectors(vt, argv + 2);
+  if (rc == SQLITE_OK) rc = read_columns(ch, argv + 2, 0);
+  if (rc == SQLITE_OK) rc = read_new_key(ch, argv[1], argv[2]);
+  if (rc == SQLITE_OK && !ch->has_rowid)
+    rc = vtab_error(vt, SQLITE_ERROR, "the rows of %s are those of %s: INSERT needs their %s", vt->name,
+                    vt->spec->content, vt->spec->content_rowid);
+  if (rc) return rc;
+  for (u32 i = 0; i < vt->vector_count; i++) ch->bytes[i] = ch->vector[i].data;
+  rc = put_fields(ch, NULL);
+  if (rc == SQLITE_OK) rc = table_write_begin(vt->table);
+  if (rc == SQLITE_OK) rc = forget_row(ch, ch->rowid);
+  if (rc) return rc;
+  ch->wrote = 1;
+  return table_add(vt->table, ch->rowid, ch->bytes, ch->fields);
+}
+
+static int delete_external(Change *ch, sqlite3_value *rowid) {
+  int rc = table_write_begin(ch->vt->table);
+  return rc ? rc : forget_row(ch, sqlite3_value_int64(rowid));
+}
+
+/* 'delete', with the rowid that INSERT gives beside it; 'triggers'; 'delete-all', of the index alone; the others. */
+static int run_external_command(Change *ch, sqlite3_value *command, sqlite3_value **argv) {
+  VecTable *vt = ch->vt;
+  const char *text = (const char *)sqlite3_value_text(command);
+  char *error = NULL;
+  int rc;
+
+  if (text == NULL) return SQLITE_NOMEM;
+  if (sqlite3_stricmp(text, "delete") == 0) {
+    sqlite3_value *rowid = sqlite3_value_type(argv[2]) == SQLITE_NULL ? argv[1] : argv[2];
+    if (sqlite3_value_type(rowid) == SQLITE_INTEGER) return delete_external(ch, rowid);
+    return vtab_error(vt, SQLITE_ERROR, "'delete' needs a rowid: INSERT INTO %s(%s, %s) VALUES('delete', 5)", vt->name,
+                      vt->name, vtab_first_column(vt));
+  }
+  if (sqlite3_stricmp(text, "delete-all") == 0) {
+    rc = table_write_begin(vt->table);
+    if (rc) return rc;
+    ch->wrote = 1;
+    return table_remove_all(vt->table);
+  }
+  if (sqlite3_stricmp(text, "triggers") != 0) return run_command(ch, command);
+  rc = external_install(vt->db, vt->schema, vt->name, vt->spec, vtab_first_column(vt), &error);
+  if (rc && error) vtab_error(vt, rc, "%s", error);
+  sqlite3_free(error);
+  return rc;
+}
+
+int external_update(VecTable *vt, int argc, sqlite3_value **argv, sqlite3_int64 *rowid) {
+  sqlite3_int64 last_rowid = sqlite3_last_insert_rowid(vt->db);
+  sqlite3_value *command = update_command(vt, argc, argv);
+  Change ch;
+  int rc;
+
+  memset(&ch, 0, sizeof ch);
+  ch.vt = vt;
+  if (argc == 1) {
+    rc = delete_external(&ch, argv[0]);
+  } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+    rc = vtab_error(vt, SQLITE_ERROR, "the rows of %s are those of %s: UPDATE that table", vt->name, vt->spec->content);
+  } else if (command) {
+    rc = run_external_command(&ch, command, argv);
+    *rowid = last_rowid;
+  } else {
+    rc = insert_external(&ch, argv);
+    *rowid = ch.rowid;
+  }
+  rc = update_settle(vt, ch.wrote, rc); /* first: it asks for the connection's last error */
+  change_clear(&ch);
+  sqlite3_set_last_insert_rowid(vt->db, last_rowid);
+  return rc;
+}
+
 int vtab_update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *rowid) {
   VecTable *vt = (VecTable *)base;
 

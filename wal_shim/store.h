@@ -47,8 +47,9 @@ typedef struct TableShape {
   u32 field_count, field_words; /* words of all fields of a row, at most MAX_FIELD_WORDS */
   const char *content; /* content table's name as an SQL expression is quoted: the bare name, in the table's schema */
   const char *rowid;   /* name of the content table's integer key column */
-  const char *tag;     /* its column of random tags, written with every table_new_tag */
-  u32 fold_rows;       /* delta rows that make a commit fold; 0: the default */
+  const char
+      *tag; /* its column of random tags, written with every table_new_tag; NULL: it has none, the rows are another's */
+  u32 fold_rows; /* delta rows that make a commit fold; 0: the default */
 } TableShape;
 
 /* --- connections and stores --- */
@@ -107,6 +108,8 @@ int table_set_fields(Table *table, i64 rowid, const u64 *fields);
 u64 table_field_key(const Table *table);
 /* Row `rowid` has no vectors any more. The row need not have had any. */
 int table_remove(Table *table, i64 rowid);
+/* Whether the row has vectors here; also if that cannot be told. */
+int table_knows(Table *table, i64 rowid, int *known);
 /* All rows are gone (DELETE without WHERE, 'delete-all'); the content rows are the caller's business. */
 int table_remove_all(Table *table);
 

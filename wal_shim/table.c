@@ -16,6 +16,8 @@
  *       of the overlay is added again, one of the pages patched where it lies (O4).
  *   D7  A row without any vector is no operation but OP_BARE, written once between two folds, and not while the pages say already that
  *       there may be such rows. What reads rows from pages and overlay alone may do so only if there are none.
+ *   D8  Content that is another's (shape.tag NULL) has no tags and no fresh rows: every change is a delta row. What its owner changes without
+ *       telling us is seen when rows are read: a row that is gone counts as having no vectors (D3).
  *
  * Start at table_refresh().
  */
@@ -60,7 +62,7 @@ static int copy_shape(TableShape *to, const TableShape *from) {
   for (i = 0; i < to->field_count; i++) to->field[i].column = mem_strdup(&rc, from->field[i].column);
   to->content = mem_strdup(&rc, from->content);
   to->rowid = mem_strdup(&rc, from->rowid);
-  to->tag = mem_strdup(&rc, from->tag);
+  if (from->tag) to->tag = mem_strdup(&rc, from->tag);
   return rc;
 }
 
@@ -477,7 +479,7 @@ static int apply_delta_row(Table *t, sqlite3_stmt *stmt, int is_new) {
   if (op == OP_REMOVE_ALL) return overlay_remove_all(o);
   if (op == OP_BARE) return note_bare(t);
   if (op != OP_ADD && op != OP_REMOVE && op != OP_FIELDS) return CORRUPT(0);
-  if (is_new && rowid > o->pages_max) {
+  if (is_new && t->shape.tag && rowid > o->pages_max) {
     o->max_rowid = MAX(o->max_rowid, rowid);
     o->passed_over++;
     return SQLITE_OK;
@@ -523,6 +525,7 @@ static int load_fresh_rows(Table *t) {
   RowData row;
   sqlite3_stmt **stmt = &t->stmt[TABLE_LOAD_ROWS];
   int rc = SQLITE_OK;
+  if (t->shape.tag == NULL) return SQLITE_OK; /* D8 */
   if (*stmt == NULL) {
     char *columns = data_columns(t, "");
     if (columns == NULL) return SQLITE_NOMEM;
@@ -610,10 +613,14 @@ static int prefix_intact(Table *t, int *intact) {
   Store *s = t->store;
   const Overlay *o = t->overlay;
   sqlite3_stmt **stmt = &t->stmt[TABLE_TAGS];
-  int rc = store_prepare(
-      s, stmt,
-      "SELECT (SELECT tag FROM %s.\"%w_delta\" WHERE seq = ?1), (SELECT \"%w\" FROM %s.\"%w\" WHERE \"%w\" = ?2)",
-      s->quoted, t->name, t->shape.tag, s->quoted, t->shape.content, t->shape.rowid);
+  int rc;
+  if (t->shape.tag)
+    rc = store_prepare(
+        s, stmt,
+        "SELECT (SELECT tag FROM %s.\"%w_delta\" WHERE seq = ?1), (SELECT \"%w\" FROM %s.\"%w\" WHERE \"%w\" = ?2)",
+        s->quoted, t->name, t->shape.tag, s->quoted, t->shape.content, t->shape.rowid);
+  else
+    rc = store_prepare(s, stmt, "SELECT (SELECT tag FROM %s.\"%w_delta\" WHERE seq = ?1), ?2", s->quoted, t->name);
   *intact = 0;
   if (rc) return rc;
   sqlite3_bind_int64(*stmt, 1, o->last_seq);
@@ -656,14 +663,21 @@ static int read_tail(Table *t, Tail *tail) {
     rc = table_confirm_name(t);
     if (rc) return rc;
   }
-  rc = store_prepare(
-      s, stmt,
-      "SELECT s.format, s.uuid, s.n, s.gen, s.root, s.crc, s.pages, s.owner, d.seq, d.tag, c.\"%w\", c.\"%w\" "
-      "FROM %s.quire_state s "
-      "LEFT JOIN %s.\"%w_delta\" d ON d.seq = (SELECT max(seq) FROM %s.\"%w_delta\") "
-      "LEFT JOIN %s.\"%w\" c ON c.\"%w\" = (SELECT max(\"%w\") FROM %s.\"%w\") WHERE s.id = 1",
-      t->shape.rowid, t->shape.tag, s->quoted, s->quoted, t->name, s->quoted, t->name, s->quoted, t->shape.content,
-      t->shape.rowid, t->shape.rowid, s->quoted, t->shape.content);
+  if (t->shape.tag)
+    rc = store_prepare(
+        s, stmt,
+        "SELECT s.format, s.uuid, s.n, s.gen, s.root, s.crc, s.pages, s.owner, d.seq, d.tag, c.\"%w\", c.\"%w\" "
+        "FROM %s.quire_state s "
+        "LEFT JOIN %s.\"%w_delta\" d ON d.seq = (SELECT max(seq) FROM %s.\"%w_delta\") "
+        "LEFT JOIN %s.\"%w\" c ON c.\"%w\" = (SELECT max(\"%w\") FROM %s.\"%w\") WHERE s.id = 1",
+        t->shape.rowid, t->shape.tag, s->quoted, s->quoted, t->name, s->quoted, t->name, s->quoted, t->shape.content,
+        t->shape.rowid, t->shape.rowid, s->quoted, t->shape.content);
+  else
+    rc = store_prepare(s, stmt,
+                       "SELECT s.format, s.uuid, s.n, s.gen, s.root, s.crc, s.pages, s.owner, d.seq, d.tag, NULL, NULL "
+                       "FROM %s.quire_state s "
+                       "LEFT JOIN %s.\"%w_delta\" d ON d.seq = (SELECT max(seq) FROM %s.\"%w_delta\") WHERE s.id = 1",
+                       s->quoted, s->quoted, t->name, s->quoted, t->name);
   if (rc) return rc;
   rc = sqlite3_step(*stmt);
   if (rc == SQLITE_ROW) {
@@ -745,7 +759,8 @@ int table_load_content(Table *t, ContentRow *row, void *arg, int *bare) {
   int rc, last;
   *bare = 0;
   if (columns == NULL) return SQLITE_NOMEM;
-  rc = store_prepare(s, &stmt, "SELECT \"%w\"%s FROM %s.\"%w\"", t->shape.rowid, columns, s->quoted, t->shape.content);
+  rc = store_prepare(s, &stmt, "SELECT \"%w\"%s FROM %s.\"%w\" ORDER BY 1", t->shape.rowid, columns, s->quoted,
+                     t->shape.content);
   sqlite3_free(columns);
   if (rc) return rc;
   while (rc == SQLITE_OK && (last = sqlite3_step(stmt)) != SQLITE_DONE) {
@@ -844,14 +859,14 @@ static int finish_change(Table *t, int rc) {
 int table_add(Table *t, i64 rowid, const void *const *vectors, const u64 *fields) {
   Overlay *o;
   u32 i;
-  int any = 0, fresh = has_overlay(t) && rowid > t->overlay->max_rowid, rc = SQLITE_OK;
+  int any = 0, fresh = t->shape.tag && has_overlay(t) && rowid > t->overlay->max_rowid, rc = SQLITE_OK;
   for (i = 0; i < t->shape.vector_count; i++) any |= vectors[i] != NULL;
   t->added += (u64)any;
   if (any && !fresh) rc = add_delta(t, rowid, OP_ADD); /* a fresh row is its own delta row (D5) */
   if (!any && !knows_bare(t)) rc = add_delta(t, rowid, OP_BARE);
   if (rc || !has_overlay(t)) return write_code(t, rc);
   o = t->overlay;
-  if (rowid >= o->last_row && rowid > o->pages_max) {
+  if (t->shape.tag && rowid >= o->last_row && rowid > o->pages_max) {
     set_last_row(o, rowid, t->new_tag);
   }
   if (!any) {
@@ -879,8 +894,21 @@ int table_set_fields(Table *t, i64 rowid, const u64 *fields) {
 int table_remove(Table *t, i64 rowid) {
   int rc = add_delta(t, rowid, OP_REMOVE);
   if (rc || !has_overlay(t)) return write_code(t, rc);
-  if (rowid == t->overlay->last_row) t->overlay->last_row_removed = 1;
+  if (t->shape.tag && rowid == t->overlay->last_row) t->overlay->last_row_removed = 1;
   return write_code(t, finish_change(t, overlay_remove_row(t, rowid)));
+}
+
+int table_knows(Table *t, i64 rowid, int *known) {
+  const Overlay *o = t->overlay;
+  u32 slot = NO_SLOT;
+  int rc;
+  *known = 1;
+  if (!has_overlay(t) || overlay_find(o, o->length, rowid) != NO_ROW) return SQLITE_OK;
+  *known = 0;
+  if (o->all_dead_at != 0xffffffff || rowid > o->pages_max) return SQLITE_OK;
+  rc = table_methods.slot(t->view, rowid, &slot);
+  *known = rc != SQLITE_OK || (slot != NO_SLOT && !overlay_killed(o, o->length, slot));
+  return rc == SQLITE_CORRUPT_VTAB ? SQLITE_OK : rc;
 }
 
 int table_remove_all(Table *t) {
