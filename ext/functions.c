@@ -136,7 +136,8 @@ void vec_construct(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   int rc;
 
   (void)argc;
-  if (elem == ELEM_F32 && value_is_sparse(argv[0])) {
+  /* a text with a brace stays the error that it is in sqlite-vec */
+  if (elem == ELEM_F32 && sqlite3_value_type(argv[0]) == SQLITE_BLOB && value_is_sparse(argv[0])) {
     sparse_result_dense(ctx, argv[0]);
     return;
   }
