@@ -43,6 +43,7 @@ set defects {
   failed_sync_retried       {cut-sync     "a sync that failed is tried again"}
   busy_statements_ignored   {rules        "pages are written again under open cursors"}
   tags_not_compared         {connections  "an overlay is believed if its last delta row has the same number"}
+  old_copies_kept           {rules        "copies of pages are kept over another connection's fold, where files are not mapped"}
   checksums_not_compared    {rules        "pages are not compared with the checksums that their parents keep"}
 }
 

@@ -378,7 +378,7 @@ static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget) {
       (reason == FOLD_MERGE || reason == FOLD_COMPACT) && !f.tx.moved && f.next.pages >= f.tx.base && !f.space.cut;
   s->merged_gen = f.next.gen;
   s->merged_reusable = f.reusable;
-  rc = store_install(s, &f.next);
+  rc = store_install_own(s, &f.next);
 done:
   page_tx_end(&f.tx);
   mem_free(f.entry);

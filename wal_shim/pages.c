@@ -187,12 +187,15 @@ static void forget_range(Pages *pages, u32 pgno, u32 count) {
           drop_block(pages, at);
           continue;
         }
+        pages->cached_pages -= b->count;
         b->count = 0; /* never found again; freed at its last release */
       }
       at = &b->next;
     }
   }
 }
+
+void pages_forget_copies(Pages *pages) { forget_range(pages, 0, 0xffffffff); }
 
 static int read_block(Pages *pages, u32 pgno, u32 count, CacheBlock **out) {
   CacheBlock **at = find_block(pages, pgno, count);

@@ -68,6 +68,11 @@ int pages_prepare(Pages *pages, int first);
 int pages_set_count(Pages *pages, u32 count);
 /* The same when nothing of before is read any more: pages from `count` on are out of range. */
 int pages_limit(Pages *pages, u32 count);
+/*
+ * The root that is read from now on is not one that this connection wrote: copies of pages may be older than others' legal reuse of these (S14). Those in use stay with
+ * their readers. Nothing to do in a mapped home.
+ */
+void pages_forget_copies(Pages *pages);
 /* Give back what the home has from `count` pages on; *pages_left are there then. The caller knows that nobody needs them (S19). */
 int pages_truncate(Pages *pages, u32 count, u32 *pages_left);
 

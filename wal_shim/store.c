@@ -201,17 +201,21 @@ static int verify_root(Store *store) {
   return SQLITE_OK;
 }
 
-int store_install(Store *store, const State *state) {
+static int install(Store *store, const State *state, int own) {
   int rc;
   if (store->state_known && store->state.gen == state->gen) return SQLITE_OK;
   if (DEFECT(gen_not_checked) && store->state_known && store->state.n == state->n) return SQLITE_OK;
   if (DEFECT(newer_root_used) && store->state_known && store->state.n > state->n) return SQLITE_OK;
   store->state = *state;
   store->state_known = 0;
+  if (!own && store->pages && !DEFECT(old_copies_kept)) pages_forget_copies(store->pages);
   rc = verify_root(store);
   if (rc == SQLITE_OK) store->state_known = 1;
   return rc;
 }
+
+int store_install(Store *store, const State *state) { return install(store, state, 0); }
+int store_install_own(Store *store, const State *state) { return install(store, state, 1); }
 
 int store_refresh(Store *store) {
   sqlite3_stmt **stmt = &store->stmt[STMT_STATE];

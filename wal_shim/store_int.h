@@ -146,8 +146,9 @@ int store_prepare(Store *store, sqlite3_stmt **stmt, const char *format, ...);
 int store_exec(Store *store, const char *format, ...);
 /* Read the state row and, when gen is new, the root behind it. Never fails because of the page file: see root_status. */
 int store_refresh(Store *store);
-int store_install(Store *store, const State *state); /* what a row said: verify its root */
-int store_usable(const Store *store);                /* pages may be read and written */
+int store_install(Store *store, const State *state);     /* what a row said: verify its root */
+int store_install_own(Store *store, const State *state); /* what this connection has just folded */
+int store_usable(const Store *store);                    /* pages may be read and written */
 PageRef store_catalog_ref(const Store *store, u64 id);
 /* The connection was interrupted (polled by stepping a statement). */
 int store_interrupted(void *store);
