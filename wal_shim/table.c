@@ -17,7 +17,8 @@
  *   D7  A row without any vector is no operation but OP_BARE, written once between two folds, and not while the pages say already that
  *       there may be such rows. What reads rows from pages and overlay alone may do so only if there are none.
  *   D8  Content that is another's (shape.tag NULL) has no tags and no fresh rows: every change is a delta row. What its owner changes without
- *       telling us is seen when rows are read: a row that is gone counts as having no vectors (D3).
+ *       telling us is seen when rows are read: a row that is gone counts as having no vectors (D3). So an overlay that was loaded in
+ *       a write transaction is good only if that commits, whatever the delta says.
  *
  * Start at table_refresh().
  */
@@ -551,6 +552,7 @@ static int load_fresh_rows(Table *t) {
 static int extend_overlay(Table *t, int is_new) {
   int rc = load_delta(t, is_new);
   if (rc == SQLITE_OK) rc = load_fresh_rows(t);
+  t->unsure = t->shape.tag == NULL && sqlite3_txn_state(t->store->db, t->store->schema) == SQLITE_TXN_WRITE; /* D8 */
   if (rc) drop_overlay(t);
   return rc;
 }
@@ -700,7 +702,7 @@ static int read_tail(Table *t, Tail *tail) {
 static int refresh_overlay(Table *t, const Tail *tail) {
   Store *s = t->store;
   int intact = 0, rc;
-  if (t->overlay == NULL || t->overlay_gen != s->state.gen) return load_overlay(t);
+  if (t->overlay == NULL || t->overlay_gen != s->state.gen || t->unsure) return load_overlay(t);
   if (ends_at(t->overlay, tail)) return SQLITE_OK;
   if (last_row_is_gone(t->overlay, tail)) {
     set_last_row(t->overlay, MAX(tail->row, t->overlay->pages_max), tail->row_tag);
@@ -988,6 +990,10 @@ void store_txn_end(Store *s, int committed) {
   for (t = s->tables; t; t = t->next) {
     t->current = t->written = 0;
     t->added = 0;
+    if (committed)
+      t->unsure = 0;
+    else if (t->shape.tag == NULL)
+      drop_overlay(t);
     t->bulk_limit_shift = 0;
     if (t->overlay && t->overlay->length == 0 && overlay_memory(t->overlay) > KEEP_BETWEEN_BYTES) drop_overlay(t);
     if (committed) t->name_suspect = 0;
