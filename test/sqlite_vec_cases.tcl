@@ -50,8 +50,6 @@ SELECT vec_f32('[1,2,]');
 SELECT vec_f32('[[1]]');
 SELECT vec_f32('["1"]');
 SELECT vec_f32('{"a":1}');
--> {1 {sparse vector: expected an index, dim, indices or values in quotes, found "a"} 1}
--- LEGAL: a text in braces is a sparse vector, if it is one
 SELECT vec_f32('[nan]');
 -> {1 {JSON parsing error} 1}
 -- STRICT: no number
