@@ -35,7 +35,7 @@ struct Cursor {
   Restriction restriction; /* read by the search */
   SearchHit *hit;
   u64 hit_cap, hit_count, hit_at;
-  u64 batch, left;                /* next size; hits that k still allows */
+  u64 batch, left;                /* next size, 0: nobody has said; hits that k still allows */
   u64 nanoseconds, hits, dropped; /* of this search, for the counters */
   int exhausted;
   int has_k;
@@ -292,6 +292,7 @@ static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *reques
   cur->exact = request->exact != 0;
   cur->ef_search = request->ef_search ? request->ef_search : vtab_index(vt, cur->plan.column)->ef_search;
   cur->oversample = request->oversample ? request->oversample : vtab_index(vt, cur->plan.column)->oversample;
+  if (cur->batch == 0) cur->batch = MAX(FIRST_BATCH, cur->ef_search); /* all that the index's first pass finds, in order */
   if (rc == SQLITE_OK && (vt->storage->rows_may_be_gone || !search_is_certain(cur->search)))
     rc = restriction_prepare_check(vt, &cur->plan, argv, r);
   if (rc == SQLITE_OK) rc = next_batch(cur);
@@ -307,7 +308,7 @@ static int filter_knn(Cursor *cur, sqlite3_value **argv) {
   int rc = vtab_vector(vt, cur->plan.column, argv[0], &words, &query);
 
   if (rc) return rc;
-  cur->batch = FIRST_BATCH;
+  cur->batch = 0;
   cur->left = INT64_MAX;
   request.column = vtab_vector_index(vt, cur->plan.column);
   request.query = query.data;
