@@ -447,15 +447,16 @@ static int overlay_add_row(Table *t, i64 rowid, const void *const *vectors, cons
   return overlay_add(t->overlay, rowid, vectors, fields);
 }
 
-/* A row of the pages, if it is one and lives, has new fields (D6). */
+/* A row of the pages, if it is one and lives, has new fields (D6). Where it is none, the delta row is one that a fold does away with all the same. */
 static int overlay_patch_row(Table *t, i64 rowid, const u64 *fields) {
   Overlay *o = t->overlay;
   u32 slot = NO_SLOT;
   int rc = SQLITE_OK;
-  if (rowid > o->pages_max || o->all_dead_at != 0xffffffff) return SQLITE_OK;
-  rc = table_methods.slot(t->view, rowid, &slot);
-  if (rc || slot == NO_SLOT || overlay_killed(o, o->length, slot)) return rc;
-  return overlay_patch(o, slot, fields);
+  if (rowid <= o->pages_max && o->all_dead_at == 0xffffffff) rc = table_methods.slot(t->view, rowid, &slot);
+  if (rc) return rc;
+  if (slot != NO_SLOT && !overlay_killed(o, o->length, slot)) return overlay_patch(o, slot, fields);
+  o->passed_over++;
+  return SQLITE_OK;
 }
 
 /* Whether the overlay mirrors the delta, so that changes go into both. */
@@ -489,8 +490,11 @@ static int apply_delta_row(Table *t, sqlite3_stmt *stmt, int is_new) {
   rc = read_row(t, stmt, 4, &row);
   if (rc == SQLITE_OK && row.count == 0 && t->store->stats.content_rows_skipped != skipped) rc = note_bare(t); /* D3 */
   if (rc) return rc;
-  if (op == OP_FIELDS && overlay_find(o, o->length, rowid) == NO_ROW)
-    return row.count ? overlay_patch_row(t, rowid, row.fields) : SQLITE_OK;
+  if (op == OP_FIELDS && overlay_find(o, o->length, rowid) == NO_ROW) {
+    if (row.count) return overlay_patch_row(t, rowid, row.fields);
+    o->passed_over++; /* it has no vectors, or is gone */
+    return SQLITE_OK;
+  }
   return row.count ? overlay_add_row(t, rowid, row.vectors, row.fields) : overlay_remove(o, rowid, NO_SLOT);
 }
 
