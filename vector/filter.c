@@ -117,6 +117,11 @@ void slot_bits_release(SlotBits *b) {
   mem_free(b);
 }
 
+static void drop_bits(SlotBits **bits) {
+  slot_bits_release(*bits);
+  *bits = NULL;
+}
+
 /* Words of one term, over all slots: bits of those that do not pass are cleared. */
 static int match_term(Fields *f, const FilterTerm *t, u64 *bits) {
   Array *array = &f->word[t->word];
@@ -166,7 +171,7 @@ static int compute(Fields *f, Array *present, const Filter *filter, SlotBits **o
   rc = read_present(present, (*out)->bits);
   for (t = 0; t < filter->count && rc == SQLITE_OK; t++) rc = match_term(f, &filter->term[t], (*out)->bits);
   for (i = 0; i < words && rc == SQLITE_OK; i++) (*out)->chosen += bits_in((*out)->bits[i]);
-  if (rc) slot_bits_release(*out);
+  if (rc) drop_bits(out);
   return rc;
 }
 
@@ -299,7 +304,7 @@ int filter_slots(FilterCache **cache, Fields *f, Array *present, u32 column, con
   int rc = cached_slots(cache, f, present, column, filter, out);
   if (rc || o->patches.count == 0) return rc;
   rc = lay_patches(filter, o, length, present->count, out);
-  if (rc) slot_bits_release(*out);
+  if (rc) drop_bits(out);
   return rc;
 }
 

@@ -52,7 +52,7 @@ typedef struct FilterCache FilterCache;
 void filter_cache_free(FilterCache *cache);
 /*
  * The slots that pass, of those in `present`, the bits of a vector column; `column` tells filters of several columns apart. *cache is made at
- * the first use. *out is counted.
+ * the first use. *out is counted; NULL on failure.
  */
 int filter_slots(FilterCache **cache, Fields *fields, Array *present, u32 column, const Filter *filter,
                  const Overlay *overlay, u32 length, SlotBits **out);
