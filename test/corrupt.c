@@ -269,7 +269,8 @@ static const char *const small_queries[] = {
     "SELECT rowid,printf('%!.9g',distance) FROM t WHERE f MATCH '[3,-20,11,7,-30,2]' AND distance<0.4 ORDER BY "
     "distance",
     "SELECT rowid,printf('%!.9g',distance) FROM u WHERE h MATCH vec_hash_text('word 17',64) AND k=10",
-    NULL};
+    /* by the graph: the table's ef_search is as good as all rows */
+    "SELECT rowid,printf('%!.9g',distance) FROM t WHERE e MATCH '[3,-20,11,7,-30,2]' AND k=5 AND ef_search=50", NULL};
 static const char small_writes[] =
     "BEGIN;" INSERT_T(3000, 3010) "DELETE FROM t WHERE rowid IN(2,3,501,1002,1003,2001);UPDATE t SET e=" V6(
         "(rowid+8)") ",c=vec_int8(" V6("(rowid+6)") ") WHERE rowid IN(4,502,1004,1159,2002);INSERT OR REPLACE INTO "
@@ -523,15 +524,18 @@ static int is_corrupt(int rc) { return (rc & 0xff) == SQLITE_CORRUPT; }
 /* The damaged row is one of quire_tables, or a shadow table is gone: which tables there are is then not known, and 'rebuild' may say so. */
 static int registry_damaged;
 
+/* How the next stories are told: through which VFS, -1: by turns; whether what is written comes before the first search, which may find the damage. */
+static int by_xread = -1, writes_first;
+
 /* The story of one damaged copy of moment m, whose files are in place. */
 static void run_case(const Base *b, const Moment *m, Demand demand, int content_damaged) {
-  const char *vfs = pf_mix(cases) % 2 ? read_vfs.zName : NULL;
+  const char *vfs = (by_xread < 0 ? (int)(pf_mix(cases) % 2) : by_xread) ? read_vfs.zName : NULL;
   char *got[MAX_QUERIES + 1] = {NULL}, message[300];
   char *const *now = m->after;
   struct itimerval limit = {{0, 0}, {CASE_SECONDS, 0}}, none = {{0, 0}, {0, 0}};
   Outcome o = {0, 0, 0, 0};
   int told, rc, high = 0, current = 0, rows_wrong;
-  u32 wrong;
+  u32 wrong = 0;
   sqlite3 *db;
 
   cases++;
@@ -543,10 +547,12 @@ static void run_case(const Base *b, const Moment *m, Demand demand, int content_
   if (!told && demand == MUST_TELL) fail("integrity-check found nothing");
 
   db = open_db(vfs, 1);
-  ask(db, b, got);
-  wrong = judge(b, got, (char **)m->before, demand, content_damaged, "at first", &o, &rows_wrong);
-  if (wrong && !told) fail("wrong answers, and integrity-check found nothing: %s", b->queries[0]);
-  free_answers(got);
+  if (!writes_first) {
+    ask(db, b, got);
+    wrong = judge(b, got, (char **)m->before, demand, content_damaged, "at first", &o, &rows_wrong);
+    if (wrong && !told) fail("wrong answers, and integrity-check found nothing: %s", b->queries[0]);
+    free_answers(got);
+  }
 
   rc = run(db, b->writes, NULL);
   if (rc) {
@@ -724,6 +730,122 @@ static void damage_bytes(Base *b, u32 page) {
       snprintf(name, sizeof name, "%s/%u/%s.byte/%u/%s", b->name, page, pf_kind_name(p->kind), at, mode_names[mode]);
       damage(b, page, at, 1, old ^ (1u << pf_mix(opt.seed + at) % 8), mode, name,
              kind_bytes[p->kind] ? &one : &kind_bytes[p->kind]);
+    }
+  }
+}
+
+/* --- graphs that are wrong as a whole: what single fields do not show --- */
+
+/* The first page of a kind in the walk. */
+static u32 page_of(const Base *b, PfKind kind) {
+  u32 i = 0;
+  while (i < b->walk.count && b->walk.page[i].kind != kind) i++;
+  if (i == b->walk.count) die("no page of kind", pf_kind_name(kind));
+  return i;
+}
+
+/* The i-th occurrence of a field. */
+static u64 get_field(const Base *b, u32 page, const char *name, u32 i) {
+  const PfPage *p = &b->walk.page[page];
+  for (u32 f = 0; f < pf_field_count; f++) {
+    if (pf_fields[f].kind == p->kind && strcmp(pf_fields[f].name, name) == 0)
+      return pf_load(b->work + (size_t)p->pgno * PF_PAGE + pf_field_at(p, &pf_fields[f], i), pf_fields[f].size);
+  }
+  die("no field", name);
+  return 0;
+}
+
+static void set_field(Base *b, u32 page, const char *name, u32 i, u64 value) {
+  const PfPage *p = &b->walk.page[page];
+  for (u32 f = 0; f < pf_field_count; f++) {
+    if (pf_fields[f].kind == p->kind && strcmp(pf_fields[f].name, name) == 0)
+      pf_store(b->work + (size_t)p->pgno * PF_PAGE + pf_field_at(p, &pf_fields[f], i), pf_fields[f].size, value);
+  }
+}
+
+#define TREE 0x80000000u
+#define LINK_PATTERNS 8
+#define RECORD_PATTERNS 6
+
+/* Link k of a node (or record) of `count`. */
+static u32 link_of(u32 pattern, u32 self, u32 k, u32 width, u32 count, u32 old) {
+  u32 random = (u32)pf_mix(opt.seed ^ (u64)self << 20 ^ (u64)k << 4 ^ pattern);
+  switch (pattern) {
+    case 0: return (self + 1 + k) % count | TREE; /* full of branches, in circles */
+    case 1: return self | TREE;
+    case 2:
+      return k % 2 ? PF_PAGE * 8 + random % 128 : old; /* no node, and its bit would lie just beyond a page of bits */
+    case 3: return count + random % count;
+    case 4: return random % count | (random & TREE);
+    case 5: return random;
+    case 6: return k + 1 < width ? (self ^ 1) % count : old;
+    default: return 0;
+  }
+}
+
+/* Write a pattern into all lists of level 0, or into all records above: 0, 1 slots, 2, 3 records below, 4 links, 5 the slots of links. */
+static void write_pattern(Base *b, PfKind kind, u32 pattern, u32 count) {
+  for (u32 i = 0, node = 0; i < b->walk.count; i++) {
+    const PfPage *p = &b->walk.page[i];
+    if (p->kind != kind) continue;
+    for (u32 n = 0; n < p->items; n++, node++) {
+      u8 *item = b->work + (size_t)p->pgno * PF_PAGE + n * p->stride;
+      u32 random = (u32)pf_mix(opt.seed ^ node);
+      if (kind == PF_LINKS) {
+        for (u32 k = 0; k < p->stride / 4; k++)
+          pf_store(item + 4 * k, 4, link_of(pattern, node, k, p->stride / 4, count, (u32)pf_load(item + 4 * k, 4)));
+      } else if (pattern < 2) {
+        pf_store(item, 4, pattern ? count - 1 - random % (count / 2) : count + random % 4096);
+      } else if (pattern < 4) {
+        pf_store(item + 4, 4, pattern == 2 ? random % count : count + random % 64);
+      } else {
+        u32 width = p->stride / 8 - 1;
+        for (u32 k = 0; k < width && pattern == 4; k++)
+          pf_store(item + 8 + 4 * k, 4, pf_mix(random + k) % (2 * p->items));
+        for (u32 k = 0; k < width && pattern == 5; k++)
+          pf_store(item + 8 + 4 * (width + k), 4, count - 1 - (random + k) % (count / 3));
+      }
+    }
+  }
+}
+
+/* The graph says that it has but `nodes` nodes: its later ones, and what points to them, are beyond its end. */
+static void shorten_graph(Base *b, u32 nodes) {
+  u32 graph = page_of(b, PF_GRAPH), table = b->walk.page[graph].parent;
+  set_field(b, table, "graph_slots", 0, nodes);
+  set_field(b, graph, "nodes", 0, nodes);
+  set_field(b, graph, "array_count", 0, nodes);
+  set_field(b, graph, "array_count", 1, nodes);
+}
+
+static u64 hits_graphs;
+
+static void graphs(Base *b) {
+  const Moment *m = &b->moment[b->moments - 1];
+  u32 nodes = (u32)get_field(b, page_of(b, PF_GRAPH), "nodes", 0);
+  for (u32 n = 0; n < LINK_PATTERNS + RECORD_PATTERNS + 1; n++) {
+    for (u32 how = 0; how < 8; how++) {
+      char name[160];
+      u32 less = how / 4;
+      i64 crc = -1;
+      snprintf(name, sizeof name, "%s/graph/%u/%u", b->name, n, how);
+      if (!chosen(name, 1)) continue;
+      if (less) shorten_graph(b, nodes / 3);
+      if (n < LINK_PATTERNS)
+        write_pattern(b, PF_LINKS, n, nodes);
+      else if (n < LINK_PATTERNS + RECORD_PATTERNS)
+        write_pattern(b, PF_RECORDS, n - LINK_PATTERNS, nodes);
+      for (u32 i = b->walk.count; i-- > 1;) {
+        if (b->walk.page[i].kind != PF_FREE) crc = pf_forge(&b->walk, i);
+      }
+      hits_graphs++;
+      place(m, b->work, m->pages.size, crc);
+      by_xread = how & 1;
+      writes_first = how >> 1 & 1;
+      run_case(b, m, n == LINK_PATTERNS + RECORD_PATTERNS && !less ? MUST_NOT_TELL : MAY_TELL, 0);
+      by_xread = -1;
+      writes_first = 0;
+      memcpy(b->work, m->pages.data, m->pages.size);
     }
   }
 }
@@ -1018,6 +1140,7 @@ int corrupt_main(int argc, char **argv) {
     }
     truncations(b);
     if (strcmp(b->name, "small") == 0) {
+      graphs(b);
       swaps(b);
       for (u32 i = 0; i + 1 < b->moments; i++) {
         char which[20];
@@ -1032,14 +1155,16 @@ int corrupt_main(int argc, char **argv) {
     remove_files();
   }
   report_fields();
-  printf("fields %u of %u kinds, %llu truncations, %llu swaps, %llu pages of other moments, %llu mixed files, %llu "
+  printf("fields %u of %u kinds, %llu graphs, %llu truncations, %llu swaps, %llu pages of other moments, %llu mixed "
+         "files, %llu "
          "foreign, %llu "
          "rows; searches: %llu exact, %llu refused, %llu told by integrity-check; %llu cases without consequence; seed "
          "%llu\n",
-         pf_field_count, (u32)PF_KINDS, (unsigned long long)hits_truncated, (unsigned long long)hits_swapped,
-         (unsigned long long)hits_moments, (unsigned long long)hits_mixed, (unsigned long long)hits_foreign,
-         (unsigned long long)hits_rows, (unsigned long long)total.exact, (unsigned long long)total.refused,
-         (unsigned long long)total.told, (unsigned long long)total.silent, (unsigned long long)opt.seed);
+         pf_field_count, (u32)PF_KINDS, (unsigned long long)hits_graphs, (unsigned long long)hits_truncated,
+         (unsigned long long)hits_swapped, (unsigned long long)hits_moments, (unsigned long long)hits_mixed,
+         (unsigned long long)hits_foreign, (unsigned long long)hits_rows, (unsigned long long)total.exact,
+         (unsigned long long)total.refused, (unsigned long long)total.told, (unsigned long long)total.silent,
+         (unsigned long long)opt.seed);
   printf("%llu cases, %llu failures\n", (unsigned long long)cases, (unsigned long long)failures);
   return failures != 0;
 }

@@ -278,11 +278,11 @@ static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
   const GraphHead *h = &g->at.head;
   u64 rerank = MAX(MAX((u64)MIN_RERANK, p->ef / RERANK_SHARE), p->want), over = p->want * p->oversample / 100,
       count = 0;
-  Layer ground = graph_layer(h, &g->maps, 0, g->slots->slots);
+  Layer ground = graph_layer(h, &g->maps, 0, h->nodes);
   u32 node, slot;
   int rc;
   g->walk.methods->from_vector(&g->walk, p->query, w->query);
-  rc = walk_descend(w, h, &g->maps, &g->walk, g->slots->slots, 0, &node, &slot);
+  rc = walk_descend(w, h, &g->maps, &g->walk, h->nodes, 0, &node, &slot);
   if (rc == SQLITE_OK) rc = walk_begin(w, (u32)MIN(pool_size(p), MAX_POOL));
   if (rc == SQLITE_OK) rc = walk_enter(w, &g->walk, node, slot);
   if (rc == SQLITE_OK) rc = walk_run(w, &ground, &g->walk);

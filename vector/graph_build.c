@@ -446,7 +446,7 @@ static int tree_load(Builder *b, u32 node, u32 *load) {
 
 /* The node that holds the new one on the tree (B3). */
 static int find_parent(Builder *b, const Insert *in, u32 *parent) {
-  u64 k;
+  u64 k, steps = 0;
   u32 i, load = 0;
   int rc = SQLITE_OK;
   for (i = 0; i < in->picked[0] && rc == SQLITE_OK; i++) {
@@ -469,7 +469,8 @@ static int find_parent(Builder *b, const Insert *in, u32 *parent) {
     for (k = 0; k < b->back_count && next == GRAPH_NULL; k++) { /* or one that this batch adds */
       if (b->back[k].tree && b->back[k].target == *parent) next = b->back[k].node;
     }
-    if (next == GRAPH_NULL) rc = CORRUPT(0);
+    /* the tree of a damaged file may lead off the graph or in a circle */
+    if (next >= b->head.nodes || ++steps > b->head.nodes) rc = CORRUPT(0);
     *parent = next;
   }
   return rc;
@@ -810,8 +811,8 @@ static int repair_around(Builder *b, u32 dead_slot) {
     near[n++] = link_get(&links[i]) & ~GRAPH_TREE;
   for (i = 0; i < n && rc == SQLITE_OK; i++) {
     int alive = 0, back = 0;
-    rc = lives(b, near[i], &alive);
-    if (rc == SQLITE_OK) rc = old_list(&r, near[i], &links);
+    rc = old_list(&r, near[i], &links); /* refuses what is no node */
+    if (rc == SQLITE_OK) rc = lives(b, near[i], &alive);
     if (rc || !alive) continue;
     for (k = 0; k < r.width && !back; k++) back = link_get(&links[k]) == dead_slot; /* not as a branch of the tree */
     if (!back) continue;

@@ -181,6 +181,7 @@ static int check_table(Table *t, void *arg) {
   if (rc == SQLITE_OK && c->problem == NULL && !c->pages_only) rc = compare_content(t, &c->problem);
   if (rc == SQLITE_CORRUPT_VTAB) {
     store_mark_damaged(t->store, t->store->state.gen);
+    mem_free(c->problem); /* one that was found before */
     c->problem = sqlite3_mprintf(
         "table %s: a damaged page; answers come from the content rows until the command 'rebuild'", t->name);
     rc = c->problem ? SQLITE_OK : SQLITE_NOMEM;
