@@ -256,6 +256,22 @@ static void change_clear(Change *ch) {
   }
 }
 
+/*
+ * The words of one field. Looking at a text as UTF-8 changes the value itself, which the content row is still to get: one that is no well-formed
+ * UTF-16 would be another there. So in such databases a copy is looked at.
+ */
+static int put_field(VecTable *vt, const FieldShape *field, sqlite3_value *value, u64 *fields) {
+  sqlite3_value *copy = NULL;
+  int rc;
+  if (sqlite3_value_type(value) == SQLITE_TEXT && !vtab_is_utf8(vt)) {
+    copy = sqlite3_value_dup(value);
+    if (copy == NULL) return SQLITE_NOMEM;
+  }
+  rc = value_words(field->type, table_field_key(vt->table), copy ? copy : value, fields + field->word);
+  sqlite3_value_free(copy);
+  return rc;
+}
+
 /* The words of all fields: of the new cells, and where there is none, of the row that `old` stands on. */
 static int put_fields(Change *ch, Query *old) {
   const TableShape *shape = table_shape(ch->vt->table);
@@ -263,8 +279,7 @@ static int put_fields(Change *ch, Query *old) {
     int column = ch->vt->field_column[i];
     const Cell *cell = &ch->cell[column];
     sqlite3_value *value = cell->kind == CELL_VALUE ? cell->value : sqlite3_column_value(old->stmt, 1 + column);
-    int rc =
-        value_words(shape->field[i].type, table_field_key(ch->vt->table), value, ch->fields + shape->field[i].word);
+    int rc = put_field(ch->vt, &shape->field[i], value, ch->fields);
     if (rc) return rc;
   }
   return SQLITE_OK;
