@@ -65,6 +65,13 @@ static void drop_module_func(sqlite3_context *ctx, int argc, sqlite3_value **arg
       ctx, sqlite3_create_module(sqlite3_context_db_handle(ctx), (const char *)sqlite3_value_text(argv[0]), 0, 0));
 }
 
+/* test_memory(): bytes that SQLite and the extension have from SQLite's allocator. */
+static void memory_func(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  (void)argc;
+  (void)argv;
+  sqlite3_result_int64(ctx, sqlite3_memory_used());
+}
+
 int sqlite3_testfuncs_init(sqlite3 *db, char **error, const sqlite3_api_routines *api);
 
 __attribute__((visibility("default"))) int sqlite3_testfuncs_init(sqlite3 *db, char **error,
@@ -78,6 +85,7 @@ __attribute__((visibility("default"))) int sqlite3_testfuncs_init(sqlite3 *db, c
   rc = sqlite3_create_function(db, "test_vector", 2, flags, (void *)&one, vector_func, 0, 0);
   if (!rc) rc = sqlite3_create_function(db, "test_gauss", 2, flags, (void *)&four, vector_func, 0, 0);
   if (!rc) rc = sqlite3_create_function(db, "test_drop_module", 1, SQLITE_UTF8, 0, drop_module_func, 0, 0);
+  if (!rc) rc = sqlite3_create_function(db, "test_memory", 0, SQLITE_UTF8, 0, memory_func, 0, 0);
   if (!rc) rc = sqlite3_create_function(db, "test_crc", 1, flags, 0, crc_func, 0, 0);
   return rc;
 }

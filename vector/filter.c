@@ -9,7 +9,8 @@
 #include "filter_match.h"
 
 #define FILTER_CACHE 32u              /* filters of one version that are kept ... */
-#define FILTER_CACHE_BYTES (8u << 20) /* ... if their bits are not more than this, but at least two */
+#define FILTER_CACHE_BYTES (8u << 20) /* ... if their bits are not more than this, but at least two; nor their ranges */
+#define MOST_RANGES (FILTER_CACHE_BYTES / FILTER_CACHE / sizeof(FieldRange))
 
 /* --- filters --- */
 
@@ -237,10 +238,14 @@ static CachedFilter *make_room(FilterCache *cache, u64 bytes) {
   return &cache->entry[oldest];
 }
 
-/* Keep what was computed; without memory it is just not kept. */
+/* Keep what was computed; without memory, or with too many ranges (a long IN), it is just not kept. */
 static void keep(FilterCache *cache, u32 column, const Filter *filter, u64 hash, u64 words, SlotBits *bits) {
-  CachedFilter *e = make_room(cache, words * 8);
+  CachedFilter *e;
+  u64 ranges = 0;
   u32 i;
+  for (i = 0; i < filter->count; i++) ranges += filter->term[i].count;
+  if (ranges > MOST_RANGES) return;
+  e = make_room(cache, words * 8);
   for (i = 0; i < filter->count; i++) {
     if (filter_add(&e->filter, filter->term[i].word, filter->term[i].range, filter->term[i].count)) {
       filter_clear(&e->filter);
