@@ -423,11 +423,51 @@ static const char *operator_sql(int op) {
 
 int content_knows(int op) { return operator_sql(op) != NULL; }
 
+/* A declared type's affinity, by its letters (sqlite.org/datatype3.html, 3.1): the type to cast to, "" for none. */
+static const char *affinity_of(const char *type) {
+  if (type == NULL || *type == 0) return "";
+  if (sqlite3_strlike("%INT%", type, 0) == 0) return "INTEGER";
+  if (sqlite3_strlike("%CHAR%", type, 0) == 0 || sqlite3_strlike("%CLOB%", type, 0) == 0 ||
+      sqlite3_strlike("%TEXT%", type, 0) == 0)
+    return "TEXT";
+  if (sqlite3_strlike("%BLOB%", type, 0) == 0) return "";
+  if (sqlite3_strlike("%REAL%", type, 0) == 0 || sqlite3_strlike("%FLOA%", type, 0) == 0 ||
+      sqlite3_strlike("%DOUB%", type, 0) == 0)
+    return "REAL";
+  return "NUMERIC";
+}
+
+/*
+ * A column in a comparison. In a table of the user's it may have been declared otherwise than here: then affinity and collation of the column
+ * here are written out (C3).
+ */
+static void append_compared(sqlite3_str *sql, const Content *content, int column) {
+  const char *declared = NULL, *collation = NULL, *wanted;
+  if (content->spec->content == NULL || column == CONTENT_ROWID ||
+      sqlite3_table_column_metadata(content->db, content->schema, content->table, column_name(content, column),
+                                    &declared, &collation, NULL, NULL, NULL)) {
+    content->form->column(sql, content, column);
+    return;
+  }
+  wanted = affinity_of(content_type(&content->spec->column[column]));
+  if (strcmp(affinity_of(declared), wanted) == 0)
+    content->form->column(sql, content, column);
+  else if (*wanted) {
+    sqlite3_str_appendall(sql, "CAST(");
+    content->form->column(sql, content, column);
+    sqlite3_str_appendf(sql, " AS %s)", wanted);
+  } else {
+    sqlite3_str_appendall(sql, "+");
+    content->form->column(sql, content, column);
+  }
+  if (collation && sqlite3_stricmp(collation, "BINARY") != 0) sqlite3_str_appendall(sql, " COLLATE BINARY");
+}
+
 static void append_condition(sqlite3_str *sql, const Content *content, const Condition *condition, int parameter) {
   const char *op = operator_sql(condition->op);
   const char *number = strstr(op, "%d");
 
-  content->form->column(sql, content, condition->column);
+  append_compared(sql, content, condition->column);
   sqlite3_str_appendall(sql, " ");
   if (number)
     sqlite3_str_appendf(sql, "%.*s%d", (int)(number - op), op, parameter);
