@@ -9,8 +9,10 @@
  *   stored     round trips; every kind of wrong bytes is refused
  *   bytes      one checksum over what was learned, codes and queries, that must come out on every processor and compiler
  *   walk8      every level against plain bit for bit and against double; odd and hostile rows
+ *   match      filter_match.h: every level against comparisons one by one, any count, ends of ranges, nothing read beyond the words
  */
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
+#include "../vector/filter_match.h"
 #include "../vector/sq4_int.h"
 #include "../vector/walk8.h"
 
@@ -823,6 +825,52 @@ static void test_walk8(void) {
   CHECK(walk8_fits(METRIC_DOT) && !walk8_fits(METRIC_L1) && walk8_distances(METRIC_HAMMING) == NULL, "metrics");
 }
 
+#define MATCH_WORDS 400u
+
+/* Words that lie close to each other and to the ends. */
+static u64 word_of_interest(void) {
+  static const u64 near[] = {0, 5, (u64)1 << 32, ((u64)1 << 63) - 3, (u64)1 << 63, UINT64_MAX - 4};
+  return random_below(8) ? near[random_below(6)] + random_below(5) : random64();
+}
+
+/* `count` random words, ranges and bits, at every level; what lies behind the words has no access. */
+static void test_match_of(u32 count, u32 ranges, u8 *words) {
+  u64 before[MATCH_WORDS / 64 + 2], bits[MATCH_WORDS / 64 + 2], expected[MATCH_WORDS / 64 + 2];
+  FieldRange range[MATCH_MAX_RANGES];
+  u32 level, i, k;
+  for (i = 0; i < count; i++) store64(words + 8 * (size_t)i, word_of_interest());
+  for (k = 0; k < ranges; k++) {
+    u64 a = word_of_interest(), b = random_below(3) ? word_of_interest() : a;
+    range[k].low = MIN(a, b);
+    range[k].high = MAX(a, b);
+  }
+  for (i = 0; i < MATCH_WORDS / 64 + 2; i++)
+    expected[i] = before[i] = random_below(4) ? random64() : random_below(2) ? 0 : UINT64_MAX;
+  for (i = 0; i < count; i++) {
+    u64 word = load64(words + 8 * (size_t)i);
+    u32 in = 0;
+    for (k = 0; k < ranges; k++) in |= range[k].low <= word && word <= range[k].high;
+    if (!in) expected[i / 64] &= ~((u64)1 << i % 64);
+  }
+  for (level = 0; level < LEVELS; level++) {
+    if (!simd_force(levels[level])) continue;
+    memcpy(bits, before, sizeof bits);
+    filter_match()(words, count, range, ranges, bits);
+    CHECK(memcmp(bits, expected, sizeof bits) == 0, "%s: %u words, %u ranges", levels[level], count, ranges);
+  }
+}
+
+static void test_match(void) {
+  Guarded memory = guarded_new(8 * MATCH_WORDS);
+  u32 count, ranges, times;
+  for (count = 0; count <= MATCH_WORDS; count += count < 200 ? 1 : 1 + random_below(9)) {
+    for (ranges = 0; ranges <= MATCH_MAX_RANGES; ranges++) {
+      for (times = 0; times < 4; times++) test_match_of(count, ranges, memory.end - 8 * (size_t)count);
+    }
+  }
+  guarded_free(&memory);
+}
+
 int main(void) {
   u32 i;
   for (i = 0; i < ROWS; i++) rows[i] = row_bytes[i];
@@ -837,6 +885,7 @@ int main(void) {
   test_stored();
   test_hostile();
   test_walk8();
+  test_match();
   printf("%u passed, %u failed\n", passed, failed);
   return failed != 0;
 }
