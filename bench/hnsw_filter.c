@@ -22,10 +22,10 @@
 #define SCALE 1000000
 #define FILTER_QUERIES 200
 #define TARGET 0.95
-#define HNSWLIB_MAX_EF 5000
 
 static const double shares[] = {0.5, 0.1, 0.05, 0.01, 0.001};
-static const size_t efs[] = {16, 32, 64, 128, 256, 512, 1024, 2048, 4096};
+static const size_t efs[] = {10,  12,  16,  20,  25,  32,  40,  50,  64,   80,   100,  128,
+                             160, 200, 256, 320, 400, 512, 640, 800, 1024, 1600, 2500, 4096};
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 typedef struct Numbers {
