@@ -20,7 +20,7 @@
 #define MAX_PREFETCH 1024u /* bytes of one that are */
 #define ROW_NS 2.0         /* about what a scan takes for a row, and for 32 bytes of it ... */
 #define ROW_32_BYTES_NS 0.7
-#define CHOSEN_ROW_NS 6.0 /* ... and what a chosen row costs more than one of a scan */
+#define CHOSEN_ROW_NS 14.0 /* ... and what a chosen row costs more than one of a scan */
 
 double scan_value(Metric metric, Elem elem, u32 dim, const void *query, const void *row, float value) {
   double d;
