@@ -211,9 +211,11 @@ static int prepare_chunks(Reader *r, sqlite3_stmt **stmt, const char *condition)
   if (*stmt) return SQLITE_OK;
   columns = sqlite3_str_new(c->db);
   for (int i = 0; i < c->count[COL_PARTITION]; i++) sqlite3_str_appendf(columns, ", partition%02d", i);
-  text = sqlite3_str_finish(columns);
-  rc = prepare(c, stmt, "SELECT chunk_id, size, validity, rowids%s FROM \"%w\".\"%w_chunks\"%s", text ? text : "",
-               c->schema, c->name, condition);
+  rc = sqlite3_str_errcode(columns);
+  text = sqlite3_str_finish(columns); /* NULL if there is no such column, too */
+  if (rc == SQLITE_OK)
+    rc = prepare(c, stmt, "SELECT chunk_id, size, validity, rowids%s FROM \"%w\".\"%w_chunks\"%s", text ? text : "",
+                 c->schema, c->name, condition);
   sqlite3_free(text);
   return rc;
 }
