@@ -88,15 +88,14 @@ Store *table_store(Table *table) { return table->store; }
 const TableShape *table_shape(const Table *table) { return &table->shape; }
 u64 table_field_key(const Table *table) { return table->id; }
 
-/* Own the new name; a content table named after the table follows. */
+/* Own the new name; the table's own content, which is named after it, follows. */
 static int set_name(Table *t, const char *name) {
   int rc = SQLITE_OK;
-  size_t old = t->name ? strlen(t->name) : 0;
   char *copy, *content = NULL;
   if (t->name && strcmp(t->name, name) == 0) return SQLITE_OK;
   copy = mem_strdup(&rc, name);
   if (rc) return rc;
-  if (t->name && strncmp(t->shape.content, t->name, old) == 0 && strcmp(t->shape.content + old, "_content") == 0) {
+  if (t->name && t->shape.tag) {
     content = sqlite3_mprintf("%s_content", name);
     if (content == NULL) {
       mem_free(copy);
@@ -209,27 +208,31 @@ static int find_registered(Store *store, const char *name, u64 *id, char **optio
   return rc;
 }
 
-/*
- * The hub keeps its statements while the shape stays; what a new vtab object says of the table is the newest truth, save of its indexes.
- */
-static int adopt(Table *t, const char *name, const TableShape *shape) {
-  TableShape copy;
+static int same_columns(const TableShape *a, const TableShape *b) {
   u32 i;
+  if (a->vector_count != b->vector_count || a->field_count != b->field_count || (a->tag == NULL) != (b->tag == NULL) ||
+      strcmp(a->content, b->content) != 0 || strcmp(a->rowid, b->rowid) != 0)
+    return 0;
+  for (i = 0; i < a->vector_count; i++) {
+    const VectorShape *v = &a->vector[i], *w = &b->vector[i];
+    if (strcmp(v->column, w->column) != 0 || v->elem != w->elem || v->metric != w->metric || v->dim != w->dim) return 0;
+  }
+  for (i = 0; i < a->field_count; i++) {
+    if (strcmp(a->field[i].column, b->field[i].column) != 0 || a->field[i].type != b->field[i].type) return 0;
+  }
+  return 1;
+}
+
+/* One hub for all vtab objects of a table. A definition that was edited in sqlite_schema waits for the statements of the old one: rows of both would meet. */
+static int adopt(Table *t, const char *name, const TableShape *shape) {
   int rc = set_name(t, name);
   if (rc) return rc;
-  if (strcmp(t->shape.content, shape->content) == 0 && strcmp(t->shape.rowid, shape->rowid) == 0) {
-    t->refs++;
-    return SQLITE_OK;
+  if (!same_columns(&t->shape, shape)) {
+    store_set_error(t->store,
+                    "table %s has other columns than statements know that are not finalized yet: finalize them first",
+                    name);
+    return SQLITE_LOCKED;
   }
-  rc = copy_shape(&copy, shape);
-  if (rc) {
-    free_shape(&copy);
-    return rc;
-  }
-  for (i = 0; i < copy.vector_count; i++) copy.vector[i].index = t->shape.vector[i].index;
-  free_shape(&t->shape);
-  t->shape = copy;
-  finalize_table(t);
   t->refs++;
   return SQLITE_OK;
 }
