@@ -12,8 +12,10 @@
 typedef struct Owners {
   u8 *taken; /* a bit per page */
   u32 pages;
-  u64 count;
-  u32 twice, outside; /* the first such page, or 0 */
+  u32 twice;       /* the first such page, or 0 */
+  i64 outside;     /* the same of those that the store has not, or -1 */
+  int odd_free;    /* a row of the free list is none of ours: */
+  i64 first, free; /* its page and count */
 } Owners;
 
 static int take_pages(void *arg, u32 pgno, u32 count) {
@@ -21,32 +23,32 @@ static int take_pages(void *arg, u32 pgno, u32 count) {
   u32 i;
   for (i = pgno; i < pgno + count; i++) {
     if (i == 0 || i >= o->pages) {
-      if (o->outside == 0) o->outside = i;
+      if (o->outside < 0) o->outside = i;
       return SQLITE_OK;
     }
     if (o->taken[i / 8] >> i % 8 & 1 && o->twice == 0) o->twice = i;
     o->taken[i / 8] = (u8)(o->taken[i / 8] | 1u << i % 8);
-    o->count++;
   }
   return SQLITE_OK;
 }
 
+/* Rows behind the store's pages are space.c's affair. */
 static int take_free_list(Store *s, Owners *o) {
   sqlite3_stmt *stmt = NULL;
   int rc = store_prepare(s, &stmt, "SELECT first, count FROM %s.quire_free WHERE first <> 0 AND first < %lld",
-                         s->quoted, (long long)s->state.pages),
-      last;
+                         s->quoted, (long long)s->state.pages);
   if (rc) return rc;
-  while ((last = sqlite3_step(stmt)) == SQLITE_ROW && rc == SQLITE_OK) {
+  while (sqlite3_step(stmt) == SQLITE_ROW) {
     i64 first = sqlite3_column_int64(stmt, 0), count = sqlite3_column_int64(stmt, 1);
-    if (first < 1 || count < 1 || first >= o->pages || count > o->pages - first) {
-      o->outside = o->outside ? o->outside : (u32)MAX(MIN(first, 0xffffffffLL), 0);
+    if (first > 0 && count > 0 && count <= s->state.pages - first) {
+      take_pages(o, (u32)first, (u32)count);
     } else {
-      rc = take_pages(o, (u32)first, (u32)count);
+      o->odd_free = 1;
+      o->first = first;
+      o->free = count;
     }
   }
-  last = sqlite3_finalize(stmt);
-  return rc ? rc : last;
+  return sqlite3_finalize(stmt);
 }
 
 /* The first page that nothing has taken; page 0 is the file's own. */
@@ -217,8 +219,13 @@ static int judge_owners(Check *c) {
   if (c->problem) return SQLITE_OK;
   if (o->twice) {
     c->problem = sqlite3_mprintf("page %u has two owners", o->twice);
-  } else if (o->outside) {
-    c->problem = sqlite3_mprintf("page %u is beyond the page count %u", o->outside, o->pages);
+  } else if (o->outside >= 0) {
+    c->problem = sqlite3_mprintf("page %lld is none of the store's, which has %u", (long long)o->outside, o->pages);
+  } else if (o->odd_free) {
+    c->problem =
+        sqlite3_mprintf("a row of quire_free says that %lld pages from %lld on are free, and the store has %u: "
+                        "the command 'rebuild' makes the list anew",
+                        (long long)o->free, (long long)o->first, o->pages);
   } else if (c->all_tables && first_left(o) < o->pages) {
     c->problem =
         sqlite3_mprintf("page %u of %u belongs to no table and is not free: the command 'rebuild' makes all pages anew",
@@ -239,6 +246,7 @@ static int check(Store *s, Table *only, int pages_only, char **problem) {
   store_clear_error(s);
   rc = store_refresh(s);
   if (rc) return rc;
+  c.owners.outside = -1;
   c.owners.pages = store_usable(s) ? s->state.pages : 0; /* a count compared with the file's size */
   c.owners.taken = mem_zeroed(&rc, (u64)c.owners.pages / 8 + 1, 1);
   if (rc == SQLITE_OK && store_usable(s) && s->state.root.pgno)
