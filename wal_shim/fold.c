@@ -19,8 +19,7 @@
 #include "catalog.h"
 #include "store_int.h"
 
-#define INDEX_STEP_ROWS 4096u    /* beside its own rows a commit puts this many into indexes */
-#define REBUILD_BYTES (8u << 20) /* content rows are moved in batches of this size */
+#define INDEX_STEP_ROWS 4096u /* beside its own rows a commit puts this many into indexes */
 
 typedef struct Fold {
   Store *store;
@@ -93,7 +92,7 @@ static int rebuild_flush(Rebuild *r) {
 static int rebuild_row(void *arg, i64 rowid, const void *const *vectors, const u64 *fields) {
   Rebuild *r = arg;
   int rc = overlay_add(r->overlay, rowid, vectors, fields);
-  if (rc == SQLITE_OK && overlay_weight(r->overlay) >= REBUILD_BYTES) {
+  if (rc == SQLITE_OK && overlay_weight(r->overlay) >= r->fold->store->bulk_bytes) {
     if (page_tx_interrupted(&r->fold->tx)) return SQLITE_INTERRUPT;
     rc = rebuild_flush(r);
   }

@@ -1,4 +1,4 @@
-bulk.sql: a transaction so large that it folds in between; what cannot be folded waits for a later fold.
+bulk.sql: a transaction so large that it folds in between; what cannot be folded waits for a later fold. 'rebuild' in batches of that size.
 --: setup
 CREATE VIRTUAL TABLE t USING quire(e float[16], a integer, fold_rows=1000);
 INSERT INTO t(rowid, e, a) VALUES(1, test_vector(1, 16), 1), (2, test_vector(2, 16), 2);
@@ -11,6 +11,7 @@ DELETE FROM t WHERE rowid % 7 = 0;
 UPDATE t SET e = test_vector(rowid + 500, 16) WHERE rowid % 5 = 0;
 SELECT count(*), sum(rowid) FROM t WHERE e MATCH test_vector(30, 16) AND k = 20;
 COMMIT;
+INSERT INTO t(t) VALUES('rebuild');
 DELETE FROM t;
 INSERT INTO t(rowid, e, a) VALUES(5, test_vector(5, 16), 5);
 --: check
