@@ -223,7 +223,7 @@ $(KERNELS_TESTS:%=$(BUILD)/%): $(BUILD)/%: test/%.c test/kernels_tester.h $(KERN
 	@mkdir -p $(@D)
 	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
 # The map from rowid to slot, and what lies below it, over pages in memory.
-ROWMAP_SRC := $(KERNELS_SRC) $(wildcard vector/learned.c vector/run_*.c vector/rowmap*.c) wal_shim/array.c wal_shim/pages.c \
+ROWMAP_SRC := $(KERNELS_SRC) $(wildcard vector/learned.c vector/run_*.c vector/rowmap*.c) wal_shim/array.c wal_shim/pages.c wal_shim/catalog.c \
               wal_shim/home_memory.c wal_shim/home_file.c wal_shim/overlay.c
 $(BUILD)/rowmap_test $(BUILD)/pages_test: $(BUILD)/%: test/%.c test/kernels_tester.h $(ROWMAP_SRC) $(HDR)
 	@mkdir -p $(@D)

@@ -9,6 +9,7 @@
  *   5  copies in memory: the oldest go first, those in use stay, those written again are not found again
  *   6  overlays: their limit; memory: sizes that do not fit
  *   7  the file beside a database: made, read, mapped in segments, replaced by another one; no descriptor, no address space
+ *   8  root and catalog, of no table to more than fit into three pages: written, read, walked; each call failing; roots of another moment
  *
  * Prints `N passed, N failed`.
  */
@@ -17,6 +18,7 @@
 
 #include "../wal_shim/array.h"
 #include "../wal_shim/bytes.h"
+#include "../wal_shim/catalog.h"
 #include "../wal_shim/overlay.h"
 
 #include <sys/resource.h>
@@ -1169,6 +1171,125 @@ static void test_file(void) {
   rmdir(directory);
 }
 
+/* --- 8: root and catalog --- */
+
+typedef struct Visit {
+  u64 pages, most; /* it refuses the next one */
+} Visit;
+
+static int visit_page(void *arg, u32 pgno, u32 count) {
+  Visit *v = arg;
+  if (pgno == 0 || v->pages + count > v->most) return SQLITE_ABORT;
+  v->pages += count;
+  return SQLITE_OK;
+}
+
+/* A root with `count` tables of a page each; with `crowded`, of none. */
+static int write_catalog(Pages *pages, u64 count, int crowded, State *state) {
+  CatalogEntry *entries = calloc(count + 1, sizeof *entries);
+  PageTx tx;
+  u32 first = 0;
+  int rc = pages_prepare(pages, 1);
+  if (entries == NULL) abort();
+  for (u64 i = 0; i < count; i++) entries[i] = (CatalogEntry){i * 3 + 1, {(u32)i + 1, (u32)i * 7}};
+  memset(state, 0, sizeof *state);
+  memset(state->uuid, 0x5a, UUID_SIZE);
+  state->gen = 12345678901;
+  state->n = 1;
+  if (rc == SQLITE_OK) {
+    rc = begin_at(&tx, pages, 1, 1);
+    if (rc == SQLITE_OK && count && !crowded) rc = page_tx_alloc(&tx, (u32)count, &first);
+    if (rc == SQLITE_OK) rc = catalog_write(&tx, state, entries, count);
+    page_tx_end(&tx);
+  }
+  if (rc == SQLITE_OK) rc = pages_set_count(pages, state->pages);
+  free(entries);
+  return rc;
+}
+
+static int catalog_life(TestHome *home, u64 count) {
+  Pages *pages = NULL;
+  State state;
+  CatalogEntry *entries = NULL;
+  u64 got = 0, wrong = 0;
+  Visit all = {0, UINT64_MAX};
+  int rc = pages_open(&home->base, &pages);
+  if (rc) return rc;
+  rc = write_catalog(pages, count, 0, &state);
+  if (rc == SQLITE_OK) rc = catalog_read(pages, &state, &entries, &got);
+  if (rc == SQLITE_OK) {
+    for (u64 i = 0; i < got; i++)
+      wrong += entries[i].id != i * 3 + 1 || entries[i].ref.pgno != i + 1 || entries[i].ref.crc != i * 7;
+    CHECK(got == count && wrong == 0, "of %llu tables %llu are read, %llu wrong", (unsigned long long)count,
+          (unsigned long long)got, (unsigned long long)wrong);
+  }
+  mem_free(entries);
+  if (rc == SQLITE_OK) rc = catalog_walk(pages, &state, visit_page, &all);
+  if (rc == SQLITE_OK)
+    CHECK(all.pages + count + 1 == state.pages, "%llu pages of %u, %llu tables", (unsigned long long)all.pages,
+          state.pages, (unsigned long long)count);
+  pages_close(pages);
+  return rc;
+}
+
+static void test_catalog(void) {
+  static const u64 counts[] = {0, 1, 251, 252, 253, 600, 1100};
+  Pages *pages;
+  State state, other;
+  CatalogEntry *entries = NULL;
+  u64 got;
+  for (u32 i = 0; i < sizeof counts / sizeof *counts; i++) {
+    struct {
+      i64 *calls, *at;
+      int code;
+    } kind[] = {{&memory.calls, &memory.at, SQLITE_NOMEM}, {&home_calls.calls, &home_calls.at, SQLITE_IOERR}};
+    for (int k = 0; k < 2; k++) {
+      i64 before = sqlite3_memory_used(), total, wrong = 0, left = 0;
+      TestHome *home = home_new(1, 0);
+      *kind[k].calls = 0;
+      CHECK(catalog_life(home, counts[i]) == SQLITE_OK, "%llu tables", (unsigned long long)counts[i]);
+      total = *kind[k].calls;
+      for (i64 n = 1; n <= total; n++) {
+        home = home_new(1, 0);
+        *kind[k].calls = 0;
+        *kind[k].at = n;
+        wrong += catalog_life(home, counts[i]) != kind[k].code;
+        *kind[k].at = 0;
+        left += sqlite3_memory_used() != before;
+      }
+      CHECK(total > 3 && wrong == 0 && left == 0,
+            "%llu tables: of %lld failed calls %lld did not come through, %lld left memory",
+            (unsigned long long)counts[i], (long long)total, (long long)wrong, (long long)left);
+    }
+  }
+
+  /* roots that are not the state row's */
+  if (pages_open(&home_new(1, 0)->base, &pages)) abort();
+  CHECK(write_catalog(pages, 600, 0, &state) == SQLITE_OK, "600 tables");
+  for (u32 lie = 0; lie < 6; lie++) {
+    other = state;
+    if (lie == 0) other.uuid[15] ^= 1;
+    if (lie == 1) other.gen++;
+    if (lie == 2) other.n++;
+    if (lie == 3) other.pages--;
+    if (lie == 4) other.root.crc++;
+    if (lie == 5) other.root.pgno--;
+    CHECK(catalog_read(pages, &other, &entries, &got) == SQLITE_CORRUPT_VTAB, "lie %u is believed", lie);
+  }
+  /* who visits may stop */
+  for (u64 most = 0; most < 3; most++) {
+    Visit some = {0, most};
+    CHECK(catalog_walk(pages, &state, visit_page, &some) == SQLITE_ABORT && some.pages == most,
+          "%llu pages, then no more", (unsigned long long)most);
+  }
+  pages_close(pages);
+  /* more tables than pages */
+  if (pages_open(&home_new(1, 0)->base, &pages)) abort();
+  CHECK(write_catalog(pages, 600, 1, &state) == SQLITE_OK, "600 tables without pages");
+  CHECK(catalog_read(pages, &state, &entries, &got) == SQLITE_CORRUPT_VTAB, "they are believed");
+  pages_close(pages);
+}
+
 int main(void) {
   sqlite3_mem_methods failing;
   sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory);
@@ -1192,6 +1313,7 @@ int main(void) {
   test_overlay_faults();
   test_memory();
   test_file();
+  test_catalog();
   printf("%u passed, %u failed\n", passed, failed);
   return failed != 0;
 }
