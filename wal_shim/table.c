@@ -196,7 +196,10 @@ static int find_registered(Store *store, const char *name, u64 *id, char **optio
     *id = (u64)sqlite3_column_int64(*stmt, 0);
     if (options) {
       const char *text = (const char *)sqlite3_column_text(*stmt, 1);
-      *options = mem_strdup(&rc, text ? text : "");
+      if (text)
+        *options = mem_strdup(&rc, text);
+      else
+        rc = SQLITE_NOMEM; /* the column is NOT NULL */
     }
   } else if (rc == SQLITE_DONE) {
     rc = SQLITE_NOTFOUND;
