@@ -929,6 +929,12 @@ static void test_overlay(void) {
   also = overlay_retain(o);
   overlay_release(also);
   o->length = 0x7fffffff;
+  CHECK(overlay_note_bare(o) == SQLITE_FULL, "too long to note a bare row");
+  o->length = 9;
+  CHECK(overlay_note_bare(o) == SQLITE_OK && overlay_note_bare(o) == SQLITE_OK && o->bare_at == 9 && o->length == 10,
+        "bare rows are noted once");
+  CHECK(overlay_retain(NULL) == NULL, "there need not be one");
+  o->length = 0x7fffffff;
   CHECK(overlay_add(o, 5, vectors, fields) == SQLITE_FULL, "too long to add");
   CHECK(overlay_remove(o, 5, 1) == SQLITE_FULL, "too long to remove");
   CHECK(overlay_patch(o, 5, fields) == SQLITE_FULL, "too long to change fields");
