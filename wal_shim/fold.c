@@ -388,7 +388,7 @@ done:
 static int fold_within(Store *s, FoldReason reason, Table *target, u32 budget) {
   int rc = fold_once(s, reason, target, budget);
   /* 'rebuild' met damage that nobody had noticed, maybe of another table: now all of them are made anew (W6). */
-  if (rc == SQLITE_CORRUPT_VTAB && reason == FOLD_REBUILD && s->pages && !store_usable(s))
+  if (rc == SQLITE_CORRUPT_VTAB && reason == FOLD_REBUILD && !store_usable(s))
     rc = fold_once(s, reason, target, budget);
   return rc;
 }
