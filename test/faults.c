@@ -484,14 +484,18 @@ static i64 inject(const Run *run) {
   while (!rc && *sql) {
     sqlite3_stmt *stmt = NULL;
     char *rows = NULL;
+    int lost = 0;
     rc = sqlite3_prepare_v2(db, sql, -1, &stmt, &sql);
     if (!rc && !stmt) continue;
     if (!rc) rc = run_statement(stmt, &rows);
     if (rc && stmt && rc != SQLITE_NOMEM) {
       note_error(db, &rows);
-      if (same(rows, run->ref->rows[i])) rc = SQLITE_OK; /* as it fails without a fault */
+      /* as it fails without a fault, be it that SQLite had no memory left to hand the words on */
+      lost =
+          is_malloc() && strncmp(run->ref->rows[i], "error: ", 7) == 0 && same(sqlite3_errmsg(db), sqlite3_errstr(rc));
+      if (lost || same(rows, run->ref->rows[i])) rc = SQLITE_OK;
     }
-    if (!rc && !same(rows, run->ref->rows[i])) failed(run, "F1", i, "rows differ", rows, run->ref->rows[i]);
+    if (!rc && !lost && !same(rows, run->ref->rows[i])) failed(run, "F1", i, "rows differ", rows, run->ref->rows[i]);
     if (rc && !code_fits(rc)) failed(run, "F1", i, sqlite3_errmsg(db), sqlite3_errstr(rc), NULL);
     free(rows);
     sqlite3_finalize(stmt);
