@@ -1,13 +1,13 @@
 /*
  * corrupt.c: the corruption matrix: every kind of page, every field of each, truncations, swaps, files of another moment, shadow rows.
  *
- *   corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-e] [-b BASE] [-c CASE] [-v]
+ *   corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-e] [-b BASE] [-c CASE]... [-v]
  *
  *   -d   where the damaged files are made; best a place without a disk
  *   -p   the share of the cases that is run (default 1000: all). Each field of each kind of page is met in each mode whatever the share
  *   -e   whatever the share, each field of each kind of page is met with each value, forged, and so is each column of the shadow tables:
  *        what a reader must check by itself
- *   -b   small, wide, many: one base only       -c   one case, by its name (as a failure prints it)      -v   the table of fields
+ *   -b   small, wide, many: one base only       -c   this case, by its name (as a failure prints it)      -v   the table of fields
  *
  * A base is a database with all kinds of pages, at several moments of its life. A case damages a copy of it and tells the story of
  * run_case(): open, search, integrity-check, write, fold, 'rebuild'. How a page is damaged:
@@ -17,7 +17,7 @@
  *
  * What must hold:
  *
- *   C1  No crash, no hang (CASE_SECONDS), no memory beyond MEMORY_LIMIT, whatever the bytes.
+ *   C1  No crash, no hang (CASE_SECONDS of processor time), no memory beyond MEMORY_LIMIT, whatever the bytes.
  *   C2  Rows read by rowid and by scan are those of the content, before and after writes, unless the damage is forged.
  *   C3  Damage that a checksum can tell (raw, own, truncated, swapped, of another moment): each search is exact, or fails with
  *       SQLITE_CORRUPT; integrity-check fails; writes succeed.
@@ -27,7 +27,7 @@
  *   C6  'rebuild' puts everything right: status ok, integrity-check passes, searches exact. (Not where the list of tables is damaged, a shadow table is gone, or the
  *       head of the file is damaged: then it says so, and a file that is moved away is made anew.)
  *
- * Files are read through the map of the default VFS and, every other case, through xRead. The last line is
+ * Files are read through the map of the default VFS and, every other case (by its name), through xRead. The last line is
  * `N cases, N failures`. Start at corrupt_main().
  */
 #define _GNU_SOURCE
@@ -46,11 +46,13 @@
 #define MEMORY_LIMIT (48 << 20)
 #define MAX_MOMENTS 8
 #define MAX_QUERIES 12
+#define MAX_ONLY 32
 
 /* --- options, small helpers --- */
 
 static struct {
-  const char *directory, *base, *only;
+  const char *directory, *base, *only[MAX_ONLY];
+  u32 only_count;
   u64 seed;
   u32 permille;
   int verbose, every_value;
@@ -64,11 +66,22 @@ static void die(const char *what, const char *detail) {
   exit(2);
 }
 
+static u64 hash_text(u64 hash, const char *text) {
+  for (; *text; text++) hash = pf_mix(hash ^ (u8)*text);
+  return hash;
+}
+
 static void fatal(int signal) {
   static const char head[] = "FAILED (signal) ";
   if (write(1, head, sizeof head - 1) < 0 || write(1, case_name, strlen(case_name)) < 0 || write(1, "\n", 1) < 0) {
   }
   _exit(128 + signal);
+}
+
+/* A case takes too long. Who catches SIGABRT, the fuzzer or fatal(), says which. */
+static void hang(int signal) {
+  (void)signal;
+  abort();
 }
 
 typedef struct Text {
@@ -530,7 +543,7 @@ static int by_xread = -1, writes_first;
 
 /* The story of one damaged copy of moment m, whose files are in place. */
 static void run_case(const Base *b, const Moment *m, Demand demand, int content_damaged) {
-  const char *vfs = (by_xread < 0 ? (int)(pf_mix(cases) % 2) : by_xread) ? read_vfs.zName : NULL;
+  const char *vfs = (by_xread < 0 ? (int)(hash_text(0, case_name) % 2) : by_xread) ? read_vfs.zName : NULL;
   char *got[MAX_QUERIES + 1] = {NULL}, message[300];
   char *const *now = m->after;
   struct itimerval limit = {{0, 0}, {CASE_SECONDS, 0}}, none = {{0, 0}, {0, 0}};
@@ -540,7 +553,8 @@ static void run_case(const Base *b, const Moment *m, Demand demand, int content_
   sqlite3 *db;
 
   cases++;
-  setitimer(ITIMER_REAL, &limit, NULL);
+  signal(SIGPROF, hang);
+  setitimer(ITIMER_PROF, &limit, NULL);
   sqlite3_status(SQLITE_STATUS_MEMORY_USED, &current, &high, 1);
   told = integrity(vfs, message, sizeof message);
   if (told && !is_corrupt(told) && demand != ROWS) fail("integrity-check: %s", message);
@@ -602,20 +616,32 @@ static void run_case(const Base *b, const Moment *m, Demand demand, int content_
   if (sqlite3_close(db)) fail("a statement was left open");
   sqlite3_status(SQLITE_STATUS_MEMORY_USED, &current, &high, 0);
   if (high > MEMORY_LIMIT + 4 * (int)m->pages.size) fail("%d bytes of memory", high);
-  setitimer(ITIMER_REAL, &none, NULL);
+  setitimer(ITIMER_PROF, &none, NULL);
   total.exact += o.exact;
   total.refused += o.refused;
   total.told += o.told;
   total.silent += o.silent;
 }
 
+/* Whether there is anything to do with this base. */
+static int base_chosen(const Base *b) {
+  size_t length = strlen(b->name);
+  if (opt.base && strcmp(opt.base, b->name)) return 0;
+  if (opt.only_count == 0) return 1;
+  for (u32 i = 0; i < opt.only_count; i++)
+    if (strncmp(opt.only[i], b->name, length) == 0 && opt.only[i][length] == '/') return 1;
+  return 0;
+}
+
 /* Whether the case of this name is of the share. */
 static int chosen(const char *name, int always) {
-  u64 hash = opt.seed;
   snprintf(case_name, sizeof case_name, "%s", name);
-  if (opt.only) return strcmp(opt.only, name) == 0;
-  for (const char *p = name; *p; p++) hash = pf_mix(hash ^ (u8)*p);
-  return always || hash % 1000 < opt.permille;
+  if (opt.only_count) {
+    for (u32 i = 0; i < opt.only_count; i++)
+      if (strcmp(opt.only[i], name) == 0) return 1;
+    return 0;
+  }
+  return always || hash_text(opt.seed, name) % 1000 < opt.permille;
 }
 
 /* Put files in place; the state row gets the checksum `crc` unless it is negative. */
@@ -723,7 +749,7 @@ static void damage_bytes(Base *b, u32 page) {
   const PfPage *p = &b->walk.page[page];
   char name[160];
   u64 one = 1;
-  u32 step = opt.only ? 1 : strcmp(b->name, "small") ? 509 : opt.permille < 1000 ? 31 : 1;
+  u32 step = opt.only_count ? 1 : strcmp(b->name, "small") ? 509 : opt.permille < 1000 ? 31 : 1;
   for (u32 at = (u32)(pf_mix(opt.seed + page) % step); at < PF_PAGE; at += step) {
     for (Mode mode = RAW; mode < MODES; mode += FORGED) {
       u8 old = b->work[(size_t)p->pgno * PF_PAGE + at];
@@ -896,7 +922,7 @@ static void swaps(Base *b) {
         if (!mode_fits(p, mode) || !mode_fits(q, mode)) continue;
         /* pairs are many: of different kinds one in ten */
         snprintf(name, sizeof name, "%s/swap/%u/%u/%s", b->name, i, j, mode_names[mode]);
-        if (!opt.only && p->kind != q->kind && pf_mix(opt.seed + i * 1000003 + j) % 10) continue;
+        if (!opt.only_count && p->kind != q->kind && pf_mix(opt.seed + i * 1000003 + j) % 10) continue;
         if (!chosen(name, 0) || memcmp(one, two, PF_PAGE) == 0) continue;
         memcpy(keep, one, PF_PAGE);
         memcpy(one, two, PF_PAGE);
@@ -1049,7 +1075,7 @@ static void shadow_case(Base *b, const char *sql, const char *name, int always) 
   sqlite3_close(db);
   if (!rc) return; /* a constraint forbids it, or there is no such row */
   hits_rows++;
-  if (opt.verbose && opt.only) printf("%s\n", sql);
+  if (opt.verbose && opt.only_count) printf("%s\n", sql);
   registry_damaged = strstr(sql, "quire_tables") != NULL || strncmp(sql, "DROP", 4) == 0;
   run_case(b, m, ROWS, strstr(sql, "_content SET") != NULL && strstr(sql, "quire_tag") == NULL);
 }
@@ -1090,7 +1116,7 @@ static void report_fields(void) {
              (unsigned long long)field_hits[f][RAW], (unsigned long long)field_hits[f][OWN],
              (unsigned long long)field_hits[f][FORGED]);
     }
-    for (Mode mode = RAW; mode < MODES && !opt.base && !opt.only; mode++) {
+    for (Mode mode = RAW; mode < MODES && !opt.base && !opt.only_count; mode++) {
       if (field_hits[f][mode] || !mode_fits(&of_kind, mode)) continue;
       if (strcmp(pf_fields[f].name, "crc") == 0 && mode != RAW) continue; /* made right again */
       failures++;
@@ -1108,13 +1134,17 @@ static void parse(int argc, char **argv) {
       case 's': opt.seed = strtoull(optarg, NULL, 10); break;
       case 'p': opt.permille = (u32)atoi(optarg); break;
       case 'b': opt.base = optarg; break;
-      case 'c': opt.only = optarg; break;
+      case 'c':
+        if (opt.only_count == MAX_ONLY) die("too many cases", optarg);
+        opt.only[opt.only_count++] = optarg;
+        break;
       case 'e': opt.every_value = 1; break;
       case 'v': opt.verbose = 1; break;
       default: exit(2);
     }
   }
-  if (opt.directory == NULL) die("usage", "corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-e] [-b BASE] [-c CASE] [-v]");
+  if (opt.directory == NULL)
+    die("usage", "corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-e] [-b BASE] [-c CASE]... [-v]");
   snprintf(db_path, sizeof db_path, "%s/corrupt.db", opt.directory);
   snprintf(page_path, sizeof page_path, "%s/corrupt.db-quire", opt.directory);
 }
@@ -1122,7 +1152,7 @@ static void parse(int argc, char **argv) {
 /* All that the options ask for. */
 int corrupt_main(int argc, char **argv);
 int corrupt_main(int argc, char **argv) {
-  static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
+  static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
   parse(argc, argv);
   for (u32 i = 0; i < sizeof signals / sizeof *signals; i++) signal(signals[i], fatal);
   setvbuf(stdout, NULL, _IOLBF, 0);
@@ -1132,13 +1162,12 @@ int corrupt_main(int argc, char **argv) {
   for (u32 n = 0; n < sizeof bases / sizeof *bases; n++) {
     Base *b = &bases[n];
     u32 permille = opt.permille;
-    if (opt.base && strcmp(opt.base, b->name)) continue;
-    if (opt.only && strncmp(opt.only, b->name, strlen(b->name))) continue;
+    if (!base_chosen(b)) continue;
     make_base(b);
     if (strcmp(b->name, "small")) opt.permille = opt.permille / 20; /* larger files, the same kinds: fewer cases */
     for (u32 i = 0; i < b->walk.count; i++) {
       PfKind kind = b->walk.page[i].kind;
-      if (b->extra != PF_HEAD && kind != b->extra && !opt.only && permille < 1000) continue;
+      if (b->extra != PF_HEAD && kind != b->extra && !opt.only_count && permille < 1000) continue;
       damage_fields(b, i);
       damage_bytes(b, i);
     }
@@ -1194,6 +1223,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     make_base(b);
   }
   m = &b->moment[b->moments - 1];
+  snprintf(case_name, sizeof case_name, "input of %u bytes", (unsigned)size);
   while (size >= 6) {
     u32 page = data[0] % b->walk.count, at = (data[1] | (u32)data[2] << 8) % PF_PAGE, n = 1 + data[3] % 8,
         forged = data[4] & 1;
@@ -1208,7 +1238,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (memcmp(b->work, m->pages.data, m->pages.size)) demand = MAY_TELL;
   place(m, b->work, m->pages.size, crc);
   memcpy(b->work, m->pages.data, m->pages.size);
-  snprintf(case_name, sizeof case_name, "input");
   run_case(b, m, demand, 0);
   if (failures) abort();
   return 0;

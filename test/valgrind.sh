@@ -9,6 +9,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$(cd "$1" && pwd) extension=$2
+shift 2
 command -v valgrind >/dev/null || { echo "valgrind: no valgrind; on Debian: apt-get install valgrind"; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -38,14 +39,13 @@ common="-v $build/testvfs.so -l $build/testfuncs.so -l $extension -s $(($(date +
 for name in changes fold graph schema search companions; do
   check "malloc.$name" "$build/faults" $common -k malloc "test/faults/$name.sql"
 done
-for name in fold graph; do
-  for kind in read short write sync; do
-    check "page.$kind.$name" "$build/faults" $common -k $kind -g '*-quire' "test/faults/$name.sql"
-  done
+for kind in read short write sync; do
+  check "page.$kind" "$build/faults" $common -k $kind -g '*-quire' test/faults/fold.sql test/faults/graph.sql
 done
 for case in row/quire_state.crc/20/0 row/quire_state.pages/10/0 row/quire_free.count/5/1 row/quire_tables.options/15/3 statement/0 statement/6; do
-  check "corrupt.$case" "$build/corrupt" -d "$work" -c "small/$case"
+  set -- "$@" -c "small/$case"
 done
+check corrupt "$build/corrupt" -d "$work" "$@"
 from=$work # where the threads have their database
 for journal in wal delete; do
   check "threads.$journal" "$build/threads_test" -t "${VALGRIND_SECONDS:-10}" -s 1 -j $journal
