@@ -301,11 +301,15 @@ typedef struct Saved {
 static Saved saved[8];
 static int saved_count;
 
+static void forget_files(void) {
+  while (saved_count) free(saved[--saved_count].data);
+}
+
 static void save_files(void) {
   sqlite3_stmt *list = NULL, *get = NULL;
   if (sqlite3_prepare_v2(control, "SELECT pc_files()", -1, &list, NULL)) die("pc_files", sqlite3_errmsg(control));
   if (sqlite3_prepare_v2(control, "SELECT pc_get(?)", -1, &get, NULL)) die("pc_get", sqlite3_errmsg(control));
-  while (saved_count) free(saved[--saved_count].data);
+  forget_files();
   if (sqlite3_step(list) == SQLITE_ROW) {
     const char *p = (const char *)sqlite3_column_text(list, 0);
     int used;
@@ -527,7 +531,7 @@ static void make_files(const Script *s) {
   sqlite3 *db;
   char *words, *sql;
 
-  saved_count = 0;
+  forget_files();
   restore_files();
   db = must_open();
   sql = sqlite3_mprintf("PRAGMA journal_mode = %s", opt.journal);
@@ -639,6 +643,6 @@ int main(int argc, char **argv) {
   printf("%lld injections, %lld raised, %lld failures\n", injections, raised_total, failures);
   control_number("SELECT pc_reset()");
   sqlite3_close(control);
-  while (saved_count) free(saved[--saved_count].data);
+  forget_files();
   return failures ? 1 : 0;
 }

@@ -36,13 +36,14 @@ for script in test/transcript.sql test/faults/*.sql; do
   check "transcript.$(basename "$script" .sql)" "$build/transcript" "$work" "$script"
 done
 common="-v $build/testvfs.so -l $build/testfuncs.so -l $extension -s $(($(date +%s) % 1000)) -m ${VALGRIND_FAULTS:-6}"
-for name in changes fold graph schema search companions; do
-  check "malloc.$name" "$build/faults" $common -k malloc "test/faults/$name.sql"
+for script in test/faults/*.sql; do
+  check "malloc.$(basename "$script" .sql)" "$build/faults" $common -k malloc "$script"
 done
 for kind in read short write sync; do
   check "page.$kind" "$build/faults" $common -k $kind -g '*-quire' test/faults/fold.sql test/faults/graph.sql
 done
-for case in row/quire_state.crc/20/0 row/quire_state.pages/10/0 row/quire_free.count/5/1 row/quire_tables.options/15/3 statement/0 statement/6; do
+for case in row/quire_state.crc/20/0 row/quire_state.pages/1/0 row/quire_state.pages/10/0 row/quire_state.n/8/0 row/quire_free.count/5/1 \
+            row/quire_free.count/13/0 row/quire_tables.options/15/3 statement/0 statement/6 statement/8; do
   set -- "$@" -c "small/$case"
 done
 check corrupt "$build/corrupt" -d "$work" "$@"
