@@ -487,7 +487,7 @@ static int compare_ranges(const void *a, const void *b) {
 void page_tx_cut(PageTx *tx) {
   const PageRange *range[3] = {tx->free, tx->waiting, tx->freed};
   u64 left[3] = {tx->free_count, tx->waiting_count, tx->freed_count};
-  u32 end = tx->top;
+  u32 end = DEFECT(growth_not_synced) ? tx->end : tx->top;
   int i, more = 1;
   if (!tx->complete) return;
   if (tx->freed_count) qsort(tx->freed, (size_t)tx->freed_count, sizeof *tx->freed, compare_ranges);

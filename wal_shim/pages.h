@@ -148,10 +148,7 @@ int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, u32 known, F
  * Pages of the store when this fold is done. What lies beyond the state row's count counts only if this fold wrote behind it: else it may be growth that
  * a failed sync has lost (R6, R7).
  */
-static inline u32 page_tx_count(const PageTx *tx) {
-  if (tx->cut) return tx->cut;
-  return DEFECT(growth_not_synced) ? tx->end : tx->top;
-}
+static inline u32 page_tx_count(const PageTx *tx) { return tx->cut ? tx->cut : tx->top; }
 /*
  * Choose what is to be moved so that the store ends lower: as much from its end as `spare` allows and reusable pages can take. With nothing
  * reusable, nothing.
