@@ -11,13 +11,11 @@
 
 # share: test file, environment
 set shares {
-  cut-wal       {powercut.test {PC_CONFIGS wal-full PC_SEED 1 PC_SEEDS 10 PC_STATES 150}}
-  cut-normal    {powercut.test {PC_CONFIGS wal-normal PC_SEED 1 PC_SEEDS 10 PC_STATES 150}}
-  cut-delete    {powercut.test {PC_CONFIGS delete-full PC_SEED 1 PC_SEEDS 10 PC_STATES 150}}
-  cut-sync      {powercut.test {PC_CONFIGS sync-fails PC_SEED 1 PC_SEEDS 30 PC_STATES 150}}
+  cut-wal       {powercut.test {PC_CONFIGS wal-full PC_SEED 1 PC_SEEDS 4 PC_STATES 150}}
+  cut-delete    {powercut.test {PC_CONFIGS delete-full PC_SEED 1 PC_SEEDS 4 PC_STATES 150}}
+  cut-sync      {powercut.test {PC_CONFIGS sync-fails PC_SEED 1 PC_SEEDS 20 PC_STATES 150}}
   cut-failed    {powercut.test {PC_CONFIGS sync-fails PC_SEED 130 PC_SEEDS 10 PC_STATES 50}}
   model         {model.test {MODEL_SEED 1 MODEL_SEEDS 40 MODEL_STEPS 150}}
-  connections   {connections.test {CONNECTIONS_SEED 6000 CONNECTIONS_PROGRAMS 60}}
   rules         {storage_rules.test {}}
 }
 
@@ -37,12 +35,12 @@ set defects {
   deletion_in_destroy       {model        "DROP TABLE erases a page"}
   rollback_trusted          {cut-failed   "pages of a commit that failed are written again"}
   newer_root_used           {model        "a root newer than the snapshot is kept"}
-  growth_not_synced         {cut-sync     "the page count takes in growth that a failed sync may have lost"}
+  growth_not_synced         {rules        "the page count takes in growth that a failed sync may have lost"}
   creation_not_synced       {cut-wal      "the page file's directory entry is not made durable"}
   growth_from_count         {rules        "new pages start at the state row's count, not at the file's end"}
   failed_sync_retried       {cut-sync     "a sync that failed is tried again"}
   busy_statements_ignored   {rules        "pages are written again under open cursors"}
-  tags_not_compared         {connections  "an overlay is believed if its last delta row has the same number"}
+  tags_not_compared         {rules        "an overlay is believed if its last delta row has the same number"}
   old_copies_kept           {rules        "copies of pages are kept over another connection's fold, where files are not mapped"}
   checksums_not_compared    {rules        "pages are not compared with the checksums that their parents keep"}
 }
