@@ -12,9 +12,9 @@
 # The last line is `N passed, N failed`.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-out=build-all
+out=$(pwd)/build-all
 mkdir -p "$out"
-scripts="test/transcript.sql $(ls test/faults/*.sql)"
+scripts="$(pwd)/test/transcript.sql $(ls "$(pwd)"/test/faults/*.sql)"
 passed=0 failed=0 reference='' left_out=''
 
 # name, compiler, optimization, flags, QUIRE_SIMD
@@ -80,7 +80,7 @@ one() {
     return
   fi
   work=$(mktemp -d)
-  env ${simd:+QUIRE_SIMD=$simd} "$dir/transcript" "$work" $scripts > "$out/$name.txt" 2> "$out/$name.err"
+  (cd "$work" && exec env ${simd:+QUIRE_SIMD=$simd} "$dir/transcript" "$work" $scripts) > "$out/$name.txt" 2> "$out/$name.err" # backups go there, too
   status=$?
   rm -rf "$work"
   [ -z "$reference" ] && reference=$name

@@ -32,9 +32,11 @@ check() {
   fi
 }
 
+root=$(pwd) from=$work # where the scripts have their backups
 for script in test/transcript.sql test/faults/*.sql; do
-  check "transcript.$(basename "$script" .sql)" "$build/transcript" "$work" "$script"
+  check "transcript.$(basename "$script" .sql)" "$build/transcript" "$work" "$root/$script"
 done
+from=.
 common="-v $build/testvfs.so -l $build/testfuncs.so -l $extension -s $(($(date +%s) % 1000)) -m ${VALGRIND_FAULTS:-6}"
 for script in test/faults/*.sql; do
   check "malloc.$(basename "$script" .sql)" "$build/faults" $common -k malloc "$script"
