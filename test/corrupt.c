@@ -257,11 +257,10 @@ typedef struct Base {
 static const char *const small_steps[] = {
     "CREATE VIRTUAL TABLE t USING quire(e float[6] indexed by hnsw(m=4, ef_search=500, quantizer=int4), f float16[6] "
     "distance_metric=cosine, g bfloat16[6] "
-    "distance_metric=dot indexed by ivf(from_rows=1, nprobe=65535, oversample=100), c int8[6] distance_metric=l1, b "
-    "bit[8], kind integer partition key, +note text, "
+    "distance_metric=dot, c int8[6] distance_metric=l1, b bit[8], kind integer partition key, +note text, "
     "fold_rows=100000);"
-    "CREATE VIRTUAL TABLE u USING quire(e int8[6], h float[64] distance_metric=cosine indexed by ivf(from_rows=1, "
-    "nprobe=65534, oversample=100), fold_rows=20);" INSERT_T(1000, 1159) INSERT_U(1, 70) FOLD,
+    "CREATE VIRTUAL TABLE u USING quire(e int8[6], h float[64] distance_metric=cosine, fold_rows=20);" INSERT_T(
+        1000, 1159) INSERT_U(1, 70) FOLD,
     INSERT_T(1, 70) "DELETE FROM u WHERE rowid%9=1;" FOLD,
     INSERT_T(500, 530) "DELETE FROM t WHERE rowid BETWEEN 1100 AND 1140;UPDATE u SET e=vec_int8(" V6(
         "(rowid+5)") ") WHERE rowid%7=0;" FOLD,
@@ -1057,9 +1056,6 @@ static const char *const shadow_statements[] = {
     "UPDATE quire_tables SET options=replace(options,'m=4','m=0')",
     "UPDATE quire_tables SET options=replace(options,'m=4','m=60000')",
     "UPDATE quire_tables SET options=replace(options,'ef_search=500','ef_search=65535')",
-    "UPDATE quire_tables SET options=replace(options,'nprobe=6553','nprobe=1 x=')",
-    "UPDATE quire_tables SET options=replace(options,'kind=3','kind=2')",
-    "UPDATE quire_tables SET options=replace(options,'kind=3','kind=77')",
     "UPDATE quire_state SET root=root+1,crc=0",
     "UPDATE quire_state SET root=1,pages=4294967295"};
 

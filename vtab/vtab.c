@@ -112,7 +112,7 @@ static int declare_hidden(VecTable *vt, sqlite3_str *sql, const char *name, cons
 
 /* Whether the table's name can be a column's beside the others. */
 static int command_name_is_free(const VecTable *vt) {
-  static const char *const taken[] = {"distance", "k", "ef_search", "exact", "oversample", "nprobe", "rowid"};
+  static const char *const taken[] = {"distance", "k", "ef_search", "exact", "oversample", "rowid"};
   for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
     if (sqlite3_stricmp(vt->name, taken[i]) == 0) return 0;
   }
@@ -143,7 +143,6 @@ static int declare_columns(VecTable *vt) {
   vt->layout.ef_search = declare_hidden(vt, sql, "ef_search", "INTEGER");
   vt->layout.exact = declare_hidden(vt, sql, "exact", "INTEGER");
   vt->layout.oversample = declare_hidden(vt, sql, "oversample", "REAL");
-  vt->layout.nprobe = declare_hidden(vt, sql, "nprobe", "INTEGER");
   sqlite3_str_appendall(sql, spec->key >= 0 ? ") WITHOUT ROWID" : ")");
   rc = sqlite3_str_errcode(sql);
   text = sqlite3_str_finish(sql);

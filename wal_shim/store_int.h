@@ -54,7 +54,7 @@ typedef enum {
 typedef struct StoreStats {
   u64 folds, folds_given_up, bulk_folds, append_only_folds, overlay_loads, overlay_extends, degraded,
       content_rows_skipped, truncations, pages_moved;
-  IndexWork work;
+  GraphWork graph;
 } StoreStats;
 
 struct Store {
