@@ -157,6 +157,7 @@ static int scan_packed(IndexPass *p, Pool *pool, CodeScan lower_bounds, const u3
   float lower[GROUP_ROWS];
   u32 i;
   int rc = SQLITE_OK;
+  if (count == 0) return SQLITE_OK;
   if (stride <= PACKED_BYTES) {
     for (i = 0; i < count; i++) memcpy((u8 *)packed + (size_t)i * stride, row[i], stride);
     lower_bounds(*p->codes, (const u8 *)packed, stride, count, lower);
@@ -199,9 +200,9 @@ static int scan_some(IndexPass *p, Pool *pool, DistanceScan scan) {
       rc = array_map_get(map, p->only[i + k], &row[side][k]);
       if (rc == SQLITE_OK) fetch_row(row[side][k], map->stride);
     }
-    if (rc == SQLITE_OK && waiting && lower_bounds)
+    if (rc == SQLITE_OK && lower_bounds)
       rc = scan_packed(p, pool, lower_bounds, p->only + i - waiting, row[side ^ 1], waiting);
-    else if (rc == SQLITE_OK && waiting)
+    else if (rc == SQLITE_OK)
       rc = scan_apart(p, pool, scan, p->only + i - waiting, row[side ^ 1], waiting);
     p->compared += waiting;
     polled += waiting;
