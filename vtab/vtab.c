@@ -186,7 +186,7 @@ void vtab_vector_shape(const VecTable *vt, u32 vector, VectorShape *shape) {
   shape->size = (u32)elem_size(column->elem, column->dim);
 }
 
-void vtab_shape(VecTable *vt, TableShape *shape) {
+void vtab_shape(VecTable *vt, const Storage *storage, TableShape *shape) {
   memset(shape, 0, sizeof *shape);
   for (u32 i = 0; i < vt->vector_count; i++) vtab_vector_shape(vt, i, &shape->vector[i]);
   shape->vector_count = vt->vector_count;
@@ -194,6 +194,7 @@ void vtab_shape(VecTable *vt, TableShape *shape) {
   shape->content = content_name(vt->content);
   shape->rowid = content_rowid(vt->content);
   shape->tag = content_tag(vt->content);
+  shape->mode = storage->mode;
   shape->fold_rows = vt->spec->fold_rows;
 }
 
@@ -227,6 +228,8 @@ int vtab_indexed_column(VecTable *vt) {
   relation_clear(&relation);
   return vt->indexed;
 }
+
+const Storage *vtab_storage(const TableSpec *spec) { return spec->content ? &storage_external : &storage_pages; }
 
 /* --- make and free --- */
 
@@ -265,7 +268,7 @@ static int table_new(sqlite3 *db, const ModuleData *module, int argc, const char
   for (int i = 0; i < vt->spec->column_count; i++) {
     if (vt->spec->column[i].kind == COL_VECTOR) vt->vector_column[vt->vector_count++] = i;
   }
-  vt->storage = vt->spec->content ? &storage_external : &storage_pages;
+  vt->storage = vtab_storage(vt->spec);
   rc = declare_columns(vt);
   if (rc && rc != SQLITE_NOMEM)
     *error = sqlite3_mprintf("%s constructor error: could not declare virtual table, '%s'", module->dialect->module,
@@ -305,10 +308,9 @@ static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sql
   clause = relation_clause(&vt->spec->relation, vtab_first_column(vt));
   if (clause == NULL) rc = SQLITE_NOMEM;
   if (rc == SQLITE_OK) rc = store_open(vt->conn, vt->schema, 1, &store, error);
-  if (rc == SQLITE_OK && vt->spec->content) rc = external_check(db, vt->schema, vt->spec, error);
-  if (rc == SQLITE_OK && !vt->spec->content) rc = content_create(db, vt->schema, vt->name, vt->spec, clause, error);
+  if (rc == SQLITE_OK) rc = vt->storage->create(vt, clause, error);
   if (rc) goto done;
-  vtab_shape(vt, &shape);
+  vtab_shape(vt, vt->storage, &shape);
   rc = table_create(store, vt->name, &shape, &vt->table);
   if (rc == SQLITE_OK) rc = relation_install(db, vt->schema, vt->name, &vt->spec->relation, error);
 done:
@@ -329,7 +331,7 @@ static int connect_pages(VecTable *vt, Store **store, char **error) {
 
   if (rc == SQLITE_OK) rc = store_open(vt->conn, vt->schema, 0, store, error);
   if (rc) return rc;
-  vtab_shape(vt, &shape);
+  vtab_shape(vt, vt->storage, &shape);
   return table_connect(*store, vt->name, &shape, &vt->table);
 }
 

@@ -122,15 +122,15 @@ static int become_pages(VecTable *vt) {
   int rc = content_open(vt->db, vt->schema, vt->name, vt->spec, &content);
 
   if (rc == SQLITE_OK) rc = store_open(vt->conn, vt->schema, 1, &store, &error);
-  if (rc == SQLITE_OK) rc = content_create(vt->db, vt->schema, vt->name, vt->spec, "", &error);
+  if (rc == SQLITE_OK) rc = vtab_storage(vt->spec)->create(vt, "", &error);
   if (rc) goto done;
   vt->content = content;
   content = NULL;
-  vtab_shape(vt, &shape);
+  vtab_shape(vt, vtab_storage(vt->spec), &shape);
   rc = table_create(store, vt->name, &shape, &table);
   if (rc) goto done;
   vt->table = table;
-  vt->storage = &storage_pages;
+  vt->storage = vtab_storage(vt->spec);
   rc = table_begin(table);
 done:
   if (rc && error) vtab_error(vt, rc, "%s", error);

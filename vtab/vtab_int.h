@@ -34,6 +34,9 @@ typedef struct VecTable VecTable;
  * shadow tables of a table that sqlite-vec has made (vtab_chunks.c). Functions are called as the sqlite3_module's methods are.
  */
 typedef struct Storage {
+  const ContentMode *mode; /* of tables with pages */
+  /* Make or check the table that has the rows; `clause` as content_create's. *error: words, freed by sqlite3_free. */
+  int (*create)(VecTable *vt, const char *clause, char **error);
   int (*drop)(VecTable *vt);
   int (*rename)(VecTable *vt, const char *name);
   /* Words for an error `rc`, or NULL. */
@@ -56,6 +59,8 @@ typedef struct Storage {
 } Storage;
 
 extern const Storage storage_pages, storage_external, storage_chunks;
+/* The storage of a table that is made here. */
+const Storage *vtab_storage(const TableSpec *spec);
 
 struct VecTable {
   sqlite3_vtab base; /* first: SQLite's view */
@@ -86,8 +91,8 @@ struct VecTable {
 int vtab_error(VecTable *vt, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Add the store's words to an error of the store's, if it has some; gives `rc`. */
 int vtab_store_error(VecTable *vt, int rc);
-/* What the store must know of the table. Points into vt. */
-void vtab_shape(VecTable *vt, TableShape *shape);
+/* What the store must know of the table, kept so. Points into vt. */
+void vtab_shape(VecTable *vt, const Storage *storage, TableShape *shape);
 void vtab_vector_shape(const VecTable *vt, u32 vector, VectorShape *shape);
 /* The first column of the table: its key, or rowid. */
 const char *vtab_first_column(const VecTable *vt);

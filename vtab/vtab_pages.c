@@ -5,6 +5,10 @@
  */
 #include "vtab_int.h"
 
+static int create(VecTable *vt, const char *clause, char **error) {
+  return content_create(vt->db, vt->schema, vt->name, vt->spec, clause, error);
+}
+
 static int drop(VecTable *vt) {
   int rc = relation_drop(vt->db, vt->schema, vt->name);
   if (rc == SQLITE_OK) rc = vtab_store_error(vt, table_drop(vt->table));
@@ -56,6 +60,12 @@ static int rollback_to(VecTable *vt, int n) { return table_rollback_to(vt->table
 
 /* --- the user's own table --- */
 
+/* The table is there already. */
+static int create_external(VecTable *vt, const char *clause, char **error) {
+  (void)clause;
+  return external_check(vt->db, vt->schema, vt->spec, error);
+}
+
 static int drop_external(VecTable *vt) {
   int rc = external_drop(vt->db, vt->schema, vt->name);
   return rc ? rc : vtab_store_error(vt, table_drop(vt->table));
@@ -77,6 +87,8 @@ static int rename_external(VecTable *vt, const char *name) {
 static int integrity_external(VecTable *vt, char **problem) { return table_integrity(vt->table, problem); }
 
 const Storage storage_external = {
+    .mode = &content_external,
+    .create = create_external,
     .drop = drop_external,
     .rename = rename_external,
     .words = words,
@@ -95,6 +107,8 @@ const Storage storage_external = {
 };
 
 const Storage storage_pages = {
+    .mode = &content_rows,
+    .create = create,
     .drop = drop,
     .rename = rename_to,
     .words = words,

@@ -20,6 +20,10 @@ typedef struct Store Store;
 typedef struct Table Table;
 typedef struct Snapshot Snapshot;
 
+/* Where a table's rows are (content_mode.c): in t_content, or in the user's own table. */
+typedef struct ContentMode ContentMode;
+extern const ContentMode content_rows, content_external;
+
 /* The index of one vector column (vector/index.h says what the numbers mean). Kept in the registry, where commands change it. */
 typedef struct IndexShape {
   u32 kind, m, ef_construction, ef_search, quantizer, oversample, from_rows;
@@ -41,15 +45,15 @@ typedef struct FieldShape {
 } FieldShape;
 
 typedef struct TableShape {
+  const ContentMode *mode;
   VectorShape vector[MAX_VECTOR_COLUMNS];
   u32 vector_count; /* >= 1 */
   FieldShape field[MAX_FIELD_WORDS];
   u32 field_count, field_words; /* words of all fields of a row, at most MAX_FIELD_WORDS */
   const char *content; /* content table's name as an SQL expression is quoted: the bare name, in the table's schema */
   const char *rowid;   /* name of the content table's integer key column */
-  const char
-      *tag; /* its column of random tags, written with every table_new_tag; NULL: it has none, the rows are another's */
-  u32 fold_rows; /* delta rows that make a commit fold; 0: the default */
+  const char *tag;     /* its column of random tags, written with every table_new_tag; NULL: the rows are not ours */
+  u32 fold_rows;       /* delta rows that make a commit fold; 0: the default */
 } TableShape;
 
 /* --- connections and stores --- */

@@ -126,6 +126,19 @@ struct Table {
   Snapshot *spare;      /* memory of one that was released, for the next */
 };
 
+/* What depends on where the rows are, and nowhere else. */
+struct ContentMode {
+  int tagged; /* the rows are ours: in a table named after t, with tags, and fresh ones are their own delta rows (D2, D5) */
+  /* Prepare TABLE_TAIL: the state row, and the delta's last row and the content's, each with its tag. */
+  int (*prepare_tail)(Table *t);
+  /* Prepare TABLE_TAGS: the tags of delta row ?1 and content row ?2. */
+  int (*prepare_tags)(Table *t);
+  /* The overlay was loaded, or extended. */
+  void (*loaded)(Table *t);
+  /* The transaction was rolled back. */
+  void (*rolled_back)(Table *t);
+};
+
 struct Snapshot {
   u32 refs;
   Table *table;
@@ -167,6 +180,8 @@ int store_sync_pages(Store *store);
 int store_sync(Store *store);
 
 /* table.c */
+/* Forget the overlay: the next use loads it from the rows. */
+void table_drop_overlay(Table *table);
 /* The name the registry has for the table now; SQLITE_NOTFOUND if it has none (dropped, or its creation was rolled back). */
 int table_confirm_name(Table *table);
 /* Bring t->overlay and t->view up to this snapshot (nothing to do when the store is not usable). */

@@ -16,7 +16,7 @@
  *       of the overlay is added again, one of the pages patched where it lies (O4).
  *   D7  A row without any vector is no operation but OP_BARE, written once between two folds, and not while the pages say already that
  *       there may be such rows. What reads rows from pages and overlay alone may do so only if there are none.
- *   D8  Content that is another's (shape.tag NULL) has no tags and no fresh rows: every change is a delta row. What its owner changes without
+ *   D8  Content that is another's (content_external) has no tags and no fresh rows: every change is a delta row. What its owner changes without
  *       telling us is seen when rows are read: a row that is gone counts as having no vectors (D3). So an overlay that was loaded in
  *       a write transaction is good only if that commits, whatever the delta says.
  *
@@ -95,7 +95,7 @@ static int set_name(Table *t, const char *name) {
   if (t->name && strcmp(t->name, name) == 0) return SQLITE_OK;
   copy = mem_strdup(&rc, name);
   if (rc) return rc;
-  if (t->name && t->shape.tag) {
+  if (t->name && t->shape.mode->tagged) {
     content = sqlite3_mprintf("%s_content", name);
     if (content == NULL) {
       mem_free(copy);
@@ -213,7 +213,7 @@ static int find_registered(Store *store, const char *name, u64 *id, char **optio
 
 static int same_columns(const TableShape *a, const TableShape *b) {
   u32 i;
-  if (a->vector_count != b->vector_count || a->field_count != b->field_count || (a->tag == NULL) != (b->tag == NULL) ||
+  if (a->vector_count != b->vector_count || a->field_count != b->field_count || a->mode != b->mode ||
       strcmp(a->content, b->content) != 0 || strcmp(a->rowid, b->rowid) != 0)
     return 0;
   for (i = 0; i < a->vector_count; i++) {
@@ -363,7 +363,7 @@ int store_each_table(Store *store, int (*fn)(Table *table, void *arg), void *arg
 
 /* --- the overlay --- */
 
-static void drop_overlay(Table *t) {
+void table_drop_overlay(Table *t) {
   t->version = 0;
   overlay_release(t->overlay);
   t->overlay = NULL;
@@ -487,7 +487,7 @@ static int apply_delta_row(Table *t, sqlite3_stmt *stmt, int is_new) {
   if (op == OP_REMOVE_ALL) return overlay_remove_all(o);
   if (op == OP_BARE) return note_bare(t);
   if (op != OP_ADD && op != OP_REMOVE && op != OP_FIELDS) return CORRUPT(0);
-  if (is_new && t->shape.tag && rowid > o->pages_max) {
+  if (is_new && t->shape.mode->tagged && rowid > o->pages_max) {
     o->max_rowid = MAX(o->max_rowid, rowid);
     o->passed_over++;
     return SQLITE_OK;
@@ -536,7 +536,7 @@ static int load_fresh_rows(Table *t) {
   RowData row;
   sqlite3_stmt **stmt = &t->stmt[TABLE_LOAD_ROWS];
   int rc = SQLITE_OK;
-  if (t->shape.tag == NULL) return SQLITE_OK; /* D8 */
+  if (!t->shape.mode->tagged) return SQLITE_OK; /* D8 */
   if (*stmt == NULL) {
     char *columns = data_columns(t, "");
     if (columns == NULL) return SQLITE_NOMEM;
@@ -562,8 +562,8 @@ static int load_fresh_rows(Table *t) {
 static int extend_overlay(Table *t, int is_new) {
   int rc = load_delta(t, is_new);
   if (rc == SQLITE_OK) rc = load_fresh_rows(t);
-  t->unsure = t->shape.tag == NULL && sqlite3_txn_state(t->store->db, t->store->schema) == SQLITE_TXN_WRITE; /* D8 */
-  if (rc) drop_overlay(t);
+  t->shape.mode->loaded(t);
+  if (rc) table_drop_overlay(t);
   return rc;
 }
 
@@ -579,7 +579,7 @@ static int empty_overlay(Table *t) {
   if (t->overlay && t->overlay->refs == 1 && overlay_memory(t->overlay) <= KEEP_BYTES) {
     overlay_reset(t->overlay);
   } else {
-    drop_overlay(t);
+    table_drop_overlay(t);
     rc = table_new_overlay(t, &t->overlay);
     if (rc) return rc;
   }
@@ -622,18 +622,11 @@ static int last_row_is_gone(const Overlay *o, const Tail *tail) {
 
 /* Whether the two rows that the overlay ended with are still there, so that what came after them can be appended. */
 static int prefix_intact(Table *t, int *intact) {
-  Store *s = t->store;
   const Overlay *o = t->overlay;
   sqlite3_stmt **stmt = &t->stmt[TABLE_TAGS];
   int rc;
-  if (t->shape.tag)
-    rc = store_prepare(
-        s, stmt,
-        "SELECT (SELECT tag FROM %s.\"%w_delta\" WHERE seq = ?1), (SELECT \"%w\" FROM %s.\"%w\" WHERE \"%w\" = ?2)",
-        s->quoted, t->name, t->shape.tag, s->quoted, t->shape.content, t->shape.rowid);
-  else
-    rc = store_prepare(s, stmt, "SELECT (SELECT tag FROM %s.\"%w_delta\" WHERE seq = ?1), ?2", s->quoted, t->name);
   *intact = 0;
+  rc = t->shape.mode->prepare_tags(t);
   if (rc) return rc;
   sqlite3_bind_int64(*stmt, 1, o->last_seq);
   sqlite3_bind_int64(*stmt, 2, o->last_row);
@@ -675,21 +668,7 @@ static int read_tail(Table *t, Tail *tail) {
     rc = table_confirm_name(t);
     if (rc) return rc;
   }
-  if (t->shape.tag)
-    rc = store_prepare(
-        s, stmt,
-        "SELECT s.format, s.uuid, s.n, s.gen, s.root, s.crc, s.pages, s.owner, d.seq, d.tag, c.\"%w\", c.\"%w\" "
-        "FROM %s.quire_state s "
-        "LEFT JOIN %s.\"%w_delta\" d ON d.seq = (SELECT max(seq) FROM %s.\"%w_delta\") "
-        "LEFT JOIN %s.\"%w\" c ON c.\"%w\" = (SELECT max(\"%w\") FROM %s.\"%w\") WHERE s.id = 1",
-        t->shape.rowid, t->shape.tag, s->quoted, s->quoted, t->name, s->quoted, t->name, s->quoted, t->shape.content,
-        t->shape.rowid, t->shape.rowid, s->quoted, t->shape.content);
-  else
-    rc = store_prepare(s, stmt,
-                       "SELECT s.format, s.uuid, s.n, s.gen, s.root, s.crc, s.pages, s.owner, d.seq, d.tag, NULL, NULL "
-                       "FROM %s.quire_state s "
-                       "LEFT JOIN %s.\"%w_delta\" d ON d.seq = (SELECT max(seq) FROM %s.\"%w_delta\") WHERE s.id = 1",
-                       s->quoted, s->quoted, t->name, s->quoted, t->name);
+  rc = t->shape.mode->prepare_tail(t);
   if (rc) return rc;
   rc = sqlite3_step(*stmt);
   if (rc == SQLITE_ROW) {
@@ -757,7 +736,7 @@ int table_refresh(Table *t) {
   }
   if (rc == SQLITE_CORRUPT_VTAB) { /* a damaged page met while opening the table or looking for slots (S15) */
     store_mark_damaged(s, s->state.gen);
-    drop_overlay(t);
+    table_drop_overlay(t);
     return SQLITE_OK;
   }
   return rc;
@@ -852,7 +831,7 @@ static int add_delta(Table *t, i64 rowid, int op) {
   seq = sqlite3_last_insert_rowid(s->db);
   t->written = 1;
   if (t->overlay == NULL) return SQLITE_OK;
-  if (t->overlay->last_seq != INT64_MIN && seq != t->overlay->last_seq + 1) drop_overlay(t);
+  if (t->overlay->last_seq != INT64_MIN && seq != t->overlay->last_seq + 1) table_drop_overlay(t);
   if (t->overlay == NULL) return SQLITE_OK;
   t->overlay->last_seq = seq;
   t->overlay->last_tag = tag;
@@ -861,7 +840,7 @@ static int add_delta(Table *t, i64 rowid, int op) {
 
 /* `rc` is what the overlay said of the change. */
 static int finish_change(Table *t, int rc) {
-  if (rc) drop_overlay(t); /* D1 */
+  if (rc) table_drop_overlay(t); /* D1 */
   if (rc != SQLITE_CORRUPT_VTAB) return rc;
   /* the pages could not say where the row lies: from now on answers come from content */
   store_mark_damaged(t->store, t->store->state.gen);
@@ -871,14 +850,14 @@ static int finish_change(Table *t, int rc) {
 int table_add(Table *t, i64 rowid, const void *const *vectors, const u64 *fields) {
   Overlay *o;
   u32 i;
-  int any = 0, fresh = t->shape.tag && has_overlay(t) && rowid > t->overlay->max_rowid, rc = SQLITE_OK;
+  int any = 0, fresh = t->shape.mode->tagged && has_overlay(t) && rowid > t->overlay->max_rowid, rc = SQLITE_OK;
   for (i = 0; i < t->shape.vector_count; i++) any |= vectors[i] != NULL;
   t->added += (u64)any;
   if (any && !fresh) rc = add_delta(t, rowid, OP_ADD); /* a fresh row is its own delta row (D5) */
   if (!any && !knows_bare(t)) rc = add_delta(t, rowid, OP_BARE);
   if (rc || !has_overlay(t)) return write_code(t, rc);
   o = t->overlay;
-  if (t->shape.tag && rowid >= o->last_row && rowid > o->pages_max) {
+  if (t->shape.mode->tagged && rowid >= o->last_row && rowid > o->pages_max) {
     set_last_row(o, rowid, t->new_tag);
   }
   if (!any) {
@@ -906,7 +885,7 @@ int table_set_fields(Table *t, i64 rowid, const u64 *fields) {
 int table_remove(Table *t, i64 rowid) {
   int rc = add_delta(t, rowid, OP_REMOVE);
   if (rc || !has_overlay(t)) return write_code(t, rc);
-  if (t->shape.tag && rowid == t->overlay->last_row) t->overlay->last_row_removed = 1;
+  if (t->shape.mode->tagged && rowid == t->overlay->last_row) t->overlay->last_row_removed = 1;
   return write_code(t, finish_change(t, overlay_remove_row(t, rowid)));
 }
 
@@ -1002,10 +981,10 @@ void store_txn_end(Store *s, int committed) {
     t->added = 0;
     if (committed)
       t->unsure = 0;
-    else if (t->shape.tag == NULL)
-      drop_overlay(t);
+    else
+      t->shape.mode->rolled_back(t);
     t->bulk_limit_shift = 0;
-    if (t->overlay && t->overlay->length == 0 && overlay_memory(t->overlay) > KEEP_BETWEEN_BYTES) drop_overlay(t);
+    if (t->overlay && t->overlay->length == 0 && overlay_memory(t->overlay) > KEEP_BETWEEN_BYTES) table_drop_overlay(t);
     if (committed) t->name_suspect = 0;
   }
   /* A commit that failed after the pages were written may yet be found in the log by a recovery: leave its pages alone until one succeeds. */
