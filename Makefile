@@ -203,7 +203,7 @@ coverage: ## lines and branches that the tests reach, against the goals, and wha
 	@command -v lcov >/dev/null || { echo "coverage: no lcov; on Debian: apt-get install lcov"; exit 1; }
 	$(COV_MAKE) all test-tools $(KERNELS_TESTS:%=build-cov/%)
 	find build-cov -name '*.gcda' -delete
-	-GCOV_ERROR_FILE=/dev/null QUIRE_TEST_TIMEOUT=3600 CORRUPT_EVERY=$(if $(TESTS),,1) $(COV_MAKE) test
+	-GCOV_ERROR_FILE=/dev/null QUIRE_TEST_TIMEOUT=3600 FAULTS_PLACES=1 FAULTS_MAX=100 CORRUPT_EVERY=$(if $(TESTS),,1) $(COV_MAKE) test
 	-for t in $(KERNELS_TESTS:%=build-cov/%); do $$t || exit 1; done
 	lcov -q --rc lcov_branch_coverage=1 -c -d build-cov -o build-cov/all.info 2>build-cov/lcov.log
 	lcov -q --rc lcov_branch_coverage=1 -e build-cov/all.info '*/ext/*' '*/vtab/*' '*/vector/*' '*/wal_shim/*' -o build-cov/own.info
@@ -216,18 +216,17 @@ layers: ## check the include directions and that each header compiles alone
 # The pure part of vector/, linked without the rest; the tests and benchmarks of its kernels.
 KERNELS_SRC := $(wildcard vector/elem*.c vector/distance*.c vector/codes*.c vector/sq4*.c vector/walk8*.c) vector/filter_match.c wal_shim/mem.c wal_shim/crc32c.c wal_shim/cpu.c
 KERNELS_FLAGS = $(filter-out -MMD -MP,$(CFLAGS_ALL)) -DSQLITE_CORE
+KERNELS_LINK = $(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c %.o,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
 AARCH64_CC ?= aarch64-linux-gnu-gcc
 AARCH64_RUN ?= qemu-aarch64
 
-$(KERNELS_TESTS:%=$(BUILD)/%): $(BUILD)/%: test/%.c test/kernels_tester.h $(KERNELS_SRC) $(HDR)
-	@mkdir -p $(@D)
-	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
+$(KERNELS_TESTS:%=$(BUILD)/%): $(BUILD)/%: test/%.c test/kernels_tester.h $(KERNELS_SRC:%.c=$(BUILD)/static/%.o) $(HDR)
+	$(KERNELS_LINK)
 # The map from rowid to slot, and what lies below it, over pages in memory.
 ROWMAP_SRC := $(KERNELS_SRC) $(wildcard vector/learned.c vector/run_*.c vector/rowmap*.c) wal_shim/array.c wal_shim/pages.c wal_shim/catalog.c \
               wal_shim/home_memory.c wal_shim/home_file.c wal_shim/overlay.c
-$(BUILD)/rowmap_test $(BUILD)/pages_test: $(BUILD)/%: test/%.c test/kernels_tester.h $(ROWMAP_SRC) $(HDR)
-	@mkdir -p $(@D)
-	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
+$(BUILD)/rowmap_test $(BUILD)/pages_test: $(BUILD)/%: test/%.c test/kernels_tester.h $(ROWMAP_SRC:%.c=$(BUILD)/static/%.o) $(HDR)
+	$(KERNELS_LINK)
 $(BUILD)/%_aarch64: test/%.c test/kernels_tester.h $(KERNELS_SRC) $(HDR)
 	@mkdir -p $(@D)
 	$(AARCH64_CC) $(KERNELS_FLAGS) -std=gnu11 -O3 -static -DKERNELS_TEST_SHIM $(filter %.c,$^) -o $@ -lm

@@ -25,7 +25,7 @@ set programmes {
                 {kills 50000 {kills: (\d+) kills} acknowledged 0 {kills, (\d+) acknowledged}}}
   concurrency  {8 0 test/processes.test {PROCESSES_PARTS=readers PROCESSES_SECONDS=%n10 tclsh test/processes.test}
                 {seconds 3600 {} snapshots 0 {readers: (\d+) snapshots}}}
-  malloc       {12 0 test/faults.test {FAULTS_KINDS=malloc FAULTS_SEED=%seed FAULTS_MAX=%n30 tclsh test/faults.test}
+  malloc       {12 0 test/faults.test {FAULTS_KINDS=malloc FAULTS_PLACES=1 FAULTS_SEED=%seed FAULTS_MAX=%n30 tclsh test/faults.test}
                 {injections 100000 {faults: (\d+) injections}}}
   io           {10 0 test/faults.test {FAULTS_KINDS=io FAULTS_SEED=%seed FAULTS_MAX=%n10 tclsh test/faults.test}
                 {injections 100000 {faults: (\d+) injections}}}

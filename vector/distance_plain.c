@@ -4,7 +4,7 @@
  * Vectors are eight lanes in a struct. The loops over lanes have a fixed length, so that compilers turn them into whatever
  * vector instructions their baseline has.
  */
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
 #pragma GCC optimize("O3")
 #endif
 
