@@ -13,6 +13,7 @@
  */
 #include "../vector/kmeans.h"
 #include "../vector/multi.h"
+#include "../wal_shim/bytes.h"
 #include "companions.h"
 
 #define SAMPLE_FLOATS ((u64)1 << 27)
@@ -194,7 +195,7 @@ static int make_room(Sample *sample, float **out) {
 
   *out = NULL;
   if (place >= sample->most) {
-    place = kmeans_random(&sample->random) % sample->seen;
+    place = mix64_next(&sample->random) % sample->seen;
     if (place >= sample->most) return SQLITE_OK;
   } else {
     rc = mem_reserve(&sample->rows, &sample->cap, (place + 1) * sample->dim, sizeof *sample->rows);

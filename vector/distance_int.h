@@ -17,6 +17,7 @@
 #include "../wal_shim/cpu.h"
 #include "distance.h"
 #include "elem_int.h"
+#include "portable.h"
 
 #include <math.h>
 
@@ -68,26 +69,6 @@ extern const Kernels kernels_neon;
 #define SUM_EXTRA 12 /* the tail, the reduction of 16 lanes, the last steps */
 
 #define SCAN_ROWS 4 /* rows that a kernel takes at once */
-
-#if defined(QUIRE_COVERAGE)
-#define ALWAYS_INLINE                                                                                                  \
-  static __attribute__((noinline, unused)) /* its branches count once, not at each place of inlining */
-#define PREFETCH(p) __builtin_prefetch((const void *)(p))
-#elif defined(__GNUC__)
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-#define PREFETCH(p) __builtin_prefetch((const void *)(p))
-#else
-#define ALWAYS_INLINE static inline
-#define PREFETCH(p) ((void)0)
-#endif
-
-/* Bits set in a word, without an instruction for it (Knuth, TAOCP 4A, 7.1.3). */
-ALWAYS_INLINE u32 count_bits(u64 w) {
-  w -= w >> 1 & 0x5555555555555555u;
-  w = (w & 0x3333333333333333u) + (w >> 2 & 0x3333333333333333u);
-  w = (w + (w >> 4)) & 0x0f0f0f0f0f0f0f0fu;
-  return (u32)(w * 0x0101010101010101u >> 56);
-}
 
 /* Sums of squares below this may have lost terms to underflow: each of 8192 loses at most 2^-150 (K3). */
 #define NORM2_TRUSTED 0x1p-100f

@@ -7,6 +7,7 @@
 
 #include "../wal_shim/bytes.h"
 #include "filter_match.h"
+#include "portable.h"
 
 #define FILTER_CACHE 32u              /* filters of one version that are kept ... */
 #define FILTER_CACHE_BYTES (8u << 20) /* ... if their bits are not more than this, but at least two; nor their ranges */
@@ -88,16 +89,6 @@ int filter_passes(const Filter *f, const u64 *fields) {
 
 /* --- bits --- */
 
-static u32 bits_in(u64 word) {
-#if defined(__GNUC__)
-  return (u32)__builtin_popcountll(word);
-#else
-  u32 n = 0;
-  for (; word; word &= word - 1) n++;
-  return n;
-#endif
-}
-
 static int bits_new(u64 words, SlotBits **out) {
   int rc = SQLITE_OK;
   SlotBits *b = mem_zeroed(&rc, 1, sizeof *b);
@@ -171,7 +162,7 @@ static int compute(Fields *f, Array *present, const Filter *filter, SlotBits **o
   if (rc) return rc;
   rc = read_present(present, (*out)->bits);
   for (t = 0; t < filter->count && rc == SQLITE_OK; t++) rc = match_term(f, &filter->term[t], (*out)->bits);
-  for (i = 0; i < words && rc == SQLITE_OK; i++) (*out)->chosen += bits_in((*out)->bits[i]);
+  for (i = 0; i < words && rc == SQLITE_OK; i++) (*out)->chosen += count_bits((*out)->bits[i]);
   if (rc) drop_bits(out);
   return rc;
 }

@@ -12,12 +12,12 @@
 #include <math.h>
 
 #include "../wal_shim/bytes.h"
+#include "portable.h"
 
 #define BLOCK_ROWS 256u
 #define POLL_ROWS 65536u
 #define GROUP_ROWS 32u     /* chosen rows asked for at once */
 #define PACKED_BYTES 512u  /* chosen rows up to this size are packed */
-#define MAX_PREFETCH 1024u /* bytes of one that are */
 #define ROW_NS 2.0         /* about what a scan takes for a row, and for 32 bytes of it ... */
 #define ROW_32_BYTES_NS 0.7
 #define CHOSEN_ROW_NS 14.0 /* ... and what a chosen row costs more than one of a scan */
@@ -76,16 +76,6 @@ static int refine(IndexPass *p, Pool *pool, u64 slot) {
   value = scan_value(col->metric, col->elem, col->dim, p->query, rows + (size_t)(slot % per) * col->stride, NAN);
   pages_release(p->slots->pages, &hold);
   return offer_slot(p, pool, slot, value);
-}
-
-static inline void fetch_row(const u8 *row, u32 bytes) {
-#if defined(__GNUC__)
-  u32 at;
-  for (at = 0; at < MIN(bytes, MAX_PREFETCH); at += 64) __builtin_prefetch(row + at);
-#else
-  (void)row;
-  (void)bytes;
-#endif
 }
 
 /* Code rows from slot `slot` on. */

@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "portable.h"
+
 #define MIN_RERANK 15u
 #define RERANK_SHARE 3u /* of ef */
 #define MAX_POOL 1e6
@@ -17,7 +19,6 @@
   200.0 /* about what a node of the pool takes to be walked, by 32 bytes of its code row, by the length of the pool */
 #define NODE_32_BYTES_NS 25.0
 #define NODE_POOL_NS 0.1
-#define MAX_PREFETCH 1024u /* bytes of a vector fetched ahead */
 
 struct Graph {
   GraphArrays at;
@@ -215,7 +216,7 @@ static int is_wanted(Graph *g, const IndexPass *p, u32 slot, int *wanted) {
 
 /* The best live nodes of the pool, their vectors on the way from memory. */
 static int choose(Graph *g, const IndexPass *p, const Walker *w, u64 most, u64 *count) {
-  u32 i, stride = g->vectors.stride, at;
+  u32 i;
   int rc = mem_reserve(&g->found, &g->found_cap, MIN(most, w->count), sizeof *g->found);
   *count = 0;
   for (i = 0; i < w->count && *count < most && rc == SQLITE_OK; i++) {
@@ -226,11 +227,7 @@ static int choose(Graph *g, const IndexPass *p, const Walker *w, u64 most, u64 *
     if (rc || !wanted) continue;
     rc = array_map_get(&g->vectors, slot, &vector);
     if (rc) break;
-#if defined(__GNUC__)
-    for (at = 0; at < MIN(stride, MAX_PREFETCH); at += 64) __builtin_prefetch(vector + at);
-#else
-    (void)at;
-#endif
+    fetch_row(vector, g->vectors.stride);
     g->found[(*count)++] = slot;
   }
   return rc;

@@ -650,11 +650,8 @@ static int link_back(Builder *b) {
 
 /* One in m nodes is on the next level: by a hash of the slot. */
 static u32 level_of(const Builder *b, u32 slot) {
-  u64 x = ((u64)b->f->column << 32 | slot) + 0x9e3779b97f4a7c15u;
+  u64 x = mix64(((u64)b->f->column << 32 | slot) + MIX64_STEP);
   u32 level = 0;
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  x ^= x >> 31;
   for (; x % b->head.m == 0 && level < GRAPH_MAX_LEVELS; x /= b->head.m) level++;
   return level;
 }

@@ -6,15 +6,9 @@
  */
 #include "graph.h"
 
-#if defined(__GNUC__)
-#define PREFETCH_ROW(p) __builtin_prefetch(p)
-#define INLINE_ALWAYS static inline __attribute__((always_inline))
-#else
-#define PREFETCH_ROW(p) ((void)(p))
-#define INLINE_ALWAYS static inline
-#endif
-#define LINE 64u
-#define MAX_PREFETCH (12 * LINE) /* longer rows are streams, which the processor fetches ahead by itself */
+#include "portable.h"
+
+#define WALK_AHEAD (12 * CACHE_LINE) /* longer rows are streams, which the processor fetches ahead by itself */
 
 int walker_open(Walker *w, u64 visited, u32 ef, u32 query_size) {
   int rc = SQLITE_OK;
@@ -46,7 +40,7 @@ int walk_begin(Walker *w, u32 ef) {
 }
 
 /* How many of the first `count` keys are smaller. */
-INLINE_ALWAYS u32 pool_below(const u64 *pool, u32 count, u64 key) {
+ALWAYS_INLINE u32 pool_below(const u64 *pool, u32 count, u64 key) {
   const u64 *base = pool;
   while (count > 1) {
     u32 half = count / 2;
@@ -60,7 +54,7 @@ INLINE_ALWAYS u32 pool_below(const u64 *pool, u32 count, u64 key) {
  * Merge ascending keys into the pool, each stretch of it moved once; what is beyond ef falls out. Gives the first place that changed. Where the keys
  * belong is looked up for all before anything moves, so that the searches run at the same time.
  */
-INLINE_ALWAYS u32 pool_merge(Walker *w, const u64 *key, u32 n) {
+ALWAYS_INLINE u32 pool_merge(Walker *w, const u64 *key, u32 n) {
   u64 *pool = w->pool;
   u32 place[GRAPH_MAX_LINKS], end = w->count, i;
   for (i = 0; i < n; i++) place[i] = pool_below(pool, end, key[i]);
@@ -92,20 +86,14 @@ typedef struct Batch {
   const u8 *row[GRAPH_MAX_LINKS];
 } Batch;
 
-INLINE_ALWAYS void prefetch_row(const u8 *row, u32 bytes) {
-  u32 at;
-  PREFETCH_ROW(row);
-  for (at = LINE; at < bytes; at += LINE) PREFETCH_ROW(row + at);
-}
-
 /*
  * The unvisited neighbours of a node, their rows on the way from memory. What is unvisited cannot be predicted, so the choice among them is
  * made without branches.
  */
-INLINE_ALWAYS int gather(Walker *w, const Layer *layer, Space *space, u32 node, const int upper, Batch *out) {
+ALWAYS_INLINE int gather(Walker *w, const Layer *layer, Space *space, u32 node, const int upper, Batch *out) {
   const u8 *at = array_map_item(layer->links, node);
   const u32 *links, *slots;
-  const u32 width = layer->width, count = layer->count, bytes = MIN(space->row_bytes, MAX_PREFETCH);
+  const u32 width = layer->width, count = layer->count, bytes = MIN(space->row_bytes, WALK_AHEAD);
   u32 slot_of_record[GRAPH_MAX_LINKS], *nodes = out->node, *slot = upper ? slot_of_record : nodes, i, n = 0;
   u8 *visited = w->visited;
   const u8 epoch = (u8)w->epoch;
@@ -135,7 +123,7 @@ INLINE_ALWAYS int gather(Walker *w, const Layer *layer, Space *space, u32 node, 
       rc = array_map_get(&space->rows, slot[i], &row);
       if (rc) return rc;
     }
-    prefetch_row(row, bytes);
+    fetch_row(row, bytes);
     out->row[i] = row;
   }
   out->count = n;
@@ -143,7 +131,7 @@ INLINE_ALWAYS int gather(Walker *w, const Layer *layer, Space *space, u32 node, 
 }
 
 /* Distances of a batch; what is near enough enters the pool. Gives the first place that changed, or `first` if it is before. */
-INLINE_ALWAYS u32 take_in(Walker *w, const Layer *layer, Space *space, const Batch *b, u32 first) {
+ALWAYS_INLINE u32 take_in(Walker *w, const Layer *layer, Space *space, const Batch *b, u32 first) {
   u32 distance[GRAPH_MAX_LINKS], i, n = 0, at;
   u64 worst = w->count == w->ef ? w->pool[w->count - 1] : ~(u64)0, key[GRAPH_MAX_LINKS];
   space->methods->distances(space, w->query, b->row, b->count, distance);
@@ -157,7 +145,7 @@ INLINE_ALWAYS u32 take_in(Walker *w, const Layer *layer, Space *space, const Bat
     const u8 *links = array_map_item(layer->links, pool_node(key[i]));
     u64 k = key[i];
     u32 to = i;
-    if (links) prefetch_row(links, MIN(layer->links->stride, 2 * LINE));
+    if (links) fetch_row(links, MIN(layer->links->stride, 2 * CACHE_LINE));
     for (; to > 0 && key[to - 1] > k; to--) key[to] = key[to - 1];
     key[to] = k;
   }
@@ -165,7 +153,7 @@ INLINE_ALWAYS u32 take_in(Walker *w, const Layer *layer, Space *space, const Bat
   return MIN(first, at);
 }
 
-INLINE_ALWAYS int run(Walker *w, const Layer *layer, Space *space, const int upper) {
+ALWAYS_INLINE int run(Walker *w, const Layer *layer, Space *space, const int upper) {
   Batch batch[2];
   u32 next = 0, side = 0;
   int rc;

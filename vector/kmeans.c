@@ -16,6 +16,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "../wal_shim/bytes.h"
 #include "distance.h"
 
 #define SEED_ROWS 32
@@ -40,15 +41,8 @@ typedef struct Run {
   DistanceScan scan;
 } Run;
 
-u64 kmeans_random(u64 *state) {
-  u64 z = *state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
 /* From 0 to below 1. */
-static double random_share(Run *r) { return (double)(kmeans_random(&r->random) >> 11) * 0x1p-53; }
+static double random_share(Run *r) { return (double)(mix64_next(&r->random) >> 11) * 0x1p-53; }
 
 static const float *row_of(const Run *r, u64 i) { return r->rows + (u64)r->order[i] * r->km->dim; }
 
@@ -165,7 +159,7 @@ static int iterate(Run *r, u64 m, int times) {
 static void shuffle(Run *r) {
   for (u64 i = 0; i < r->count; i++) r->order[i] = (u32)i;
   for (u64 i = r->count; i > 1; i--) {
-    u64 j = kmeans_random(&r->random) % i;
+    u64 j = mix64_next(&r->random) % i;
     u32 keep = r->order[i - 1];
     r->order[i - 1] = r->order[j];
     r->order[j] = keep;

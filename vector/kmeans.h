@@ -17,9 +17,6 @@ typedef struct KMeans {
   void *interrupt_arg;
 } KMeans;
 
-/* A sequence of numbers from a seed (splitmix64; Steele, Lea and Flood 2014). */
-u64 kmeans_random(u64 *state);
-
 /*
  * Find centroids of `count` rows of km->dim floats.
  *

@@ -3,6 +3,8 @@
  */
 #include "learned.h"
 
+#include "portable.h"
+
 /* Beside its lines a chunk costs its record and a place in the directory; and short chunks make searches slow. In bytes. */
 #define CHUNK_COST 128u
 
@@ -171,12 +173,7 @@ static u32 read_bitmap_line(const ChunkRecord *c, const u8 *p, u32 line, RowmapE
     u64 word = load64(p + 8 * w);
     if (w == 0) word &= ~(u64)0xffff;
     for (; word; word &= word - 1) {
-      u32 bit = 0;
-#if defined(__GNUC__)
-      bit = (u32)__builtin_ctzll(word);
-#else
-      while (!(word >> bit & 1)) bit++;
-#endif
+      u32 bit = low_bit(word);
       out[n].rowid = (i64)((u64)base + 64 * w + bit);
       out[n].slot = c->first_slot + rank + n;
       n++;

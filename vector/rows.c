@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "../wal_shim/bytes.h"
+#include "portable.h"
 
 typedef struct RowPlaces {
   ArrayMap vectors[MAX_VECTOR_COLUMNS], present[MAX_VECTOR_COLUMNS];
@@ -143,16 +144,11 @@ int rows_find_many(RowReader *r, const i64 *rowids, u32 count, RowPlace *places)
 }
 
 void rows_prefetch(RowReader *r, u32 column, const RowPlace *place) {
-#if defined(__GNUC__)
   const ArrayMap *map = &r->slots->places->vectors[column];
   const u8 *at;
-  u32 i;
   if (place->slot == NO_SLOT || map->array == NULL) return;
   at = array_map_item(map, place->slot);
-  for (i = 0; at && i < MIN(map->stride, 1024); i += 64) __builtin_prefetch(at + i);
-#else
-  (void)r, (void)column, (void)place;
-#endif
+  if (at) fetch_row(at, map->stride);
 }
 
 /* --- in order --- */

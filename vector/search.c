@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "index.h"
+#include "portable.h"
 
 #define FIRST_BATCH 16u
 #define RETRY_GROWTH 8u
@@ -81,16 +82,6 @@ struct Search {
 };
 
 /* --- opening --- */
-
-static u32 low_bit(u64 word) {
-#if defined(__GNUC__)
-  return (u32)__builtin_ctzll(word);
-#else
-  u32 n = 0;
-  for (; !(word & 1); word >>= 1) n++;
-  return n;
-#endif
-}
 
 static int compare_slots(const void *a, const void *b) {
   u32 x = *(const u32 *)a, y = *(const u32 *)b;

@@ -8,15 +8,11 @@
 #include "../wal_shim/bytes.h"
 #include "../wal_shim/table_methods.h"
 #include "graph.h"
+#include "portable.h"
 #include "rows.h"
 
 #define ROWID_EXTENT_PAGES 16u
 #define AHEAD 32u /* rows whose numbers are asked for together */
-#if defined(__GNUC__)
-#define FETCH(p) __builtin_prefetch(p)
-#else
-#define FETCH(p) ((void)(p))
-#endif
 #define BITS_EXTENT_PAGES 4u
 #define FIELDS_AT 32u
 #define REFS_AT 64u
@@ -257,7 +253,7 @@ int slots_keep_live(Slots *s, const i64 *rowids, u32 *slot, u64 *count) {
     u64 end = MIN(first + AHEAD, *count);
     for (i = first; i < end && s->rowid_map.array; i++) {
       const u8 *at;
-      if (slot[i] < s->slots && array_map_get(&s->rowid_map, slot[i], &at) == SQLITE_OK) FETCH(at);
+      if (slot[i] < s->slots && array_map_get(&s->rowid_map, slot[i], &at) == SQLITE_OK) PREFETCH(at);
     }
     for (i = first; i < end; i++) {
       int lives = 0, rc;

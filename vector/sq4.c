@@ -157,12 +157,9 @@ void sq4_query(const Sq4 *sq4, const void *vector, Sq4Query *out) {
 
 /* ---- what is learned ------------------------------------------------------------------------------------------------------- */
 
-/* The sign of a dimension in a round of the rotation: the finalizer of splitmix64. Stored codes depend on it. */
+/* The sign of a dimension in a round of the rotation. Stored codes depend on it. */
 static int negative(u32 round, u32 i) {
-  u64 z = ((u64)(round + 1) << 32 | (i + 1)) * 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return (int)(z >> 63);
+  return (int)(mix64(((u64)(round + 1) << 32 | (i + 1)) * MIX64_STEP) >> 63);
 }
 
 /* All but mean, step and what follows from them. The mean is zero. */

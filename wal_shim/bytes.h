@@ -1,5 +1,5 @@
 /*
- * bytes.h: little-endian loads and stores at any alignment. Everything on disk goes through these.
+ * bytes.h: little-endian loads and stores at any alignment, through which everything on disk goes; the mixing of a word's bits.
  */
 #ifndef QUIRE_BYTES_H
 #define QUIRE_BYTES_H
@@ -21,5 +21,14 @@ static inline void store64(u8 *p, u64 v) {
   store32(p, (u32)v);
   store32(p + 4, (u32)(v >> 32));
 }
+
+/* splitmix64 (Steele, Lea and Flood 2014): its finalizer, and the next number of a state. What is stored depends on it: codes, levels of graphs, lists. */
+#define MIX64_STEP 0x9e3779b97f4a7c15u
+static inline u64 mix64(u64 x) {
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+static inline u64 mix64_next(u64 *state) { return mix64(*state += MIX64_STEP); }
 
 #endif

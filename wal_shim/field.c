@@ -29,22 +29,13 @@ u64 field_of_bytes(const void *bytes, u64 size) {
   return word << 8 | (size > FIELD_PREFIX ? FIELD_LONG : size + FIELD_FIRST);
 }
 
-/* splitmix64's finalizer (Steele, Lea and Flood 2014) */
-static u64 mix(u64 x) {
-  x ^= x >> 30;
-  x *= 0xbf58476d1ce4e5b9u;
-  x ^= x >> 27;
-  x *= 0x94d049bb133111ebu;
-  return x ^ x >> 31;
-}
-
 u64 field_hash(u64 key, const void *bytes, u64 size) {
   const u8 *p = bytes;
   u8 rest[8] = {0};
-  u64 h = mix(key ^ size), left = size;
-  for (; left >= 8; left -= 8, p += 8) h = mix(h ^ load64(p)) + key;
+  u64 h = mix64(key ^ size), left = size;
+  for (; left >= 8; left -= 8, p += 8) h = mix64(h ^ load64(p)) + key;
   if (left) memcpy(rest, p, (size_t)left);
-  return MAX(mix(h ^ load64(rest)), FIELD_FIRST);
+  return MAX(mix64(h ^ load64(rest)), FIELD_FIRST);
 }
 
 int field_is_exact(FieldType type, u64 order) {

@@ -3,6 +3,8 @@
  */
 #include "overlay.h"
 
+#include "bytes.h"
+
 u32 vector_stride(u32 size) {
   u32 stride = 1;
   if (size >= 64) return (size + 63) & ~63u;
@@ -71,15 +73,6 @@ void overlay_reset(Overlay *o) {
   o->all_dead_at = o->bare_at = 0xffffffff;
 }
 
-/* splitmix64's finalizer (Steele, Lea and Flood 2014) */
-static u64 mix(u64 x) {
-  x ^= x >> 30;
-  x *= 0xbf58476d1ce4e5b9u;
-  x ^= x >> 27;
-  x *= 0x94d049bb133111ebu;
-  return x ^ x >> 31;
-}
-
 static u64 row_bytes(const Overlay *o) {
   u64 row = sizeof(OverlayRow) + 8 + 8 * (u64)o->field_words;
   u32 i;
@@ -111,7 +104,7 @@ const u64 *overlay_fields(const Overlay *o, u32 row) { return row_fields(o, row)
 
 /* The bucket of rowid: where it is, or the empty one where it belongs. */
 static u32 row_bucket(const Overlay *o, const u32 *hash, u32 size, i64 rowid) {
-  u32 i = (u32)mix((u64)rowid) & (size - 1);
+  u32 i = (u32)mix64((u64)rowid) & (size - 1);
   while (hash[i] && overlay_row(o, hash[i] - 1)->rowid != rowid) i = (i + 1) & (size - 1);
   return i;
 }
@@ -135,7 +128,7 @@ static int grow_row_hash(Overlay *o) {
 /* --- slot logs --- */
 
 static u32 slot_bucket(const SlotLog *log, const u32 *hash, u32 size, u32 slot) {
-  u32 i = (u32)mix(slot) & (size - 1);
+  u32 i = (u32)mix64(slot) & (size - 1);
   while (hash[i] && log->event[hash[i] - 1].slot != slot) i = (i + 1) & (size - 1);
   return i;
 }

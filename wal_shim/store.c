@@ -27,15 +27,8 @@
 
 /* --- connections --- */
 
-static u64 splitmix(u64 *state) {
-  u64 x = (*state += 0x9e3779b97f4a7c15u);
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  return x ^ x >> 31;
-}
-
 /* For tags and generations, which only have to differ; ids and uuids come from sqlite3_randomness alone. */
-u64 conn_random(Conn *conn) { return splitmix(&conn->random[0]) ^ conn->random[1]; }
+u64 conn_random(Conn *conn) { return mix64_next(&conn->random[0]) ^ conn->random[1]; }
 
 int conn_new(sqlite3 *db, Conn **out) {
   int rc = SQLITE_OK;
