@@ -181,7 +181,7 @@ static void ours_new(Ours *o) {
   Home *home = NULL;
   u8 head[PAGE_SIZE] = {0};
   memset(o, 0, sizeof *o);
-  if (home_memory_open(&home) || pages_open(home, &o->pages) || home->methods->write(home, 0, 1, head)) die("pages");
+  if (home_memory_open(1, &home) || pages_open(home, &o->pages) || home->methods->write(home, 0, 1, head)) die("pages");
   o->count = 1;
   if (rowmap_open(&o->map, o->pages, OWNER, TAG, 0, o->refs, o->bounds)) die("open");
 }

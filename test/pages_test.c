@@ -129,15 +129,28 @@ static void test_close(Home *home) {
   free(h);
 }
 
-static const HomeMethods test_methods = {"test",     test_follow,   test_size, test_map,     test_read,
-                                         test_write, test_truncate, test_sync, test_prepare, test_close};
+static const HomeMethods test_methods = {
+    .name = "test",
+    .place = "test's pages",
+    .follow = test_follow,
+    .size = test_size,
+    .map = test_map,
+    .read = test_read,
+    .write = test_write,
+    .truncate = test_truncate,
+    .discard = home_keeps,
+    .leave = home_stays,
+    .sync = test_sync,
+    .prepare = test_prepare,
+    .close = test_close,
+};
 
 static TestHome *home_new(int sparse, int maps) {
   TestHome *h = calloc(1, sizeof *h);
   if (h == NULL) abort();
   h->base.methods = &test_methods;
   h->maps = maps;
-  if (!sparse && home_memory_open(&h->real)) abort();
+  if (!sparse && home_memory_open(1, &h->real)) abort();
   return h;
 }
 
@@ -592,7 +605,7 @@ static void test_memory_home(void) {
   u8 data[3 * PAGE_SIZE], back[3 * PAGE_SIZE];
   const u8 *out;
   memset(data, 1, sizeof data);
-  if (home_memory_open(&home)) abort();
+  if (home_memory_open(1, &home)) abort();
   CHECK(home->methods->write(home, 4, 2, data) == SQLITE_OK, "pages behind a gap");
   memset(data, 2, sizeof data);
   CHECK(home->methods->write(home, 5, 2, data) == SQLITE_OK, "one of them again, and one more");
@@ -606,7 +619,7 @@ static void test_memory_home(void) {
   home->methods->close(home);
   memory.calls = 0;
   memory.at = 1;
-  CHECK(home_memory_open(&home) == SQLITE_NOMEM, "no memory");
+  CHECK(home_memory_open(1, &home) == SQLITE_NOMEM, "no memory");
   memory.at = 0;
 }
 

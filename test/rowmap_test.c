@@ -36,7 +36,7 @@ static void store_new(Store *s) {
   Home *home = NULL;
   u8 head[PAGE_SIZE] = {0};
   memset(s, 0, sizeof *s);
-  if (home_memory_open(&home) || pages_open(home, &s->pages)) abort();
+  if (home_memory_open(1, &home) || pages_open(home, &s->pages)) abort();
   if (home->methods->write(home, 0, 1, head)) abort();
   s->count = 1;
   if (rowmap_open(&s->map, s->pages, OWNER, TAG, 0, s->refs, s->bounds)) abort();
@@ -432,7 +432,7 @@ static void damage_pages(void) {
     { /* a home with the bad page, read for the first time */
       Home *other = NULL;
       u32 p;
-      if (home_memory_open(&other) || pages_open(other, &fresh)) abort();
+      if (home_memory_open(1, &other) || pages_open(other, &fresh)) abort();
       for (p = 0; p < s.count; p++) {
         u8 page[PAGE_SIZE];
         if (home->methods->read(home, p, 1, page)) memset(page, 0, PAGE_SIZE);

@@ -11,7 +11,7 @@
  *   Q4  With an index that approximates, the first pass gives its best; a later one looks further and leaves out the rows that were given (`seen`), by
  *       their rowids, since one that was missed may be nearer than the last given: what one call gives is sorted as a whole. When it would have to look at a good part of all rows,
  *       or distances are bounded or rows chosen, the search is exact, to the last row.
- *   Q5  A damaged page before the first hit: the search starts anew over the content rows; after it: SQLITE_CORRUPT_VTAB (S15).
+ *   Q5  A damaged page before the first hit: the search starts anew over the content rows; after it: SQLITE_CORRUPT_VTAB (S15), or what snapshot_damaged says.
  */
 #include "search.h"
 
@@ -162,7 +162,7 @@ static int need_bits(Search *s) {
 /* Q5 */
 static int fall_to_content(Search *s, int rc) {
   if (rc != SQLITE_CORRUPT_VTAB || s->content) return rc;
-  snapshot_damaged(s->snap);
+  rc = snapshot_damaged(s->snap);
   if (s->delivered) return rc;
   s->content = 1;
   s->method = &flat_index;

@@ -3,9 +3,10 @@
  *
  *   SELECT name, "table", value FROM quire     what the store reports, one line each; "table" is NULL for the store's own
  *   INSERT INTO quire(quire) VALUES('fold')    a command for all vector tables
- *   CREATE VIRTUAL TABLE quire USING quire_store(home=...)   chooses a home; else the first vector table makes it
+ *   INSERT INTO quire(quire) VALUES('home=inline')           moves the pages to that home
+ *   CREATE VIRTUAL TABLE quire USING quire_store(home=...)   chooses one beforehand; else the first vector table makes `quire`
  *
- * As a virtual table it makes the store's shadow tables (quire_state, quire_free, quire_wm, quire_tables) ones that a
+ * As a virtual table it makes the store's shadow tables (quire_state, quire_free, quire_wm, quire_tables, quire_pages) ones that a
  * defensive connection protects. It cannot be renamed, nor dropped while there are vector tables.
  */
 #include "vtab_int.h"
@@ -96,27 +97,34 @@ static int open_table(sqlite3 *db, Conn *conn, const char *schema, sqlite3_vtab 
   return rc;
 }
 
-static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error) {
-  const ModuleData *module = aux;
-  const char *home;
-  int rc = check_arguments(argc, argv, &home, error);
-
-  if (rc == SQLITE_OK) rc = store_create_shadow(module->conn, argv[1], home, error);
-  return rc ? rc : open_table(db, module->conn, argv[1], out, error);
-}
-
-static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error) {
-  const ModuleData *module = aux;
-  (void)argc;
-  return open_table(db, module->conn, argv[1], out, error);
-}
-
 static int disconnect(sqlite3_vtab *base) {
   StoreVtab *sv = (StoreVtab *)base;
   store_release(sv->store);
   sqlite3_free(sv->base.zErrMsg);
   mem_free(sv);
   return SQLITE_OK;
+}
+
+static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error) {
+  const ModuleData *module = aux;
+  const char *home, *words;
+  int rc = check_arguments(argc, argv, &home, error);
+
+  if (rc == SQLITE_OK) rc = store_create_shadow(module->conn, argv[1], error);
+  if (rc == SQLITE_OK) rc = open_table(db, module->conn, argv[1], out, error);
+  if (rc || home == NULL) return rc;
+  rc = store_set_home(((StoreVtab *)*out)->store, home);
+  if (rc == SQLITE_OK) return rc;
+  words = store_error(((StoreVtab *)*out)->store);
+  if (words) *error = sqlite3_mprintf("quire_store: %s", words);
+  disconnect(*out);
+  return rc;
+}
+
+static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error) {
+  const ModuleData *module = aux;
+  (void)argc;
+  return open_table(db, module->conn, argv[1], out, error);
 }
 
 static int destroy(sqlite3_vtab *base) {
@@ -136,7 +144,7 @@ static int rename_table(sqlite3_vtab *base, const char *name) {
 }
 
 static int shadow_name(const char *suffix) {
-  static const char *const names[] = {"state", "free", "wm", "tables"};
+  static const char *const names[] = {"state", "free", "wm", "tables", "pages"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (sqlite3_stricmp(suffix, names[i]) == 0) return 1;
   }
@@ -274,6 +282,8 @@ static int run_number_command(StoreVtab *sv, const struct NumberCommand *command
   return fail_store(sv, command->run(sv, value));
 }
 
+static int run_home(StoreVtab *sv, const char *name) { return fail_store(sv, store_set_home(sv->store, name)); }
+
 static int run_command(StoreVtab *sv, const char *text) {
   static const struct {
     const char *name;
@@ -285,14 +295,15 @@ static int run_command(StoreVtab *sv, const char *text) {
     if (sqlite3_stricmp(text, commands[i].name) == 0) return fail_store(sv, commands[i].run(sv->store));
   }
   if (sqlite3_stricmp(text, "integrity-check") == 0) return run_integrity_check(sv);
+  if (sqlite3_strnicmp(text, "home=", 5) == 0) return run_home(sv, text + 5);
   for (size_t i = 0; i < sizeof number_commands / sizeof *number_commands; i++) {
     const struct NumberCommand *command = &number_commands[i];
     if (sqlite3_strnicmp(text, command->prefix, (int)strlen(command->prefix)) == 0)
       return run_number_command(sv, command, text);
   }
   return fail(sv, SQLITE_ERROR,
-              "unknown quire command: '%s' (known: fold, optimize, merge=N, rebuild, integrity-check, automerge=N, "
-              "bulk_bytes=N)",
+              "unknown quire command: '%s' (known: fold, optimize, merge=N, rebuild, home=NAME, integrity-check, "
+              "automerge=N, bulk_bytes=N)",
               text);
 }
 

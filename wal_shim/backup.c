@@ -8,7 +8,8 @@
  *       the destination is an empty database, whatever happens. What the copied state row says is compared with what was copied.
  *   B3  Nothing that is there is overwritten: the destination and the files that go by its name must not exist, or be empty. If the backup fails, what
  *       it has made is removed again.
- *   B4  Pages of a memory home become a page file; those of an unusable one are not copied, and the copy answers from its content.
+ *   B4  Pages of a memory home become a page file; those of an inline one are part of the database; those of an unusable one are not copied, and the copy
+ *       answers from its content.
  *
  * Start at store_backup().
  */
@@ -244,7 +245,9 @@ static int copy_all(Backup *b) {
   if (rc == SQLITE_OK) rc = is_store(b, &has_store);
   if (rc == SQLITE_OK && has_store) rc = store_refresh(b->store);
   if (rc) return rc;
-  if (has_store && store_usable(b->store) && b->store->state.root.pgno) b->pages = b->store->state.pages;
+  if (has_store && store_usable(b->store) && b->store->state.root.pgno &&
+      !pages_home(b->store->pages)->methods->in_database)
+    b->pages = b->store->state.pages;
   b->total = b->pages;
   rc = open_destination(b);
   if (rc == SQLITE_OK && b->pages) rc = copy_pages(b);

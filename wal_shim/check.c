@@ -309,9 +309,19 @@ static int count_free(Store *s, i64 *pages) {
   return sqlite3_finalize(stmt);
 }
 
-int store_report(Store *s, Emit emit, void *arg) {
-  static const PagesStats no_pages;
+static void add_stats(PagesStats *sum, Pages *pages) {
   const PagesStats *p;
+  if (pages == NULL) return;
+  p = pages_stats(pages);
+  sum->verified += p->verified;
+  sum->read += p->read;
+  sum->written += p->written;
+  sum->reused += p->reused;
+  sum->extended += p->extended;
+}
+
+int store_report(Store *s, Emit emit, void *arg) {
+  PagesStats p = {0, 0, 0, 0, 0};
   Report report = {emit, arg};
   i64 free_pages = 0;
   u32 automerge = 0, i;
@@ -319,8 +329,8 @@ int store_report(Store *s, Emit emit, void *arg) {
   if (rc == SQLITE_OK) rc = count_free(s, &free_pages);
   if (rc == SQLITE_OK) rc = options_automerge(s, &automerge);
   if (rc) return rc;
-  p = s->pages ? pages_stats(s->pages) : &no_pages;
-  if (emit(arg, "home", NULL, 0, s->pages ? pages_home(s->pages)->methods->name : "none")) return SQLITE_OK;
+  for (i = 0; i < HOME_COUNT; i++) add_stats(&p, s->home[i]);
+  if (emit(arg, "home", NULL, 0, pages_home(s->pages)->methods->name)) return SQLITE_OK;
   if (emit(arg, "status", NULL, 0, store_usable(s) ? "ok" : s->root_problem)) return SQLITE_OK;
   {
     const struct {
@@ -337,11 +347,11 @@ int store_report(Store *s, Emit emit, void *arg) {
                 {"graph_folds", (i64)s->stats.graph.folds},
                 {"graph_linked", (i64)s->stats.graph.linked},
                 {"graph_repairs", (i64)s->stats.graph.repairs},
-                {"pages_written", (i64)p->written},
-                {"pages_reused", (i64)p->reused},
-                {"pages_extended", (i64)p->extended},
-                {"pages_verified", (i64)p->verified},
-                {"pages_read", (i64)p->read},
+                {"pages_written", (i64)p.written},
+                {"pages_reused", (i64)p.reused},
+                {"pages_extended", (i64)p.extended},
+                {"pages_verified", (i64)p.verified},
+                {"pages_read", (i64)p.read},
                 {"overlay_loads", (i64)s->stats.overlay_loads},
                 {"overlay_extends", (i64)s->stats.overlay_extends},
                 {"pages_moved", (i64)s->stats.pages_moved},

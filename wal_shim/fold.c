@@ -14,6 +14,9 @@
  *   W7  A nested statement that fails with IOERR has rolled back the whole transaction, even a SELECT: then the error is returned, whatever
  *       the reason of the fold. Only what the page file refuses is given up.
  *
+ *   W8  A move to another home is a new tree there (W6) and a state row that names it. The old home is left as it is until the commit (Z4), so that
+ *       ROLLBACK, of a savepoint too, brings it back; what of the transaction lies in it unsynced is synced before.
+ *
  * Start at store_fold(). Not here: what a table's pages hold (vector/slots.c), free pages and the file's end (space.c).
  */
 #include "catalog.h"
@@ -26,6 +29,7 @@ typedef struct Fold {
   FoldReason reason;
   Table *target; /* to compact or rebuild; NULL: all */
   int fresh;     /* nothing old is to be read: a new tree (W6) */
+  Pages *to;     /* the home it is for, if that is another one (W8) */
   int append_only;
   int unknown;  /* W2 */
   u32 budget;   /* pages of work beside its own */
@@ -261,7 +265,7 @@ static int write_rows_of_fold(Fold *f) {
 static void plan_space(Fold *f) {
   PageTx *tx = &f->tx;
   f->reusable = space_count(tx->free, tx->free_count);
-  if (f->append_only || f->reason == FOLD_BULK || f->reason == FOLD_REBUILD) return;
+  if (f->append_only || f->reason == FOLD_BULK || f->reason == FOLD_REBUILD || f->reason == FOLD_MOVE) return;
   tx->spare = f->budget;
   if (f->reusable >= space_slack(f->reason, tx->base)) page_tx_plan_moves(tx);
 }
@@ -282,7 +286,8 @@ static int prepare_fold(Fold *f) {
   f->next.format = PAGE_FORMAT;
   f->next.n = f->unknown ? s->state.n + 2 : (DEFECT(n_plus_one) ? s->state.n : s->base) + 1;
   f->next.gen = (i64)conn_random(s->conn);
-  f->next.owner = s->memory ? s->conn->token : 0;
+  if (f->to) s->pages = f->to; /* until the second look */
+  f->next.owner = pages_home(s->pages)->owner;
   if (f->fresh) sqlite3_randomness(UUID_SIZE, f->next.uuid);
 
   f->horizon.at = -1;
@@ -324,7 +329,7 @@ static int may_go_on(Store *s, int rc) {
   return (rc & 0xff) != SQLITE_NOMEM && sqlite3_txn_state(s->db, s->schema) == SQLITE_TXN_WRITE;
 }
 
-static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget) {
+static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pages *to) {
   int optional = reason == FOLD_THRESHOLD || reason == FOLD_BULK, sound = 1, rc;
   Fold f;
   memset(&f, 0, sizeof f);
@@ -332,15 +337,11 @@ static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget) {
   f.reason = reason;
   f.target = target;
   f.budget = budget;
+  f.to = to;
   rc = store_refresh(s);
-  if (rc == SQLITE_OK && s->pages == NULL) {
-    if (optional) return SQLITE_OK;
-    store_set_error(s, "%s", s->root_problem);
-    return SQLITE_ERROR;
-  }
   if (rc == SQLITE_OK && reason == FOLD_REBUILD) rc = store_pages_sound(s, &sound);
-  f.fresh = !store_usable(s) || !sound;
-  if (rc == SQLITE_OK && f.fresh && reason != FOLD_REBUILD) {
+  f.fresh = to || !store_usable(s) || !sound;
+  if (rc == SQLITE_OK && f.fresh && reason != FOLD_REBUILD && reason != FOLD_MOVE) {
     if (optional) return SQLITE_OK;
     store_set_error(s, "%s: run the command 'rebuild' first", s->root_problem);
     return SQLITE_CORRUPT_VTAB;
@@ -361,6 +362,7 @@ static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget) {
     goto done;
   }
   s->folded = 1;
+  s->moved |= f.fresh;
   if (f.unknown) {
     s->base = f.next.n - 1;
     s->base_known = 1;
@@ -379,6 +381,7 @@ static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget) {
   s->merged_reusable = f.reusable;
   rc = store_install_own(s, &f.next);
 done:
+  if (rc && to) s->state_known = 0; /* s->pages is not the row's */
   page_tx_end(&f.tx);
   mem_free(f.entry);
   mem_free(f.folded);
@@ -386,10 +389,10 @@ done:
 }
 
 static int fold_within(Store *s, FoldReason reason, Table *target, u32 budget) {
-  int rc = fold_once(s, reason, target, budget);
+  int rc = fold_once(s, reason, target, budget, NULL);
   /* 'rebuild' met damage that nobody had noticed, maybe of another table: now all of them are made anew (W6). */
   if (rc == SQLITE_CORRUPT_VTAB && reason == FOLD_REBUILD && !store_usable(s))
-    rc = fold_once(s, reason, target, budget);
+    rc = fold_once(s, reason, target, budget, NULL);
   return rc;
 }
 
@@ -398,6 +401,25 @@ int store_fold(Store *s, FoldReason reason, Table *target) {
   int rc = SQLITE_OK;
   if (reason != FOLD_COMPACT) rc = options_automerge(s, &budget);
   return rc ? rc : fold_within(s, reason, target, budget);
+}
+
+int store_set_home(Store *s, const char *name) {
+  Pages *to = NULL;
+  int any = sqlite3_stricmp(name, "auto") == 0, i, rc;
+  store_clear_error(s);
+  for (i = 0; i < HOME_COUNT && to == NULL; i++) {
+    if (s->home[i] && (any || sqlite3_stricmp(name, pages_home(s->home[i])->methods->name) == 0)) to = s->home[i];
+  }
+  if (to == NULL) {
+    const char *own = pages_home(s->home[HOME_OWN])->methods->name;
+    store_set_error(s, "unknown home '%s': pages of this database can be in the home %s%s (home=auto)", name, own,
+                    s->home[HOME_INLINE] ? " or inline" : "");
+    return SQLITE_ERROR;
+  }
+  rc = store_refresh(s);
+  if (rc == SQLITE_OK && s->pages == to && store_usable(s)) return SQLITE_OK;
+  if (rc == SQLITE_OK && s->unsynced) rc = store_sync_pages(s); /* W8 */
+  return rc ? rc : fold_once(s, FOLD_MOVE, NULL, 0xffffffffu, to);
 }
 
 /* Whether 'merge' has anything to do for this table. */

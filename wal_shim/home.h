@@ -4,6 +4,7 @@
  *   file    beside the database, `<database>-quire`, written through the database's sqlite3_vfs, read through a
  *           read-only map where the VFS is a plain one, else through xRead (home_file.c)
  *   memory  blocks of this process, for :memory:, temp and memdb databases (home_memory.c)
+ *   inline  BLOB rows of the database itself, for whatever copies, replicates or encrypts one file (home_inline.c)
  *
  * A page has the same 4096 bytes in each. Page 0 is the head page; pages are numbered from 1.
  */
@@ -20,6 +21,11 @@ typedef struct Home Home;
 
 typedef struct HomeMethods {
   const char *name;
+  const char *place; /* what the pages are, in messages: "the ..." */
+  /* The pages are in the database: SQLite undoes them, copies them, and gives each snapshot its own. Nobody else's can be there. */
+  int in_database;
+  /* No snapshot of another connection reads a page that a committed fold freed, whatever is written there (horizon.c). */
+  int apart;
   /*
    * Look whether the name means another file by now (deleted, restored, made anew by another process) and turn to that one; *changed says so. Pointers
    * given by map stay valid, but are of the file that was.
@@ -36,6 +42,10 @@ typedef struct HomeMethods {
   int (*write)(Home *home, u32 pgno, u32 count, const u8 *data);
   /* The pages from `pages` on exist no more. No root that anybody can still see has them (S19). */
   int (*truncate)(Home *home, u32 pages);
+  /* Nobody reads these pages any more, nor does any root that SQLite does not bring them back with: what they take may be given back. */
+  int (*discard)(Home *home, u32 pgno, u32 count);
+  /* The store has another home now, in a transaction that may yet be rolled back. Nothing of this connection reads the pages here. */
+  int (*leave)(Home *home);
   /* Everything written is durable, the directory entry too. */
   int (*sync)(Home *home);
   /*
@@ -48,7 +58,10 @@ typedef struct HomeMethods {
 
 struct Home {
   const HomeMethods *methods;
+  i64 owner; /* what the state row says of it: OWNER_FILE, OWNER_INLINE, or the token of the connection that has the memory (S10) */
 };
+#define OWNER_FILE 0
+#define OWNER_INLINE (-1)
 
 /* What home_file.c needs to know of the database. All strings are copied. */
 typedef struct HomeFileSpec {
@@ -59,6 +72,9 @@ typedef struct HomeFileSpec {
 } HomeFileSpec;
 
 int home_file_open(const HomeFileSpec *spec, Home **out);
-int home_memory_open(Home **out);
+int home_memory_open(i64 owner, Home **out);
+/* What homes have nothing to do for. */
+int home_keeps(Home *home, u32 pgno, u32 count);
+int home_stays(Home *home);
 
 #endif

@@ -10,6 +10,8 @@
  *       MAIN_JOURNAL type, whose first sync also syncs the directory, then opened as MAIN_DB (S18).
  *       When the name has come to mean another file, the maps of the old one are put aside until close: cursors may point into them.
  *   F4  A database that cannot be written opens the file read-only.
+ *   F5  Pages that are free stay in the file until it is cut; a store that has moved to another home leaves the file as it is: other snapshots read it,
+ *       and ROLLBACK may bring it back (S7, S8).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* O_CLOEXEC, O_NOFOLLOW, madvise */
@@ -281,8 +283,33 @@ static void file_close(Home *home) {
   mem_free(f);
 }
 
-static const HomeMethods file_methods = {"file",     file_follow,   file_size, file_map,     file_read,
-                                         file_write, file_truncate, file_sync, file_prepare, file_close};
+int home_keeps(Home *home, u32 pgno, u32 count) {
+  (void)home;
+  (void)pgno;
+  (void)count;
+  return SQLITE_OK;
+}
+
+int home_stays(Home *home) {
+  (void)home;
+  return SQLITE_OK;
+}
+
+static const HomeMethods file_methods = {
+    .name = "file",
+    .place = "page file",
+    .follow = file_follow,
+    .size = file_size,
+    .map = file_map,
+    .read = file_read,
+    .write = file_write,
+    .truncate = file_truncate,
+    .discard = home_keeps,
+    .leave = home_stays,
+    .sync = file_sync,
+    .prepare = file_prepare,
+    .close = file_close,
+};
 
 int home_file_open(const HomeFileSpec *spec, Home **out) {
   const char *param[2] = {"modeof", spec->database};
@@ -291,6 +318,7 @@ int home_file_open(const HomeFileSpec *spec, Home **out) {
   HomeFile *f = mem_zeroed(&rc, 1, sizeof *f);
   if (rc) return rc;
   f->base.methods = &file_methods;
+  f->base.owner = OWNER_FILE;
   f->vfs = spec->vfs;
   f->plain = spec->plain;
   f->read_only = spec->read_only;

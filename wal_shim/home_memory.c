@@ -125,14 +125,29 @@ static void memory_close(Home *home) {
   mem_free(m);
 }
 
-static const HomeMethods memory_methods = {"memory",     memory_follow,   memory_size, memory_map,     memory_read,
-                                           memory_write, memory_truncate, memory_sync, memory_prepare, memory_close};
+static const HomeMethods memory_methods = {
+    .name = "memory",
+    .place = "memory of the pages",
+    .apart = 1,
+    .follow = memory_follow,
+    .size = memory_size,
+    .map = memory_map,
+    .read = memory_read,
+    .write = memory_write,
+    .truncate = memory_truncate,
+    .discard = home_keeps,
+    .leave = home_stays,
+    .sync = memory_sync,
+    .prepare = memory_prepare,
+    .close = memory_close,
+};
 
-int home_memory_open(Home **out) {
+int home_memory_open(i64 owner, Home **out) {
   int rc = SQLITE_OK;
   HomeMemory *m = mem_zeroed(&rc, 1, sizeof *m);
   if (rc) return rc;
   m->base.methods = &memory_methods;
+  m->base.owner = owner;
   *out = &m->base;
   return SQLITE_OK;
 }

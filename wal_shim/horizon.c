@@ -12,7 +12,7 @@
  *   H3  Rollback journals: n - 1, because the unlink of a journal may not be durable.
  *   H4  What we cannot read or do not know (exclusive mode with WAL, another wal-index version, headers that
  *       differ) gives -1: the file only grows.
- *   H5  The memory home has no other readers: n.
+ *   H5  The memory home has no other readers, and with an inline one SQLite keeps what they read: n.
  *
  * Called with the write lock held and the state row read. Not here: the list of freed pages and statements of this connection
  * that still read (fold.c).
@@ -79,7 +79,7 @@ int horizon_read(Store *store, Horizon *out) {
   int rc;
   memset(out, 0, sizeof *out);
   out->at = -1;
-  if (store->memory || DEFECT(reuse_without_horizon)) {
+  if (pages_home(store->pages)->methods->apart || DEFECT(reuse_without_horizon)) {
     out->at = store->state.n;
     return SQLITE_OK;
   }

@@ -137,8 +137,8 @@ int pages_prepare(Pages *pages, int first) {
   if (rc == SQLITE_OK) rc = pages->home->methods->prepare(pages->home, first);
   if (rc == SQLITE_OK) rc = pages->home->methods->size(pages->home, &size);
   if (rc) return rc;
-  /* More than the head: it was durable before the rest was written, so either it is sound or the file is not ours. */
-  if (!first || size > 1) return pages_check_head(pages);
+  /* More than the head: it was durable before the rest was written, so either it is sound or the file is not ours (in the database all is). */
+  if (!first || (size > 1 && !pages->home->methods->in_database)) return pages_check_head(pages);
   make_head(head); /* even over a head that looks right: a sync that failed may have lost it (R7) */
   rc = pages->home->methods->write(pages->home, 0, 1, head);
   if (rc == SQLITE_OK) rc = pages->home->methods->sync(pages->home);

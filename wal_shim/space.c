@@ -13,6 +13,8 @@
  *       does not commit, nothing is lost; rows that speak of pages which the file has not are passed over.
  *   Z2  Free pages are left alone up to a share of all pages (slack): a file that is cut and grows again gains nothing.
  *   Z3  The rows are believed only as far as they fit together; else nothing is reused, and nothing cut.
+ *   Z4  Where pages are rows of the database, those of free pages are deleted as the transaction commits that freed them, since only statements of this connection
+ *       could miss them (S16): while one runs, they stay until a later fold. SQLite keeps them for older snapshots, and for a ROLLBACK.
  *
  * Start at space_load(). Not here: what may be written again (horizon.c), what is moved to lower pages (page_tx_plan_moves).
  */
@@ -59,7 +61,9 @@ static int load_bound(Store *s, Space *out) {
 /* Whether the file has pages that nobody needs, and *size of it then. */
 static int may_cut(Store *s, const Horizon *horizon, const Space *space, u32 slack, u32 *size) {
   *size = 0;
-  if (space->bound_at < 0 || (space->bound_at > horizon->at && !DEFECT(cut_without_horizon)) || s->state.root.pgno == 0 || !store_usable(s)) return 0;
+  if (space->bound_at < 0 || (space->bound_at > horizon->at && !DEFECT(cut_without_horizon)) ||
+      s->state.root.pgno == 0 || !store_usable(s))
+    return 0;
   if (pages_home(s->pages)->methods->size(pages_home(s->pages), size)) return 0;
   return (i64)*size >= space->bound + slack;
 }
@@ -122,17 +126,48 @@ int space_load(Store *s, const Horizon *horizon, FoldReason reason, int append_o
   if (rc) return rc;
   if (!append_only && may_cut(s, horizon, out, space_slack(reason, s->state.pages), &size)) {
     u32 left = size;
-    if (pages_truncate(s->pages, (u32)out->bound, &left) == SQLITE_OK &&
-        left < size) { /* else it stays as long as it is */
+    rc = pages_truncate(s->pages, (u32)out->bound, &left);
+    if (rc == SQLITE_OK && left < size) {
       out->cut = 1;
       s->stats.truncations++;
     }
+    /* It may stay as long as it is; not so when SQLite has rolled back what it was to be cut in (W7). */
+    if (rc && sqlite3_txn_state(s->db, s->schema) != SQLITE_TXN_WRITE) return rc;
   }
   rc = pages_home(s->pages)->methods->size(pages_home(s->pages), &size);
   if (rc == SQLITE_OK) rc = load_ranges(s, horizon, size, out);
   if (append_only || rc) space_end(out);
   out->free.complete = out->sound && !append_only && rc == SQLITE_OK;
   return rc;
+}
+
+/* --- giving back --- */
+
+int space_give_back(Store *s) {
+  sqlite3_stmt *stmt = NULL;
+  Home *home;
+  u32 size = 0;
+  int rc, last, i;
+  if (store_other_statements_busy(s)) return SQLITE_OK;
+  rc = store_refresh(s);
+  for (i = 0; s->moved && i < HOME_COUNT && rc == SQLITE_OK; i++) {
+    if (s->home[i] == NULL || s->home[i] == s->pages) continue;
+    home = pages_home(s->home[i]);
+    if (!home->methods->in_database || home->methods->size(home, &size) || size == 0) continue;
+    rc = home->methods->leave(home);
+  }
+  home = pages_home(s->pages);
+  if (rc == SQLITE_OK && s->moved) rc = home->methods->discard(home, s->state.pages, 0xffffffffu - s->state.pages);
+  if (rc == SQLITE_OK) s->moved = 0;
+  if (rc || !home->methods->in_database) return rc;
+  rc = store_prepare(s, &stmt, "SELECT first, count FROM %s.quire_free WHERE first > 0", s->quoted);
+  while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+    i64 first = sqlite3_column_int64(stmt, 0), count = sqlite3_column_int64(stmt, 1);
+    if (count > 0 && first + count <= 0xffffffffLL && first <= 0xffffffffLL)
+      rc = home->methods->discard(home, (u32)first, (u32)count);
+  }
+  last = sqlite3_finalize(stmt);
+  return rc ? rc : last;
 }
 
 int space_wants_merge(Store *s, int *wanted) {

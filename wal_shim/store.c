@@ -39,7 +39,7 @@ int conn_new(sqlite3 *db, Conn **out) {
   sqlite3_randomness(sizeof c->random, c->random);
   do {
     sqlite3_randomness(sizeof c->token, &c->token);
-  } while (c->token == 0);
+  } while (c->token == OWNER_FILE || c->token == OWNER_INLINE);
   *out = c;
   return SQLITE_OK;
 }
@@ -133,15 +133,17 @@ int store_other_statements_busy(Store *store) {
 /* --- the root --- */
 
 int store_usable(const Store *store) {
-  return store->pages && store->root_status != ROOT_BAD && !(store->damaged && store->damaged_gen == store->state.gen);
+  return store->root_status != ROOT_BAD && !(store->damaged && store->damaged_gen == store->state.gen);
 }
+
+static const char *place(const Store *store) { return pages_home(store->pages)->methods->place; }
 
 void store_mark_damaged(Store *store, i64 gen) {
   store->damaged = 1;
   store->damaged_gen = gen;
   store->stats.degraded++;
   if (gen == store->state.gen) {
-    snprintf(store->root_problem, sizeof store->root_problem, "the page file is damaged");
+    snprintf(store->root_problem, sizeof store->root_problem, "the %s is damaged", place(store));
   }
 }
 
@@ -154,44 +156,82 @@ PageRef store_catalog_ref(const Store *store, u64 id) {
   return none;
 }
 
-static int bad_root(Store *store, const char *problem) {
+PRINTF_LIKE(2, 3) static int bad_root(Store *store, const char *format, ...) {
+  va_list args;
   if (store->root_status != ROOT_BAD) store->stats.degraded++;
   store->root_status = ROOT_BAD;
-  snprintf(store->root_problem, sizeof store->root_problem, "%s", problem);
+  va_start(args, format);
+  vsnprintf(store->root_problem, sizeof store->root_problem, format, args);
+  va_end(args);
   return SQLITE_OK;
+}
+
+/* A state row that cannot be read does not say where the pages are: where some are. */
+static Pages *guess_home(Store *store) {
+  Pages *in = store->home[HOME_INLINE];
+  u32 size = 0;
+  if (in && pages_home(in)->methods->size(pages_home(in), &size) == SQLITE_OK && size) return in;
+  return store->home[HOME_OWN];
+}
+
+/*
+ * Turn to the home that the state row names. 0: this connection has no such home, and 'rebuild' will make the pages in its own, which is also that of a
+ * store without pages unless another was chosen.
+ */
+static int turn_to_home(Store *store) {
+  const State *st = &store->state;
+  int i;
+  for (i = 0; i < HOME_COUNT; i++) {
+    if (store->home[i] == NULL || pages_home(store->home[i])->owner != st->owner) continue;
+    store->pages = store->home[i];
+    return 1;
+  }
+  store->pages = store->home[HOME_OWN];
+  return st->root.pgno == 0 && st->owner == OWNER_FILE;
 }
 
 /* Compare page 0 and the root with what the state row says. SQLITE_OK with a status; NOMEM and read errors are errors. */
 static int verify_root(Store *store) {
   const State *st = &store->state;
-  int rc;
+  int has_home, rc;
   mem_free(store->catalog);
   store->catalog = NULL;
   store->catalog_count = 0;
   store->root_status = ROOT_NONE;
   store->root_problem[0] = 0;
-  if (st->format == FORMAT_UNREADABLE) return bad_root(store, "the state row is missing or damaged");
-  if (st->format != PAGE_FORMAT) return bad_root(store, "the pages are of another version of Quire");
-  if (store->pages == NULL) return bad_root(store, "Quire does not keep pages beside a database of this VFS");
-  if (st->owner != (store->memory ? store->conn->token : 0) && (st->root.pgno || st->owner)) {
-    return bad_root(store, "the pages are in another connection's memory");
+  if (st->format == FORMAT_UNREADABLE) {
+    store->pages = guess_home(store);
+    return bad_root(store, "the state row is missing or damaged");
   }
+  has_home = turn_to_home(store);
+  if (st->format != PAGE_FORMAT) return bad_root(store, "the pages are of another version of Quire");
+  if (!has_home && st->owner == OWNER_FILE)
+    return bad_root(store, "the pages are in a file, and Quire keeps none beside this database");
+  if (!has_home) return bad_root(store, "the pages are in another connection's memory");
   if (st->root.pgno == 0) return SQLITE_OK;
   rc = pages_check_head(store->pages);
-  if (rc == SQLITE_CANTOPEN) return bad_root(store, "the page file is missing");
-  if (rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT_VTAB) return bad_root(store, "the page file is not one of Quire's");
+  if (rc == SQLITE_CANTOPEN) return bad_root(store, "the %s is missing", place(store));
+  if (rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT_VTAB)
+    return bad_root(store, "the %s is not one of Quire's", place(store));
   if (rc) return rc;
   rc = store_other_statements_busy(store) ? pages_set_count(store->pages, st->pages)
                                           : pages_limit(store->pages, st->pages);
-  if (rc == SQLITE_CORRUPT_VTAB) return bad_root(store, "the page file is too short");
+  if (rc == SQLITE_CORRUPT_VTAB) return bad_root(store, "the %s is too short", place(store));
   if (rc) return rc;
   rc = catalog_read(store->pages, st, &store->catalog, &store->catalog_count);
   if (rc == SQLITE_CORRUPT_VTAB) {
-    return bad_root(store, "the page file is foreign, of another moment, or damaged");
+    return bad_root(store, "the %s is foreign, of another moment, or damaged", place(store));
   }
   if (rc) return rc;
   store->root_status = ROOT_SOUND;
   return SQLITE_OK;
+}
+
+static void forget_copies(Store *store) {
+  int i;
+  for (i = 0; i < HOME_COUNT; i++) {
+    if (store->home[i]) pages_forget_copies(store->home[i]);
+  }
 }
 
 static int install(Store *store, const State *state, int own) {
@@ -201,7 +241,7 @@ static int install(Store *store, const State *state, int own) {
   if (DEFECT(newer_root_used) && store->state_known && store->state.n > state->n) return SQLITE_OK;
   store->state = *state;
   store->state_known = 0;
-  if (!own && store->pages && !DEFECT(old_copies_kept)) pages_forget_copies(store->pages);
+  if (!own && !DEFECT(old_copies_kept)) forget_copies(store);
   rc = verify_root(store);
   if (rc == SQLITE_OK) store->state_known = 1;
   return rc;
@@ -304,27 +344,34 @@ static int answers_cipher_version(Store *store) {
   return answers;
 }
 
-/* Choose the home (DESIGN, sections 3 and 10). No home at all leaves the store to answer from content. */
-static int open_home(Store *store) {
+/* The home that the kind of database suggests (DESIGN, sections 3 and 10; S20). */
+static int open_own_home(Store *store, Home **out) {
   HomeFileSpec spec;
-  Home *home = NULL;
-  int plain = 0, known, rc;
+  sqlite3_vfs *vfs = NULL;
+  int plain = 0, known;
   store->memory = store->path[0] == 0;
   known = known_vfs(store, &plain);
-  if (store->memory) {
-    rc = home_memory_open(&home);
-  } else {
-    sqlite3_vfs *vfs = NULL;
-    rc = sqlite3_file_control(store->db, store->schema, SQLITE_FCNTL_VFS_POINTER, &vfs);
-    if (rc || vfs == NULL || !known || looks_encrypted(store, vfs) || answers_cipher_version(store)) return SQLITE_OK;
-    spec.vfs = vfs;
-    spec.database = store->path;
-    spec.plain = plain;
-    spec.read_only = sqlite3_db_readonly(store->db, store->schema) == 1;
-    rc = home_file_open(&spec, &home);
-  }
+  if (store->memory) return home_memory_open(store->conn->token, out);
+  if (sqlite3_file_control(store->db, store->schema, SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK) vfs = NULL;
+  if (vfs == NULL || !known || looks_encrypted(store, vfs) || answers_cipher_version(store))
+    return home_inline_open(store, out);
+  spec.vfs = vfs;
+  spec.database = store->path;
+  spec.plain = plain;
+  spec.read_only = sqlite3_db_readonly(store->db, store->schema) == 1;
+  return home_file_open(&spec, out);
+}
+
+static int open_homes(Store *store) {
+  Home *home = NULL;
+  int rc = open_own_home(store, &home), both;
   if (rc) return rc;
-  return pages_open(home, &store->pages);
+  both = !home->methods->in_database;
+  rc = pages_open(home, &store->home[HOME_OWN]);
+  if (rc == SQLITE_OK && both) rc = home_inline_open(store, &home);
+  if (rc == SQLITE_OK && both) rc = pages_open(home, &store->home[HOME_INLINE]);
+  store->pages = store->home[HOME_OWN];
+  return rc;
 }
 
 static void finalize_statements(Store *store) {
@@ -336,8 +383,9 @@ static void finalize_statements(Store *store) {
 }
 
 static void close_store(Store *store) {
+  int i;
   finalize_statements(store);
-  pages_close(store->pages);
+  for (i = 0; i < HOME_COUNT; i++) pages_close(store->home[i]);
   mem_free(store->catalog);
   sqlite3_free(store->error);
   mem_free(store->schema);
@@ -350,7 +398,7 @@ void store_release(Store *store) {
   Store **at;
   if (store == NULL || --store->refs) return;
   /* Pages that the open transaction refers to must be durable even if no hook comes any more (S3). */
-  if (store->unsynced && ALWAYS(store->pages)) { /* a fold wrote some */
+  if (store->unsynced) {
     Home *home = pages_home(store->pages);
     home->methods->sync(home);
   }
@@ -379,7 +427,7 @@ static int new_store(Conn *conn, const char *schema, void *file, const char *pat
   if (s->quoted == NULL) rc = SQLITE_NOMEM;
   s->bulk_bytes = BULK_BYTES;
   s->txn_unknown = 1; /* it may be opened in the middle of a transaction that has folded already */
-  if (rc == SQLITE_OK) rc = open_home(s);
+  if (rc == SQLITE_OK) rc = open_homes(s);
   if (rc) {
     close_store(s);
     return rc;
@@ -455,17 +503,11 @@ void store_set_bulk_bytes(Store *store, sqlite3_int64 bytes) {
 
 /* --- shadow tables --- */
 
-int store_create_shadow(Conn *conn, const char *schema, const char *home, char **error) {
+int store_create_shadow(Conn *conn, const char *schema, char **error) {
   u8 uuid[UUID_SIZE];
   char *quoted = NULL, *ddl = NULL, *sql = NULL;
   i64 gen = (i64)conn_random(conn);
   int rc = SQLITE_NOMEM;
-  if (home && sqlite3_stricmp(home, "auto") != 0) {
-    *error = sqlite3_mprintf("quire_store: unknown home '%s': the homes file and memory are chosen by the kind of "
-                             "database (home=auto)",
-                             home);
-    return SQLITE_ERROR;
-  }
   sqlite3_randomness(sizeof uuid, uuid);
   quoted = sqlite3_mprintf("\"%w\"", schema);
   if (quoted) ddl = sqlite3_mprintf(SCHEMA_SQL, quoted, quoted, quoted, quoted);
@@ -505,6 +547,8 @@ int store_drop_shadow(Store *store) {
   }
   finalize_statements(store);
   return store_exec(
-      store, "DROP TABLE %s.quire_state; DROP TABLE %s.quire_free; DROP TABLE %s.quire_wm; DROP TABLE %s.quire_tables;",
-      store->quoted, store->quoted, store->quoted, store->quoted);
+      store,
+      "DROP TABLE %s.quire_state; DROP TABLE %s.quire_free; DROP TABLE %s.quire_wm; DROP TABLE %s.quire_tables; "
+      "DROP TABLE IF EXISTS %s.quire_pages;",
+      store->quoted, store->quoted, store->quoted, store->quoted, store->quoted);
 }

@@ -69,8 +69,13 @@ const char *store_error(Store *store);
 int store_open(Conn *conn, const char *schema, int create, Store **out, char **error);
 void store_release(Store *store);
 /* For the `quire` virtual table: create its shadow tables / drop them (refused with SQLITE_CONSTRAINT while vector tables remain). */
-int store_create_shadow(Conn *conn, const char *schema, const char *home, char **error);
+int store_create_shadow(Conn *conn, const char *schema, char **error);
 int store_drop_shadow(Store *store);
+/*
+ * Have the pages in this home from now on: `inline`, or the one for this kind of database (`file`, `memory`; `auto` is any). They are made anew there from the
+ * content rows, in this transaction; nothing is done if they are there.
+ */
+int store_set_home(Store *store, const char *name);
 
 /* --- tables --- */
 
@@ -160,8 +165,11 @@ typedef struct SnapshotParts {
 } SnapshotParts;
 void snapshot_parts(Snapshot *snap, SnapshotParts *out);
 Snapshot *snapshot_retain(Snapshot *snap);
-/* A page of the snapshot was found damaged: from now on this generation is answered from content (S15). */
-void snapshot_damaged(Snapshot *snap);
+/*
+ * A page of the snapshot was found damaged: from now on this generation is answered from content (S15). Gives the code for who has delivered rows already:
+ * SQLITE_CORRUPT_VTAB, or SQLITE_ABORT_ROLLBACK if the pages were undone under it, as they are in an inline home.
+ */
+int snapshot_damaged(Snapshot *snap);
 /* A content row that has a vector; the pointers live during the call. */
 typedef int ContentRow(void *arg, i64 rowid, const void *const *vectors, const u64 *fields);
 /* Every such row, in the order of rowids. */

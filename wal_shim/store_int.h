@@ -48,6 +48,12 @@ typedef enum {
   STMT_REGISTRY_NAME,
   STMT_REGISTRY_OPTIONS,
   STMT_ALIVE,
+  STMT_PAGES_COUNT, /* these of home_inline.c */
+  STMT_PAGES_READ,
+  STMT_PAGES_WRITE,
+  STMT_PAGES_GROW,
+  STMT_PAGES_CUT,
+  STMT_PAGES_DELETE,
   STORE_STMT_COUNT
 } StoreStmt;
 
@@ -56,6 +62,9 @@ typedef struct StoreStats {
       content_rows_skipped, truncations, pages_moved;
   GraphWork graph;
 } StoreStats;
+
+/* The homes that a database can have: what its kind suggests, and inline, unless that is the same. */
+enum { HOME_OWN, HOME_INLINE, HOME_COUNT };
 
 struct Store {
   Store *next;
@@ -66,8 +75,9 @@ struct Store {
   char *quoted; /* "schema" */
   void *file;   /* the database's sqlite3_file: with schema and path what a store is known by (S9) */
   char *path;   /* sqlite3_db_filename, or "" */
-  int memory;   /* home is this process's memory */
-  Pages *pages; /* NULL: no home (an unknown VFS) */
+  int memory;   /* the database is in memory */
+  Pages *home[HOME_COUNT];
+  Pages *pages; /* the one of them that the state row names */
   sqlite3_stmt *stmt[STORE_STMT_COUNT];
   char *error;
   Table *tables;
@@ -90,6 +100,7 @@ struct Store {
   int lost;        /* a sync failed that was for pages of a root in the state row: the transaction cannot commit (R7) */
   u64 bulk_bytes;  /* an overlay of this size is folded inside the transaction */
   int avoid_reuse; /* a fold failed or was rolled back: only append until the next commit (R7) */
+  int moved;       /* there may be pages in a home that is not the one */
   int merged;      /* 'merge' found nothing more to do in generation merged_gen */
   i64 merged_gen;
   u64 merged_reusable;
@@ -112,6 +123,7 @@ struct Table {
 
   void *view; /* NULL until needed */
   PageRef view_ref;
+  Pages *view_pages;
   Overlay *overlay;
   i64 overlay_gen;
   i64 new_tag;          /* of the content row that the next table_add is about */
@@ -145,9 +157,13 @@ struct Snapshot {
   void *view; /* NULL when degraded */
   Overlay *overlay;
   u32 length;
-  i64 gen;
+  i64 gen, n;
   int degraded;
+  int undoable; /* its pages go with a ROLLBACK */
 };
+
+/* home_inline.c */
+int home_inline_open(Store *store, Home **out);
 
 /* store.c */
 void store_set_error(Store *store, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -212,7 +228,7 @@ typedef struct Horizon {
 int horizon_read(Store *store, Horizon *out);
 
 /* space.c */
-typedef enum { FOLD_THRESHOLD, FOLD_BULK, FOLD_NOW, FOLD_MERGE, FOLD_COMPACT, FOLD_REBUILD } FoldReason;
+typedef enum { FOLD_THRESHOLD, FOLD_BULK, FOLD_NOW, FOLD_MERGE, FOLD_COMPACT, FOLD_REBUILD, FOLD_MOVE } FoldReason;
 /* quire_free as one fold finds it. */
 typedef struct Space {
   FreePages free;      /* without lists if it only appends */
@@ -228,6 +244,8 @@ int space_load(Store *store, const Horizon *horizon, FoldReason reason, int appe
 int space_save(Store *store, const Horizon *horizon, const Space *space, const PageTx *tx, const State *next, int fresh,
                int unknown);
 void space_end(Space *space);
+/* As a transaction that folded commits: free what pages take that nobody needs, here or in a home that was left (Z4). */
+int space_give_back(Store *store);
 /* Set *wanted if the file can be cut, or pages have become reusable since the last 'merge' found nothing to do. */
 int space_wants_merge(Store *store, int *wanted);
 /* Z2: free pages that are left alone. */

@@ -296,7 +296,7 @@ int table_drop(Table *t) {
   int rc = SQLITE_OK;
   if (DEFECT(deletion_in_destroy) && s->state.root.pgno)
     pages_home(s->pages)->methods->write(pages_home(s->pages), s->state.root.pgno, 1, (u8[PAGE_SIZE]){0});
-  if (s->unsynced && ALWAYS(s->pages)) rc = store_sync_pages(s); /* no hook of this table may come any more (S3) */
+  if (s->unsynced) rc = store_sync_pages(s); /* no hook of this table may come any more (S3) */
   if (rc) return rc;
   finalize_table(t);
   rc = store_exec(s, "UPDATE %s.quire_tables SET name = NULL WHERE id = %lld", s->quoted, (long long)t->id);
@@ -645,12 +645,16 @@ static int prefix_intact(Table *t, int *intact) {
 static int refresh_view(Table *t) {
   PageRef ref = store_catalog_ref(t->store, t->id);
   int rc;
-  if (t->view && ref.pgno == t->view_ref.pgno && ref.crc == t->view_ref.crc) return SQLITE_OK;
+  if (t->view && t->view_pages == t->store->pages && ref.pgno == t->view_ref.pgno && ref.crc == t->view_ref.crc)
+    return SQLITE_OK;
   table_methods.release(t->view);
   t->view = NULL;
   t->overlay_gen = (i64) ~(u64)t->store->state.gen; /* its slots are those of another version */
   rc = table_methods.open(t->store->pages, t->id, &t->shape, ref, &t->view);
-  if (rc == SQLITE_OK) t->view_ref = ref;
+  if (rc == SQLITE_OK) {
+    t->view_ref = ref;
+    t->view_pages = t->store->pages;
+  }
   return rc;
 }
 
@@ -926,6 +930,8 @@ int table_snapshot(Table *t, Snapshot **out) {
   snap->table = t;
   t->refs++;
   snap->gen = t->store->state.gen;
+  snap->n = t->store->state.n;
+  snap->undoable = pages_home(t->store->pages)->methods->in_database;
   snap->degraded = !store_usable(t->store);
   snap->view = NULL;
   snap->overlay = NULL;
@@ -965,7 +971,13 @@ void snapshot_parts(Snapshot *snap, SnapshotParts *out) {
   out->shape = &snap->table->shape;
 }
 
-void snapshot_damaged(Snapshot *snap) { store_mark_damaged(snap->table->store, snap->gen); }
+int snapshot_damaged(Snapshot *snap) {
+  Store *s = snap->table->store;
+  if (snap->undoable && store_refresh(s) == SQLITE_OK && s->state.gen != snap->gen && s->state.n <= snap->n)
+    return SQLITE_ABORT_ROLLBACK; /* no fold came after the one that wrote them */
+  store_mark_damaged(s, snap->gen);
+  return SQLITE_CORRUPT_VTAB;
+}
 
 int snapshot_content(Snapshot *snap, ContentRow *row, void *arg) {
   int bare;
@@ -1039,6 +1051,7 @@ int store_sync(Store *s) {
   rc = fold_due(s, &due);
   if (rc == SQLITE_OK && due) rc = store_fold(s, FOLD_THRESHOLD, NULL);
   if (rc == SQLITE_OK && s->unsynced) rc = store_sync_pages(s);
+  if (rc == SQLITE_OK && s->folded) rc = space_give_back(s);
   sqlite3_set_last_insert_rowid(s->db, last);
   return rc;
 }
