@@ -10,6 +10,7 @@
 #   V5  one more commit works, and is there after another open;
 #   V6  the order checker (order.c) finds no breach in the log of the workload.
 #
+# The pages are in a file, in rows of the database, or move between the two: by seed, or as PC_HOMES says.
 # With wl(quire) 0 the subject is m alone: that tests SQLite, and so this VFS.
 #
 # Numbers: commit n is marked `attempt n` before and `ack n` after; pc(digest,n) is its content. Commit 0: no schema.
@@ -143,9 +144,13 @@ proc pc_note_root {} {
   if {!$wl(quire)} return
   if {[pc_ check_writes $pc(attempt_op) [pc_ ops] *-quire 0 [expr {1 << 50}]]} {incr pc(folds)}
   if {![db exists {SELECT 1 FROM sqlite_schema WHERE name = 'quire_state'}]} return
-  lassign [db eval {SELECT gen, pages FROM quire_state}] gen pages
+  lassign [db eval {SELECT gen, pages, owner FROM quire_state}] gen pages owner
   if {$gen eq $pc(gen)} return
   set pc(gen) $gen
+  if {$owner} { ;# its pages are rows, which SQLite puts in order
+    incr pc(inline_roots)
+    return
+  }
   incr pc(roots)
   pc_ root $pc(n) $pages [db eval {SELECT first, count FROM quire_free WHERE first > 0}]
 }
@@ -254,7 +259,7 @@ proc pc_record {config seed commits} {
   pc_pragmas db
   db eval "PRAGMA journal_mode = $pc(journal)"
   db eval BEGIN
-  wl_schema
+  wl_schema [env_or PC_HOMES [wl_pick {file inline {file inline}}]]
   if {[wl_chance 70]} wl_create
   pc_commit COMMIT
   while {$pc(n) < $commits} {
@@ -443,6 +448,6 @@ proc run_seed {config seed commits states} {
 proc pc_start {} {
   global pc wl
   array set pc {states 0 nested 0 failures 0 workloads 0 ops 0 commits 0 busy 0 failed_commits 0
-    readers 0 vacuums 0 switches 0 folds 0 roots 0 max_failures 20 quiet 0}
+    readers 0 vacuums 0 switches 0 folds 0 roots 0 inline_roots 0 max_failures 20 quiet 0}
   pc_init
 }

@@ -5,7 +5,7 @@
 # succeed or both fail. SQLite alone is responsible for m, so that m is the truth.
 #
 #   wl_start SEED            begin the sequence of choices
-#   wl_schema                make m and live in `db`
+#   wl_schema ?HOMES?        make m and live in `db`; the store begins in one of these homes, and moves among them (wl(homes))
 #   wl_change, wl_ddl, wl_command   one random step in `db`
 #   wl_compare HANDLE        "" or how the quire tables differ from m, as that connection sees them
 #   wl_digest HANDLE         the content in a line
@@ -16,7 +16,7 @@
 #
 # wl(quire) 0 leaves the quire tables out; wl(fold_rows) is their fold threshold; wl(conflicts) the conflict clauses in use.
 
-array set wl {quire 1 fold_rows 6 conflicts {{} {} {OR REPLACE} {OR REPLACE} {OR IGNORE} {OR FAIL}} statements 0 commands 0 failed 0}
+array set wl {quire 1 homes {} moves 0 fold_rows 6 conflicts {{} {} {OR REPLACE} {OR REPLACE} {OR IGNORE} {OR FAIL}} statements 0 commands 0 failed 0}
 
 proc wl_rand {n} {
   upvar #0 wl_state s
@@ -34,7 +34,10 @@ proc wl_start {seed} {
   wl_rand 2
 }
 
-proc wl_schema {} {
+proc wl_schema {{homes {}}} {
+  global wl
+  set wl(homes) $homes
+  if {$wl(quire) && $homes ne ""} {db eval "CREATE VIRTUAL TABLE quire USING quire_store(home=[wl_pick $homes])"}
   db eval {
     CREATE TABLE m(tab TEXT, id INTEGER, e BLOB, a INTEGER, PRIMARY KEY(tab, id));
     CREATE TABLE live(tab TEXT PRIMARY KEY, ef INTEGER, graph INTEGER);
@@ -202,6 +205,14 @@ proc wl_command {} {
     set wl(last) "command $command"
     db eval {INSERT INTO quire(quire) VALUES(:command)}
     incr wl(commands)
+    return
+  }
+  if {[llength $wl(homes)] > 1 && [wl_chance 15]} {
+    set command home=[wl_pick $wl(homes)]
+    set wl(last) "command $command"
+    db eval {INSERT INTO quire(quire) VALUES(:command)}
+    incr wl(commands)
+    incr wl(moves)
     return
   }
   lassign [db eval {SELECT ef, graph FROM live WHERE tab = :tab}] ef graph
