@@ -47,7 +47,7 @@ proc includes {text} {
 }
 
 array set below {ext {ext vtab vector wal_shim} vtab {vtab vector wal_shim} vector {vector wal_shim} wal_shim {wal_shim}}
-set statement_files {store*.c store*.h catalog.c catalog.h table.c options.c check.c home_file.c home_inline.c home_memory.c horizon.c space.c fold.c backup.c}
+set statement_files {store*.c store*.h catalog.c catalog.h table.c content_mode.c options.c check.c home_file.c home_inline.c home_memory.c horizon.c space.c fold.c backup.c}
 set pure {elem.* distance*.* codes*.* wide*.* sq4*.* walk8*.* topk.* kmeans.* learned.*}
 
 proc matches_any {name patterns} {

@@ -344,11 +344,13 @@ static int ask_table(GetVtab *vt, GetCursor *cur, i64 key, int *found) {
     cur->vector = sqlite3_value_dup(sqlite3_column_value(t->row, 0));
     if (cur->vector == NULL) rc = SQLITE_NOMEM;
   }
-  if (rc)
+  if (rc) {
     sqlite3_reset(t->row);
-  else
-    rc = sqlite3_reset(t->row);
-  return rc;
+    return rc;
+  }
+  rc = sqlite3_reset(t->row);
+  /* the full code: the short one would end the transaction's changes */
+  return rc == SQLITE_CORRUPT ? get_error(vt, SQLITE_CORRUPT_VTAB, "quire_get: %s", sqlite3_errmsg(vt->db)) : rc;
 }
 
 static int next_block(GetCursor *cur) {

@@ -55,6 +55,7 @@ typedef struct TableSpec {
   u32 fold_rows; /* 0: the default */
   Relation relation;
   char *events;                  /* the log that changes go to, or NULL */
+  int content_pages;             /* content='': vectors in pages alone */
   char *content, *content_rowid; /* the user's table that has the rows, and its key (external.h); both or none */
 } TableSpec;
 

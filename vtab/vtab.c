@@ -229,7 +229,9 @@ int vtab_indexed_column(VecTable *vt) {
   return vt->indexed;
 }
 
-const Storage *vtab_storage(const TableSpec *spec) { return spec->content ? &storage_external : &storage_pages; }
+const Storage *vtab_storage(const TableSpec *spec) {
+  return spec->content ? &storage_external : spec->content_pages ? &storage_paged : &storage_pages;
+}
 
 /* --- make and free --- */
 
@@ -241,6 +243,7 @@ static void table_free(VecTable *vt) {
   chunks_close(vt->chunks);
   table_release(vt->table);
   spec_free(vt->spec);
+  mem_aligned_free(vt->bytes);
   mem_free(vt->schema);
   mem_free(vt->name);
   conn_release(vt->conn);
@@ -308,7 +311,7 @@ static int create(sqlite3 *db, void *aux, int argc, const char *const *argv, sql
   clause = relation_clause(&vt->spec->relation, vtab_first_column(vt));
   if (clause == NULL) rc = SQLITE_NOMEM;
   if (rc == SQLITE_OK) rc = store_open(vt->conn, vt->schema, 1, &store, error);
-  if (rc == SQLITE_OK) rc = vt->storage->create(vt, clause, error);
+  if (rc == SQLITE_OK) rc = vt->storage->create(vt, store, clause, error);
   if (rc) goto done;
   vtab_shape(vt, vt->storage, &shape);
   rc = table_create(store, vt->name, &shape, &vt->table);

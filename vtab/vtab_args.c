@@ -414,8 +414,6 @@ static void set_text(Parser *p, char **text, const char *value) {
 static void set_content(Parser *p, const char *value) {
   if (!p->spec->dialect->content)
     parser_fail(p, "content= is for tables of the module quire");
-  else if (*value == 0)
-    parser_fail(p, "content='' is not supported: it must name the table that has the rows");
   else
     set_text(p, &p->spec->content, value);
 }
@@ -462,7 +460,9 @@ static void parse_option(Parser *p, const char *name) {
 
   skip_space(p);
   if (sqlite3_stricmp(name, "content") == 0 && strncmp(p->at, "''", 2) == 0) {
-    set_content(p, "");
+    p->at += 2;
+    p->spec->content_pages = at_end(p);
+    if (!p->spec->content_pages) fail_option(p);
     return;
   }
   value = take_value(p);
@@ -562,6 +562,7 @@ static void check_relation_column(Parser *p) {
 static void check_content(Parser *p) {
   TableSpec *spec = p->spec;
   const char *key = spec->key >= 0 ? spec->column[spec->key].name : "rowid";
+  if (spec->content && spec->content_pages) parser_fail(p, "content= is given twice: as '%s' and as ''", spec->content);
   if (spec->content == NULL) {
     if (spec->content_rowid) parser_fail(p, "content_rowid= needs content='table'");
     return;

@@ -61,6 +61,12 @@ static int search(VecTable *vt, SearchRequest *request, Search **out) {
 
 static int integrity(VecTable *vt, char **problem) { return chunks_integrity(vt->chunks, problem); }
 
+static int vector_of(VecTable *vt, i64 rowid, u32 vector, sqlite3_value *cell, const void **bytes) {
+  (void)vt, (void)rowid, (void)vector, (void)cell;
+  *bytes = NULL;
+  return SQLITE_OK;
+}
+
 static int nothing(VecTable *vt) {
   (void)vt;
   return SQLITE_OK;
@@ -122,7 +128,7 @@ static int become_pages(VecTable *vt) {
   int rc = content_open(vt->db, vt->schema, vt->name, vt->spec, &content);
 
   if (rc == SQLITE_OK) rc = store_open(vt->conn, vt->schema, 1, &store, &error);
-  if (rc == SQLITE_OK) rc = vtab_storage(vt->spec)->create(vt, "", &error);
+  if (rc == SQLITE_OK) rc = vtab_storage(vt->spec)->create(vt, store, "", &error);
   if (rc) goto done;
   vt->content = content;
   content = NULL;
@@ -203,6 +209,7 @@ const Storage storage_chunks = {
     .words = words,
     .index = index_of,
     .search = search,
+    .vector = vector_of,
     .update = update,
     .integrity = integrity,
     .begin = nothing,

@@ -30,13 +30,13 @@ typedef struct VecTable VecTable;
 
 /*
  * Where a table's rows are, and all that depends on it: storage_pages, t_content and the store's pages (vtab_pages.c); storage_external, the same
- * pages for the rows of the user's own table; storage_chunks, the
+ * pages for the rows of the user's own table; storage_paged, of content='', t_content without the vectors that pages have; storage_chunks, the
  * shadow tables of a table that sqlite-vec has made (vtab_chunks.c). Functions are called as the sqlite3_module's methods are.
  */
 typedef struct Storage {
   const ContentMode *mode; /* of tables with pages */
   /* Make or check the table that has the rows; `clause` as content_create's. *error: words, freed by sqlite3_free. */
-  int (*create)(VecTable *vt, const char *clause, char **error);
+  int (*create)(VecTable *vt, Store *store, const char *clause, char **error);
   int (*drop)(VecTable *vt);
   int (*rename)(VecTable *vt, const char *name);
   /* Words for an error `rc`, or NULL. */
@@ -45,6 +45,12 @@ typedef struct Storage {
   const IndexShape *(*index)(const VecTable *vt, int column);
   /* Fill in where the rows are, and open the search. */
   int (*search)(VecTable *vt, SearchRequest *request, Search **out);
+  /*
+   * The vector that a cell of a content row stands for: *bytes NULL: the cell is it; else they are valid until the next call. SQLITE_NOTFOUND: the row has gone, or
+   * the vector, since it was read.
+   */
+  int (*vector)(VecTable *vt, i64 rowid, u32 vector, sqlite3_value *cell, const void **bytes);
+  int whole_rows; /* a row that changes one vector is written with all of them (P2) */
   int (*update)(VecTable *vt, int argc, sqlite3_value **argv, sqlite3_int64 *rowid);
   int (*integrity)(VecTable *vt, char **problem);
   int rows_may_be_gone; /* the rows of hits are looked at, whether they are there */
@@ -58,7 +64,7 @@ typedef struct Storage {
   int map; /* rows are found by rowid in pages and overlay (vtab_rows.c) */
 } Storage;
 
-extern const Storage storage_pages, storage_external, storage_chunks;
+extern const Storage storage_pages, storage_external, storage_paged, storage_chunks;
 /* The storage of a table that is made here. */
 const Storage *vtab_storage(const TableSpec *spec);
 
@@ -83,6 +89,7 @@ struct VecTable {
   Table *table;   /* storage_pages */
   Chunks *chunks; /* storage_chunks */
   Content *content;
+  void *bytes;      /* of a vector that only the pages have; NULL until one is read */
   Cursor *spare;    /* a closed cursor, kept to save an allocation */
   u32 open_cursors; /* others */
 };

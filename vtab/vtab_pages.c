@@ -1,11 +1,12 @@
 /*
- * vtab_pages.c: tables whose rows are in t_content and whose vectors in the store's pages: the storage of every table that we make.
+ * vtab_pages.c: tables whose rows are in t_content, or in the user's own table, and whose vectors in the store's pages: the storage of every table that we make.
  *
  * The only caller of the store's transaction functions.
  */
 #include "vtab_int.h"
 
-static int create(VecTable *vt, const char *clause, char **error) {
+static int create(VecTable *vt, Store *store, const char *clause, char **error) {
+  (void)store;
   return content_create(vt->db, vt->schema, vt->name, vt->spec, clause, error);
 }
 
@@ -44,6 +45,12 @@ static int search(VecTable *vt, SearchRequest *request, Search **out) {
   return rc;
 }
 
+static int vector_in_cell(VecTable *vt, i64 rowid, u32 vector, sqlite3_value *cell, const void **bytes) {
+  (void)vt, (void)rowid, (void)vector, (void)cell;
+  *bytes = NULL;
+  return SQLITE_OK;
+}
+
 /* Pages, rows, and the relation. */
 static int integrity(VecTable *vt, char **problem) {
   int rc = table_integrity(vt->table, problem);
@@ -58,11 +65,72 @@ static int savepoint(VecTable *vt, int n) { return table_savepoint(vt->table, n)
 static int release(VecTable *vt, int n) { return table_release_savepoint(vt->table, n); }
 static int rollback_to(VecTable *vt, int n) { return table_rollback_to(vt->table, n); }
 
+/* --- content='': vectors in pages alone --- */
+
+static int create_paged(VecTable *vt, Store *store, const char *clause, char **error) {
+  int memory = 0, rc = store_in_memory(store, &memory);
+
+  if (rc == SQLITE_OK && !memory) rc = create(vt, store, clause, error);
+  if (rc || !memory) return rc;
+  *error =
+      sqlite3_mprintf("%s: content='' keeps vectors in the page file alone, and a database in memory has none: use a "
+                      "database file, or leave content='' out",
+                      vt->name);
+  return *error ? SQLITE_ERROR : SQLITE_NOMEM;
+}
+
+/* Whether a cell says that the pages have the vector (P1). */
+static int is_paged(sqlite3_value *cell) {
+  return sqlite3_value_type(cell) == SQLITE_INTEGER && sqlite3_value_int64(cell) == PAGED_CELL;
+}
+
+/* The row's cell as it is now, which another change or fold of this connection may have made since it was read. */
+static int read_cell_again(VecTable *vt, i64 rowid, u32 vector, u64 size) {
+  Query *query = NULL;
+  sqlite3_value *cell;
+  int rc = content_row(vt->content, 1, &query);
+
+  if (rc) return rc;
+  sqlite3_bind_int64(query->stmt, 1, rowid);
+  rc = sqlite3_step(query->stmt);
+  if (rc == SQLITE_ROW) {
+    cell = sqlite3_column_value(query->stmt, 1 + vt->vector_column[vector]);
+    rc = SQLITE_NOTFOUND;
+    if (is_paged(cell))
+      rc = vtab_error(vt, SQLITE_CORRUPT_VTAB,
+                      "table %s, row %lld: its content row says that the pages have its vector, and they have not",
+                      vt->name, (long long)rowid);
+    if (sqlite3_value_type(cell) == SQLITE_BLOB && (u64)sqlite3_value_bytes(cell) == size) {
+      memcpy(vt->bytes, sqlite3_value_blob(cell), (size_t)size);
+      rc = SQLITE_OK;
+    }
+  } else if (rc == SQLITE_DONE) {
+    rc = SQLITE_NOTFOUND;
+  }
+  content_return(vt->content, query);
+  return rc;
+}
+
+static int vector_of_pages(VecTable *vt, i64 rowid, u32 vector, sqlite3_value *cell, const void **bytes) {
+  const TableShape *shape = table_shape(vt->table);
+  int found = 0, rc = SQLITE_OK;
+  u32 size = 0;
+
+  *bytes = NULL;
+  if (!is_paged(cell)) return SQLITE_OK;
+  for (u32 i = 0; i < vt->vector_count; i++) size = MAX(size, shape->vector[i].size);
+  if (vt->bytes == NULL) vt->bytes = mem_aligned(&rc, size);
+  if (rc == SQLITE_OK) rc = table_paged_vector(vt->table, rowid, vector, vt->bytes, &found);
+  if (rc == SQLITE_OK && !found) rc = read_cell_again(vt, rowid, vector, shape->vector[vector].size);
+  if (rc == SQLITE_OK) *bytes = vt->bytes;
+  return rc == SQLITE_NOTFOUND || vt->base.zErrMsg ? rc : vtab_store_error(vt, rc);
+}
+
 /* --- the user's own table --- */
 
 /* The table is there already. */
-static int create_external(VecTable *vt, const char *clause, char **error) {
-  (void)clause;
+static int create_external(VecTable *vt, Store *store, const char *clause, char **error) {
+  (void)store, (void)clause;
   return external_check(vt->db, vt->schema, vt->spec, error);
 }
 
@@ -94,6 +162,7 @@ const Storage storage_external = {
     .words = words,
     .index = index_of,
     .search = search,
+    .vector = vector_in_cell,
     .update = external_update,
     .integrity = integrity_external,
     .rows_may_be_gone = 1,
@@ -114,6 +183,29 @@ const Storage storage_pages = {
     .words = words,
     .index = index_of,
     .search = search,
+    .vector = vector_in_cell,
+    .update = pages_update,
+    .integrity = integrity,
+    .begin = begin,
+    .sync = sync_pages,
+    .commit = commit,
+    .rollback = rollback,
+    .savepoint = savepoint,
+    .release = release,
+    .rollback_to = rollback_to,
+    .map = 1,
+};
+
+const Storage storage_paged = {
+    .mode = &content_pages,
+    .create = create_paged,
+    .drop = drop,
+    .rename = rename_to,
+    .words = words,
+    .index = index_of,
+    .search = search,
+    .vector = vector_of_pages,
+    .whole_rows = 1,
     .update = pages_update,
     .integrity = integrity,
     .begin = begin,

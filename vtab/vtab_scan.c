@@ -292,7 +292,8 @@ static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *reques
   cur->exact = request->exact != 0;
   cur->ef_search = request->ef_search ? request->ef_search : vtab_index(vt, cur->plan.column)->ef_search;
   cur->oversample = request->oversample ? request->oversample : vtab_index(vt, cur->plan.column)->oversample;
-  if (cur->batch == 0) cur->batch = MAX(FIRST_BATCH, cur->ef_search); /* all that the index's first pass finds, in order */
+  if (cur->batch == 0)
+    cur->batch = MAX(FIRST_BATCH, cur->ef_search); /* all that the index's first pass finds, in order */
   if (rc == SQLITE_OK && (vt->storage->rows_may_be_gone || !search_is_certain(cur->search)))
     rc = restriction_prepare_check(vt, &cur->plan, argv, r);
   if (rc == SQLITE_OK) rc = next_batch(cur);
@@ -537,6 +538,17 @@ static int result_cell(Cursor *cur, sqlite3_context *ctx, int column) {
     stmt = cur->row->stmt;
   }
   value = sqlite3_column_value(stmt, 1 + column);
+  if (is_vector) {
+    u32 vector = vtab_vector_index(table_of(cur), column);
+    const void *bytes = NULL;
+    int rc = table_of(cur)->storage->vector(table_of(cur), cur->rowid, vector, value, &bytes);
+    if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
+    if (bytes) {
+      sqlite3_result_blob(ctx, bytes, (int)elem_size(c->elem, c->dim), SQLITE_TRANSIENT);
+      sqlite3_result_subtype(ctx, elem_subtype(c->elem));
+      return SQLITE_OK;
+    }
+  }
   sqlite3_result_value(ctx, value);
   if (is_vector && sqlite3_value_type(value) == SQLITE_BLOB) sqlite3_result_subtype(ctx, elem_subtype(c->elem));
   return SQLITE_OK;

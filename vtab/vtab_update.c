@@ -7,7 +7,7 @@
  *       (S11), and INTERRUPT, which it treats alike; update_settle() sees to it, and keeps the words.
  *   U3  The order is table_write_begin, content row, table_remove, table_add.
  *   U4  Vectors that do not change are not written, neither the cell nor the delta. When one of several changes, or the rowid, the
- *       delta needs them all: the others are read from the content row. So are the fields that stay, when anything of that kind changes.
+ *       delta needs them all: the others are read from the content row, and written to it again where pages alone have them otherwise (P2). So are the fields that stay, when anything of that kind changes.
  *   U5  last_insert_rowid() is the user's: after an INSERT SQLite sets it from *rowid, after all else it is put back, as our own
  *       INSERTs moved it.
  *
@@ -21,7 +21,8 @@ typedef struct Change {
   VecTable *vt;
   Cell cell[MAX_DECLARED];
   Vector vector[MAX_VECTOR_COLUMNS];       /* decoded; empty: none, or unchanged */
-  sqlite3_value *kept[MAX_VECTOR_COLUMNS]; /* unchanged vectors, read from the content row */
+  sqlite3_value *kept[MAX_VECTOR_COLUMNS]; /* unchanged vectors, read from the content row, */
+  void *paged[MAX_VECTOR_COLUMNS];         /* or from the pages */
   const void *bytes[MAX_VECTOR_COLUMNS];   /* of all vectors, for the delta */
   u64 fields[MAX_FIELD_WORDS];             /* the words of all fields, for the delta */
   int has_rowid;                           /* else SQLite chooses one */
@@ -253,6 +254,7 @@ static void change_clear(Change *ch) {
   for (u32 i = 0; i < ch->vt->vector_count; i++) {
     vector_clear(&ch->vector[i]);
     sqlite3_value_free(ch->kept[i]);
+    mem_free(ch->paged[i]);
   }
 }
 
@@ -394,16 +396,27 @@ static int changes_vectors(const Change *ch, i64 from) {
   return 0;
 }
 
-/* Keep vector i as the content row has it. */
-static int keep_vector(Change *ch, u32 i, sqlite3_value *value) {
-  const Column *c = &ch->vt->spec->column[ch->vt->vector_column[i]];
+/* Keep vector i as the content row has it, or the pages. */
+static int keep_vector(Change *ch, i64 rowid, u32 i, sqlite3_value *value) {
+  VecTable *vt = ch->vt;
+  const Column *c = &vt->spec->column[vt->vector_column[i]];
+  u64 size = elem_size(c->elem, c->dim);
+  const void *bytes = NULL;
+  int rc = vt->storage->vector(vt, rowid, i, value, &bytes);
 
-  if (sqlite3_value_type(value) == SQLITE_NULL) return SQLITE_OK;
-  if (sqlite3_value_type(value) != SQLITE_BLOB || (u64)sqlite3_value_bytes(value) != elem_size(c->elem, c->dim))
-    return CORRUPT(0);
-  ch->kept[i] = sqlite3_value_dup(value);
-  if (ch->kept[i] == NULL) return SQLITE_NOMEM;
-  ch->bytes[i] = sqlite3_value_blob(ch->kept[i]);
+  if (rc) return rc == SQLITE_NOTFOUND ? CORRUPT(0) : rc;
+  if (bytes) {
+    ch->paged[i] = mem_array(&rc, size, 1);
+    if (rc) return rc;
+    ch->bytes[i] = memcpy(ch->paged[i], bytes, (size_t)size);
+  } else {
+    if (sqlite3_value_type(value) == SQLITE_NULL) return SQLITE_OK;
+    if (sqlite3_value_type(value) != SQLITE_BLOB || (u64)sqlite3_value_bytes(value) != size) return CORRUPT(0);
+    ch->kept[i] = sqlite3_value_dup(value);
+    if (ch->kept[i] == NULL) return SQLITE_NOMEM;
+    ch->bytes[i] = sqlite3_value_blob(ch->kept[i]);
+  }
+  if (vt->storage->whole_rows) ch->cell[vt->vector_column[i]] = (Cell){CELL_BYTES, NULL, ch->bytes[i], size};
   return SQLITE_OK;
 }
 
@@ -429,7 +442,7 @@ static int gather_row(Change *ch, i64 from, int with_vectors) {
   for (u32 i = 0; i < vt->vector_count && with_vectors && rc == SQLITE_OK; i++) {
     int column = vt->vector_column[i];
     if (ch->cell[column].kind == CELL_KEEP)
-      rc = keep_vector(ch, i, sqlite3_column_value(query->stmt, 1 + column));
+      rc = keep_vector(ch, from, i, sqlite3_column_value(query->stmt, 1 + column));
     else
       ch->bytes[i] = ch->vector[i].data;
   }

@@ -9,7 +9,7 @@
  *   B3  Nothing that is there is overwritten: the destination and the files that go by its name must not exist, or be empty. If the backup fails, what
  *       it has made is removed again.
  *   B4  Pages of a memory home become a page file; those of an inline one are part of the database; those of an unusable one are not copied, and the copy
- *       answers from its content.
+ *       answers from its content. Where that has not all vectors (P1), there is no copy.
  *
  * Start at store_backup().
  */
@@ -240,6 +240,13 @@ static int check_copy(Backup *b) {
   return rc;
 }
 
+/* B4 */
+static int can_do_without_pages(Table *table, void *arg) {
+  int paged = 0, rc = table->shape.mode->has_paged(table, &paged);
+  if (rc == SQLITE_OK && paged) rc = table_lose(table);
+  return rc ? fail(arg, rc, "quire_backup: %s", store_error(table->store)) : rc;
+}
+
 static int copy_all(Backup *b) {
   int has_store = 0, rc = take_snapshot(b);
   if (rc == SQLITE_OK) rc = is_store(b, &has_store);
@@ -248,6 +255,8 @@ static int copy_all(Backup *b) {
   if (has_store && store_usable(b->store) && b->store->state.root.pgno &&
       !pages_home(b->store->pages)->methods->in_database)
     b->pages = b->store->state.pages;
+  if (has_store && !store_usable(b->store)) rc = store_each_table(b->store, can_do_without_pages, b);
+  if (rc) return rc;
   b->total = b->pages;
   rc = open_destination(b);
   if (rc == SQLITE_OK && b->pages) rc = copy_pages(b);

@@ -62,6 +62,7 @@ static u32 first_left(const Owners *o) {
 
 typedef struct Compare {
   Table *table;
+  ContentReader reader;
   u8 *buffer;
   u64 rows;
   char *problem;
@@ -100,6 +101,8 @@ static int compare_row(void *arg, i64 rowid, const void *const *vectors, const u
       say(c, rowid, "its vectors are in the content but not in the pages or the delta");
       return SQLITE_OK;
     }
+  } else if (c->reader.paged) {
+    say(c, rowid, "its content row says that the pages alone have its vectors, which are in the delta");
   }
   for (i = 0; i < t->shape.vector_count && rc == SQLITE_OK; i++) {
     const void *have = NULL;
@@ -117,6 +120,11 @@ static int compare_row(void *arg, i64 rowid, const void *const *vectors, const u
     }
   }
   return rc ? rc : compare_fields(c, rowid, row, slot, fields);
+}
+
+static int lost_row(void *arg, i64 rowid) {
+  say(arg, rowid, "its content row says that the pages have its vectors, and they have not");
+  return SQLITE_OK;
 }
 
 /* Rows that pages and overlay have, at the overlay's length. */
@@ -137,18 +145,21 @@ static u64 visible_rows(Table *t) {
 static int compare_content(Table *t, char **problem) {
   Compare c;
   u32 i, size = 1;
-  int rc = SQLITE_OK, bare = 0;
+  int rc = SQLITE_OK;
   memset(&c, 0, sizeof c);
   c.table = t;
+  c.reader.row = compare_row;
+  c.reader.lost = lost_row;
+  c.reader.arg = &c;
   for (i = 0; i < t->shape.vector_count; i++) size = MAX(size, t->shape.vector[i].size);
   c.buffer = mem_array(&rc, size, 1);
-  if (rc == SQLITE_OK) rc = table_load_content(t, compare_row, &c, &bare);
+  if (rc == SQLITE_OK) rc = table_load_content(t, &c.reader);
   if (rc == SQLITE_OK && c.problem == NULL && c.rows != visible_rows(t)) {
     c.problem = sqlite3_mprintf("table %s: %lld rows have vectors in pages and delta, %lld in the content", t->name,
                                 (long long)visible_rows(t), (long long)c.rows);
     if (c.problem == NULL) rc = SQLITE_NOMEM;
   }
-  if (rc == SQLITE_OK && c.problem == NULL && bare && table_methods.complete(t->view) &&
+  if (rc == SQLITE_OK && c.problem == NULL && c.reader.bare && table_methods.complete(t->view) &&
       t->overlay->bare_at == 0xffffffff) {
     c.problem =
         sqlite3_mprintf("table %s: there are rows without a vector, of which pages and delta do not know", t->name);
@@ -168,25 +179,33 @@ typedef struct Check {
   char *problem;
 } Check;
 
+/* What is said of a table whose pages cannot be used; freed by sqlite3_free. */
+static int say_unusable(Table *t, const char *problem, char **words) {
+  int paged = 0, rc = t->shape.mode->has_paged(t, &paged);
+  if (rc) return rc;
+  *words = paged ? table_lost_words(t)
+                 : sqlite3_mprintf("%s: answers come from the content rows until the command 'rebuild'", problem);
+  return *words ? SQLITE_OK : SQLITE_NOMEM;
+}
+
 static int check_table(Table *t, void *arg) {
   Check *c = arg;
   int rc;
   if (c->problem) return SQLITE_OK;
   t->current = 0;
   rc = table_refresh(t);
-  if (rc == SQLITE_OK && !store_usable(t->store)) {
-    c->problem = sqlite3_mprintf("%s: answers come from the content rows until the command 'rebuild'",
-                                 t->store->root_problem[0] ? t->store->root_problem : "the page file is damaged");
-    return c->problem ? SQLITE_OK : SQLITE_NOMEM;
-  }
+  if (rc == SQLITE_OK && !store_usable(t->store))
+    return say_unusable(t, t->store->root_problem[0] ? t->store->root_problem : "the page file is damaged",
+                        &c->problem);
   if (rc == SQLITE_OK) rc = table_methods.check(t->view, take_pages, &c->owners, &c->problem);
   if (rc == SQLITE_OK && c->problem == NULL && !c->pages_only) rc = compare_content(t, &c->problem);
   if (rc == SQLITE_CORRUPT_VTAB) {
+    char *damage = sqlite3_mprintf("table %s: a damaged page", t->name);
     store_mark_damaged(t->store, t->store->state.gen);
     mem_free(c->problem); /* one that was found before */
-    c->problem = sqlite3_mprintf(
-        "table %s: a damaged page; answers come from the content rows until the command 'rebuild'", t->name);
-    rc = c->problem ? SQLITE_OK : SQLITE_NOMEM;
+    c->problem = NULL;
+    rc = damage ? say_unusable(t, damage, &c->problem) : SQLITE_NOMEM;
+    sqlite3_free(damage);
   }
   return rc;
 }
@@ -244,7 +263,7 @@ static int check(Store *s, Table *only, int pages_only, char **problem) {
   c.all_tables = only == NULL;
   *problem = NULL;
   store_clear_error(s);
-  rc = store_refresh(s);
+  rc = store_look_again(s);
   if (rc) return rc;
   c.owners.outside = -1;
   c.owners.pages = store_usable(s) ? s->state.pages : 0; /* a count compared with the file's size */
@@ -358,7 +377,9 @@ int store_report(Store *s, Emit emit, void *arg) {
                 {"truncations", (i64)s->stats.truncations},
                 {"automerge", automerge},
                 {"times_degraded", (i64)s->stats.degraded},
-                {"content_rows_skipped", (i64)s->stats.content_rows_skipped}};
+                {"content_rows_skipped", (i64)s->stats.content_rows_skipped},
+                {"content_rows_paged", (i64)s->stats.content_rows_paged},
+                {"paged_vectors_read", (i64)s->stats.paged_vectors_read}};
     for (i = 0; i < sizeof line / sizeof line[0]; i++) {
       if (emit(arg, line[i].name, NULL, line[i].value, NULL)) return SQLITE_OK;
     }

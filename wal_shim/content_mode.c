@@ -1,8 +1,17 @@
 /*
- * content_mode.c: what the store does differently where a table's rows are not its own.
+ * content_mode.c: where a table's rows and vectors are, and what the store does differently for it.
  *
  *   content_rows      t_content has the rows, vectors among them: each with a tag, so that the last one says whether an overlay is current (D2)
  *   content_external  the user's own table has them, which is only read (D8)
+ *   content_pages     content='': as content_rows, but a vector that a fold has put into pages is there alone:
+ *
+ *   P1  A vector's cell that holds the integer 1 (PAGED_CELL) says: the pages of this snapshot's root have it. The fold that puts it there writes the 1, among its
+ *       own SQL, after the pages (W1), so that cell and root are committed, undone and seen by others together.
+ *   P2  A row of the delta, a fresh one too, has all its vectors itself: an UPDATE that changes one writes the others back into their cells.
+ *   P3  Pages that cannot be read fail what needs a vector of theirs: SQLITE_CORRUPT_VTAB, with the file that is wanted. All else goes on. A 1 is never
+ *       overwritten but by a new vector or NULL, so that nothing is lost when the file is put back; 'rebuild' reads the vectors from the old pages, and fails before
+ *       it has changed anything where it cannot.
+ *   P4  Vectors whose pages are in a memory home stay in the rows: those pages go with the connection (S10).
  */
 #include "store_int.h"
 
@@ -31,7 +40,18 @@ static int tags_with_row(Table *t) {
 
 static void stays(Table *t) { (void)t; }
 
-const ContentMode content_rows = {1, tail_with_row, tags_with_row, stays, stays};
+static int never_paged(sqlite3_stmt *stmt, int column) {
+  (void)stmt, (void)column;
+  return 0;
+}
+
+static int none_paged(Table *t, int *has) {
+  (void)t;
+  *has = 0;
+  return SQLITE_OK;
+}
+
+const ContentMode content_rows = {1, tail_with_row, tags_with_row, stays, stays, never_paged, none_paged, NULL};
 
 /* --- rows of the user's --- */
 
@@ -54,4 +74,77 @@ static void unsure_while_writing(Table *t) {
   t->unsure = sqlite3_txn_state(t->store->db, t->store->schema) == SQLITE_TXN_WRITE;
 }
 
-const ContentMode content_external = {0, tail_of_delta, tags_of_delta, unsure_while_writing, table_drop_overlay};
+const ContentMode content_external = {
+    0, tail_of_delta, tags_of_delta, unsure_while_writing, table_drop_overlay, never_paged, none_paged, NULL};
+
+/* --- rows of ours, vectors in pages alone --- */
+
+static int is_paged(sqlite3_stmt *stmt, int column) {
+  return sqlite3_column_type(stmt, column) == SQLITE_INTEGER && sqlite3_column_int64(stmt, column) == PAGED_CELL;
+}
+
+static int has_paged(Table *t, int *has) {
+  Store *s = t->store;
+  sqlite3_str *sql = sqlite3_str_new(s->db);
+  sqlite3_stmt *stmt = NULL;
+  char *text;
+  u32 i;
+  int rc;
+  sqlite3_str_appendf(sql, "SELECT 1 FROM %s.\"%w\" WHERE", s->quoted, t->shape.content);
+  for (i = 0; i < t->shape.vector_count; i++)
+    sqlite3_str_appendf(sql, "%s \"%w\" = %d", i ? " OR" : "", t->shape.vector[i].column, PAGED_CELL);
+  text = sqlite3_str_finish(sql);
+  if (text == NULL) return SQLITE_NOMEM;
+  rc = store_prepare(s, &stmt, "%s LIMIT 1", text);
+  sqlite3_free(text);
+  if (rc) return rc;
+  *has = sqlite3_step(stmt) == SQLITE_ROW;
+  return sqlite3_finalize(stmt);
+}
+
+/* ?1 to ?2: rowids, all of them folded; ?3: their vectors. */
+static int prepare_mark(Table *t) {
+  const TableShape *c = &t->shape;
+  sqlite3_str *sql;
+  char *text;
+  u32 i;
+  int rc;
+  if (t->stmt[TABLE_MARK]) return SQLITE_OK;
+  sql = sqlite3_str_new(t->store->db);
+  for (i = 0; i < c->vector_count; i++) {
+    const char *column = c->vector[i].column;
+    if (c->vector_count == 1)
+      sqlite3_str_appendf(sql, "\"%w\" = %d", column, PAGED_CELL);
+    else
+      sqlite3_str_appendf(sql, "%s\"%w\" = CASE WHEN ?3 >> %u & 1 THEN %d ELSE \"%w\" END", i ? ", " : "", column, i,
+                          PAGED_CELL, column);
+  }
+  text = sqlite3_str_finish(sql);
+  if (text == NULL) return SQLITE_NOMEM;
+  rc = store_prepare(t->store, &t->stmt[TABLE_MARK], "UPDATE %s.\"%w\" SET %s WHERE \"%w\" BETWEEN ?1 AND ?2",
+                     t->store->quoted, c->content, text, c->rowid);
+  sqlite3_free(text);
+  return rc;
+}
+
+/* P1, a run of rowids at a time. */
+static int mark(Table *t, const FoldedRow *row, u64 count) {
+  sqlite3_stmt **stmt = &t->stmt[TABLE_MARK];
+  u64 first, end;
+  int rc = SQLITE_OK;
+  if (count) rc = prepare_mark(t);
+  for (first = 0; first < count && rc == SQLITE_OK; first = end) {
+    for (end = first + 1; end < count && row[end].rowid == row[end - 1].rowid + 1; end++) {
+      if (row[end].columns != row[first].columns) break;
+    }
+    sqlite3_bind_int64(*stmt, 1, row[first].rowid);
+    sqlite3_bind_int64(*stmt, 2, row[end - 1].rowid);
+    if (t->shape.vector_count > 1) sqlite3_bind_int64(*stmt, 3, row[first].columns);
+    sqlite3_step(*stmt);
+    rc = sqlite3_reset(*stmt);
+  }
+  if (rc == SQLITE_OK) t->store->stats.content_rows_paged += count;
+  return rc;
+}
+
+const ContentMode content_pages = {1, tail_with_row, tags_with_row, stays, stays, is_paged, has_paged, mark};

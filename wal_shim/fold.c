@@ -17,12 +17,24 @@
  *   W8  A move to another home is a new tree there (W6) and a state row that names it. The old home is left as it is until the commit (Z4), so that
  *       ROLLBACK, of a savepoint too, brings it back; what of the transaction lies in it unsynced is synced before.
  *
+ *   W9  Vectors that the pages alone have (P1) are read by 'rebuild' and by a move from the old pages, which are opened before anything is written: where there is no root
+ *       that could be believed, nothing is. A memory home would not keep them: no move to there (P4).
+ *
  * Start at store_fold(). Not here: what a table's pages hold (vector/slots.c), free pages and the file's end (space.c).
  */
+#include <stdlib.h>
+
 #include "catalog.h"
 #include "store_int.h"
 
 #define INDEX_STEP_ROWS 4096u /* beside its own rows a commit puts this many into indexes */
+
+/* A table whose delta is now in pages, and the rows that it had itself; these are noted if they will be marked (ContentMode.folded). */
+typedef struct FoldedTable {
+  Table *table;
+  FoldedRow *row;
+  u64 count, cap;
+} FoldedTable;
 
 typedef struct Fold {
   Store *store;
@@ -30,6 +42,7 @@ typedef struct Fold {
   Table *target; /* to compact or rebuild; NULL: all */
   int fresh;     /* nothing old is to be read: a new tree (W6) */
   Pages *to;     /* the home it is for, if that is another one (W8) */
+  int kept;      /* the pages outlive the connection (P4) */
   int append_only;
   int unknown;  /* W2 */
   u32 budget;   /* pages of work beside its own */
@@ -41,7 +54,7 @@ typedef struct Fold {
   CatalogEntry *entry;
   u64 entry_count, entry_cap;
   GraphWork graph;
-  Table **folded; /* tables whose delta is now in pages */
+  FoldedTable *folded;
   u64 folded_count, folded_cap;
 } Fold;
 
@@ -68,9 +81,38 @@ static FoldHow how_of(Fold *f, const Table *t, int compact) {
   return how;
 }
 
+static int note_row(FoldedTable *to, i64 rowid, u32 columns) {
+  if (to->table->shape.mode->folded == NULL || columns == 0) return SQLITE_OK;
+  if (mem_reserve(&to->row, &to->cap, to->count + 1, sizeof *to->row)) return SQLITE_NOMEM;
+  to->row[to->count].rowid = rowid;
+  to->row[to->count++].columns = columns;
+  return SQLITE_OK;
+}
+
+static int compare_rows(const void *a, const void *b) {
+  i64 x = ((const FoldedRow *)a)->rowid, y = ((const FoldedRow *)b)->rowid;
+  return (x > y) - (x < y);
+}
+
+/* The rows of the overlay that is folded. */
+static int note_rows(FoldedTable *to) {
+  const Overlay *o = to->table->overlay;
+  u32 i;
+  int rc = SQLITE_OK;
+  if (to->table->shape.mode->folded == NULL) return SQLITE_OK;
+  for (i = 0; i < o->rows && rc == SQLITE_OK; i++) {
+    const OverlayRow *row = overlay_row(o, i);
+    if (overlay_visible(row, o->length)) rc = note_row(to, row->rowid, row->present);
+  }
+  if (to->count) qsort(to->row, (size_t)to->count, sizeof *to->row, compare_rows);
+  return rc;
+}
+
 typedef struct Rebuild {
   Fold *fold;
   Table *table;
+  FoldedTable *folded;
+  ContentReader reader;
   void *view;
   Overlay *overlay;
   PageRef ref;
@@ -95,7 +137,10 @@ static int rebuild_flush(Rebuild *r) {
 
 static int rebuild_row(void *arg, i64 rowid, const void *const *vectors, const u64 *fields) {
   Rebuild *r = arg;
+  u32 own = 0, i;
   int rc = overlay_add(r->overlay, rowid, vectors, fields);
+  for (i = 0; i < r->table->shape.vector_count; i++) own |= (u32)(vectors[i] != NULL) << i;
+  if (rc == SQLITE_OK) rc = note_row(r->folded, rowid, own & ~r->reader.paged);
   if (rc == SQLITE_OK && overlay_weight(r->overlay) >= r->fold->store->bulk_bytes) {
     if (page_tx_interrupted(&r->fold->tx)) return SQLITE_INTERRUPT;
     rc = rebuild_flush(r);
@@ -104,22 +149,26 @@ static int rebuild_row(void *arg, i64 rowid, const void *const *vectors, const u
 }
 
 /* The table made anew from its content rows. */
-static int rebuild_table(Fold *f, Table *t, PageRef *out) {
+static int rebuild_table(Fold *f, Table *t, FoldedTable *folded, PageRef *out) {
   FoldHow how = how_of(f, t, 0);
   PageRef none = {0, 0}, old = store_catalog_ref(f->store, t->id);
   Rebuild r;
-  int rc, bare = 0;
+  int rc;
   memset(&r, 0, sizeof r);
   r.fold = f;
   r.table = t;
+  r.folded = folded;
+  r.reader.row = rebuild_row;
+  r.reader.arg = &r;
+  r.reader.opened = f->fresh; /* W9 */
   if (!f->fresh && old.pgno) {
     rc = table_methods.pages_at(f->store->pages, t->id, old, page_tx_free_range, &f->tx);
     if (rc && rc != SQLITE_CORRUPT_VTAB) return rc; /* damaged: what could not be read stays unused */
   }
   rc = table_methods.open(f->store->pages, t->id, &t->shape, none, &r.view);
   if (rc == SQLITE_OK) rc = table_new_overlay(t, &r.overlay);
-  if (rc == SQLITE_OK) rc = table_load_content(t, rebuild_row, &r, &bare);
-  if (rc == SQLITE_OK && bare) rc = overlay_note_bare(r.overlay);
+  if (rc == SQLITE_OK) rc = table_load_content(t, &r.reader);
+  if (rc == SQLITE_OK && r.reader.bare) rc = overlay_note_bare(r.overlay);
   if (rc == SQLITE_OK) rc = table_methods.fold(r.view, r.overlay, &how, &f->tx, &r.ref);
   table_methods.release(r.view);
   overlay_release(r.overlay);
@@ -134,8 +183,14 @@ static int fold_table(Fold *f, Table *t) {
       space;
   FoldHow how = how_of(f, t, compact);
   PageRef ref = store_catalog_ref(s, t->id);
+  FoldedTable *folded;
+  if (mem_reserve(&f->folded, &f->folded_cap, f->folded_count + 1, sizeof *f->folded)) return SQLITE_NOMEM;
+  folded = &f->folded[f->folded_count];
+  memset(folded, 0, sizeof *folded);
+  folded->table = t;
   if (rebuild) {
-    rc = rebuild_table(f, t, &ref);
+    f->folded_count++;
+    rc = rebuild_table(f, t, folded, &ref);
   } else {
     t->current = 0;
     rc = table_refresh(t);
@@ -144,13 +199,13 @@ static int fold_table(Fold *f, Table *t) {
     lags = how.index_rows && table_methods.lags(t->view);
     space = ref.pgno && (f->tx.move_from || (f->reason == FOLD_MERGE && chosen));
     if (overlay_pending(t->overlay) == 0 && !compact && !lags && !space) return add_entry(f, t->id, ref);
+    f->folded_count++;
+    rc = note_rows(folded);
+    if (rc) return rc;
     if (t->overlay->length || compact || lags || space)
       rc = table_methods.fold(t->view, t->overlay, &how, &f->tx, &ref);
   }
-  if (rc) return rc;
-  if (mem_reserve(&f->folded, &f->folded_cap, f->folded_count + 1, sizeof *f->folded)) return SQLITE_NOMEM;
-  f->folded[f->folded_count++] = t;
-  return add_entry(f, t->id, ref);
+  return rc ? rc : add_entry(f, t->id, ref);
 }
 
 /* Tables of the registry: connected ones are folded, others keep their version, dropped ones give back their pages. */
@@ -248,7 +303,10 @@ static int write_rows_of_fold(Fold *f) {
   u64 i;
   int rc = update_state_row(f);
   for (i = 0; i < f->folded_count && rc == SQLITE_OK; i++) {
-    rc = store_exec(s, "DELETE FROM %s.\"%w_delta\"", s->quoted, f->folded[i]->name);
+    const FoldedTable *folded = &f->folded[i];
+    const ContentMode *mode = folded->table->shape.mode;
+    rc = store_exec(s, "DELETE FROM %s.\"%w_delta\"", s->quoted, folded->table->name);
+    if (rc == SQLITE_OK && mode->folded && f->kept) rc = mode->folded(folded->table, folded->row, folded->count);
   }
   if (rc == SQLITE_OK && f->target && f->target->new_options)
     rc = store_exec(s, "UPDATE %s.quire_tables SET options = %Q WHERE id = %lld", s->quoted, f->target->new_options,
@@ -288,6 +346,7 @@ static int prepare_fold(Fold *f) {
   f->next.gen = (i64)conn_random(s->conn);
   if (f->to) s->pages = f->to; /* until the second look */
   f->next.owner = pages_home(s->pages)->owner;
+  f->kept = !home_is_memory(pages_home(s->pages));
   if (f->fresh) sqlite3_randomness(UUID_SIZE, f->next.uuid);
 
   f->horizon.at = -1;
@@ -307,8 +366,7 @@ static int prepare_fold(Fold *f) {
   f->tx.interrupt_arg = s;
   if (rc == SQLITE_OK) rc = write_pages_of_fold(f);
   if (rc) return rc;
-  s->state_known = 0; /* the second look of W1 */
-  rc = store_refresh(s);
+  rc = store_look_again(s); /* W1 */
   if (rc == SQLITE_OK && s->state.gen != gen) rc = SQLITE_ABORT;
   return rc;
 }
@@ -318,6 +376,20 @@ static int no_work(Table *table, void *arg) {
   (void)arg;
   table->current = 0;
   return SQLITE_OK;
+}
+
+/* W9 */
+static int vectors_at_hand(Table *table, void *arg) {
+  const Fold *f = arg;
+  int paged = 0, rc = table->shape.mode->has_paged(table, &paged);
+  if (rc || !paged) return rc;
+  if (f->to && home_is_memory(pages_home(f->to))) {
+    store_set_error(table->store,
+                    "table %s: vectors are in the pages alone (content=''), and those in memory are not kept",
+                    table->name);
+    return SQLITE_ERROR;
+  }
+  return table_open_paged(table);
 }
 
 /*
@@ -338,7 +410,7 @@ static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pag
   f.target = target;
   f.budget = budget;
   f.to = to;
-  rc = store_refresh(s);
+  rc = reason == FOLD_REBUILD ? store_look_again(s) : store_refresh(s);
   if (rc == SQLITE_OK && reason == FOLD_REBUILD) rc = store_pages_sound(s, &sound);
   f.fresh = to || !store_usable(s) || !sound;
   if (rc == SQLITE_OK && f.fresh && reason != FOLD_REBUILD && reason != FOLD_MOVE) {
@@ -346,7 +418,8 @@ static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pag
     store_set_error(s, "%s: run the command 'rebuild' first", s->root_problem);
     return SQLITE_CORRUPT_VTAB;
   }
-  if (rc == SQLITE_OK && !optional && target == NULL) rc = store_each_table(s, no_work, NULL);
+  if (rc == SQLITE_OK && !optional && (target == NULL || f.fresh)) rc = store_each_table(s, no_work, NULL);
+  if (rc == SQLITE_OK && f.fresh) rc = store_each_table(s, vectors_at_hand, &f);
   if (rc == SQLITE_OK) rc = prepare_fold(&f);
   if (rc == SQLITE_CORRUPT_VTAB && !f.fresh) store_mark_damaged(s, s->state.gen);
   if (rc) {
@@ -384,6 +457,7 @@ done:
   if (rc && to) s->state_known = 0; /* s->pages is not the row's */
   page_tx_end(&f.tx);
   mem_free(f.entry);
+  while (f.folded_count) mem_free(f.folded[--f.folded_count].row);
   mem_free(f.folded);
   return rc;
 }

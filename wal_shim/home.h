@@ -63,6 +63,9 @@ struct Home {
 #define OWNER_FILE 0
 #define OWNER_INLINE (-1)
 
+/* Its pages go with the connection. */
+static inline int home_is_memory(const Home *home) { return home->owner != OWNER_FILE && home->owner != OWNER_INLINE; }
+
 /* What home_file.c needs to know of the database. All strings are copied. */
 typedef struct HomeFileSpec {
   void *vfs;            /* the database's sqlite3_vfs */

@@ -270,6 +270,17 @@ int store_refresh(Store *store) {
   return store_install(store, &state);
 }
 
+int store_look_again(Store *store) {
+  store->state_known = 0;
+  return store_refresh(store);
+}
+
+int store_in_memory(Store *store, int *memory) {
+  int rc = store_refresh(store);
+  *memory = home_is_memory(pages_home(store->pages));
+  return rc;
+}
+
 /* --- opening and closing --- */
 
 static const char *const plain_vfs[] = {"unix",  "unix-excl",      "unix-none", "unix-dotfile",

@@ -20,9 +20,11 @@ typedef struct Store Store;
 typedef struct Table Table;
 typedef struct Snapshot Snapshot;
 
-/* Where a table's rows are (content_mode.c): in t_content, or in the user's own table. */
+/* Where a table's rows are (content_mode.c): in t_content; in the user's own table; in t_content, but vectors in pages alone once they are folded. */
 typedef struct ContentMode ContentMode;
-extern const ContentMode content_rows, content_external;
+extern const ContentMode content_rows, content_external, content_pages;
+/* What a vector's cell in t_content then holds: the pages have it (P1). */
+#define PAGED_CELL 1
 
 /* The index of one vector column (vector/index.h says what the numbers mean). Kept in the registry, where commands change it. */
 typedef struct IndexShape {
@@ -68,6 +70,8 @@ const char *store_error(Store *store);
 /* Find or open the store of schema `schema`. With `create`, makes the table `quire` when it is missing. Counted. */
 int store_open(Conn *conn, const char *schema, int create, Store **out, char **error);
 void store_release(Store *store);
+/* Whether the pages are in this process's memory. */
+int store_in_memory(Store *store, int *memory);
 /* For the `quire` virtual table: create its shadow tables / drop them (refused with SQLITE_CONSTRAINT while vector tables remain). */
 int store_create_shadow(Conn *conn, const char *schema, char **error);
 int store_drop_shadow(Store *store);
@@ -174,6 +178,12 @@ int snapshot_damaged(Snapshot *snap);
 typedef int ContentRow(void *arg, i64 rowid, const void *const *vectors, const u64 *fields);
 /* Every such row, in the order of rowids. */
 int snapshot_content(Snapshot *snap, ContentRow *row, void *arg);
+
+/*
+ * A vector that the pages alone have, copied to `out`: the row's cell in t_content, as this connection sees it now, is PAGED_CELL. *found 0: the row has none there.
+ * SQLITE_CORRUPT_VTAB, with words, where the pages cannot be read.
+ */
+int table_paged_vector(Table *table, i64 rowid, u32 vector, void *out, int *found);
 
 /* Call fn for every vector table of the store, connected or not; ends at the first error. */
 int store_each_table(Store *store, int (*fn)(Table *table, void *arg), void *arg);

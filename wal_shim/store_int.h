@@ -59,7 +59,7 @@ typedef enum {
 
 typedef struct StoreStats {
   u64 folds, folds_given_up, bulk_folds, append_only_folds, overlay_loads, overlay_extends, degraded,
-      content_rows_skipped, truncations, pages_moved;
+      content_rows_skipped, content_rows_paged, paged_vectors_read, truncations, pages_moved;
   GraphWork graph;
 } StoreStats;
 
@@ -107,7 +107,7 @@ struct Store {
   StoreStats stats;
 };
 
-typedef enum { TABLE_TAIL, TABLE_TAGS, TABLE_LOAD, TABLE_LOAD_ROWS, TABLE_ADD, TABLE_STMT_COUNT } TableStmt;
+typedef enum { TABLE_TAIL, TABLE_TAGS, TABLE_LOAD, TABLE_LOAD_ROWS, TABLE_ADD, TABLE_MARK, TABLE_STMT_COUNT } TableStmt;
 
 struct Table {
   Table *next;
@@ -138,6 +138,12 @@ struct Table {
   Snapshot *spare;      /* memory of one that was released, for the next */
 };
 
+/* A row whose vectors a fold has put into pages: bit i: that of column i. */
+typedef struct FoldedRow {
+  i64 rowid;
+  u32 columns;
+} FoldedRow;
+
 /* What depends on where the rows are, and nowhere else. */
 struct ContentMode {
   int tagged; /* the rows are ours: in a table named after t, with tags, and fresh ones are their own delta rows (D2, D5) */
@@ -149,6 +155,11 @@ struct ContentMode {
   void (*loaded)(Table *t);
   /* The transaction was rolled back. */
   void (*rolled_back)(Table *t);
+  /* Whether a vector's cell says that the pages have it; whether any row's does. */
+  int (*is_paged)(sqlite3_stmt *stmt, int column);
+  int (*has_paged)(Table *t, int *has);
+  /* Among the SQL of the fold that has put these rows into pages, ascending and distinct. NULL: the rows stay as they are. */
+  int (*folded)(Table *t, const FoldedRow *row, u64 count);
 };
 
 struct Snapshot {
@@ -176,6 +187,8 @@ int store_prepare(Store *store, sqlite3_stmt **stmt, const char *format, ...);
 int store_exec(Store *store, const char *format, ...);
 /* Read the state row and, when gen is new, the root behind it. Never fails because of the page file: see root_status. */
 int store_refresh(Store *store);
+/* The same, and verify the root anew. */
+int store_look_again(Store *store);
 int store_install(Store *store, const State *state);     /* what a row said: verify its root */
 int store_install_own(Store *store, const State *state); /* what this connection has just folded */
 int store_usable(const Store *store);                    /* pages may be read and written */
@@ -202,8 +215,23 @@ void table_drop_overlay(Table *table);
 int table_confirm_name(Table *table);
 /* Bring t->overlay and t->view up to this snapshot (nothing to do when the store is not usable). */
 int table_refresh(Table *table);
-/* Calls `row` for each content row that has a vector; *bare: there were others. */
-int table_load_content(Table *table, ContentRow *row, void *arg, int *bare);
+/* Who gets the content rows that have a vector, in the order of rowids. */
+typedef struct ContentReader {
+  ContentRow *row;
+  void *arg;
+  int (*lost)(void *arg,
+              i64 rowid); /* a row whose vectors the pages should have and have not; NULL: that is an error */
+  u32 paged;              /* of the row that is given: bit i: the pages alone have its vector of column i */
+  int bare;               /* there were rows without any */
+  int opened;             /* the pages are */
+} ContentReader;
+int table_load_content(Table *table, ContentReader *reader);
+/* Words for vectors that the pages alone have, and that cannot be read; freed by sqlite3_free. */
+char *table_lost_words(const Table *table);
+/* Have t->view read the pages of this moment's root, also when some of them are known to be damaged: each is verified when it is read. */
+int table_open_paged(Table *table);
+/* SQLITE_CORRUPT_VTAB with these words, or NOMEM. */
+int table_lose(Table *table);
 /* An overlay of the table's shape, empty. */
 int table_new_overlay(const Table *table, Overlay **out);
 Table *store_find_table(Store *store, u64 id);

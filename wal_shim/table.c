@@ -383,7 +383,8 @@ static char *data_columns(const Table *t, const char *alias) {
 typedef struct RowData {
   const void *vectors[MAX_VECTOR_COLUMNS]; /* live until the next step */
   u64 fields[MAX_FIELD_WORDS];
-  u32 count; /* vectors that are there and sound; if 0 the fields are not set */
+  u32 count; /* vectors that are there and sound */
+  u32 paged; /* bit i: the pages have the vector of column i, and vectors[i] is NULL; if there is neither, the fields are not set */
 } RowData;
 
 /* The value in a column of a row; SQLITE_NOMEM if a text is not to be had. */
@@ -403,11 +404,15 @@ static int read_row(Table *t, sqlite3_stmt *stmt, int first, RowData *row) {
   const void **vectors = row->vectors;
   u32 i, *count = &row->count, fields = t->shape.field_count;
   first += (int)fields;
-  *count = 0;
+  *count = row->paged = 0;
   for (i = 0; i < t->shape.vector_count; i++) {
     const VectorShape *shape = &t->shape.vector[i];
     const void *blob = NULL;
     vectors[i] = NULL;
+    if (t->shape.mode->is_paged(stmt, first + (int)i)) {
+      row->paged |= 1u << i;
+      continue;
+    }
     if (sqlite3_column_type(stmt, first + (int)i) == SQLITE_NULL) continue;
     if (sqlite3_column_type(stmt, first + (int)i) == SQLITE_BLOB &&
         sqlite3_column_bytes(stmt, first + (int)i) == (int)shape->size) {
@@ -421,7 +426,7 @@ static int read_row(Table *t, sqlite3_stmt *stmt, int first, RowData *row) {
     vectors[i] = blob;
     ++*count;
   }
-  for (i = 0; i < fields && *count; i++) {
+  for (i = 0; i < fields && (*count || row->paged); i++) {
     const FieldShape *f = &t->shape.field[i];
     FieldValue value;
     int rc = column_value(stmt, first - (int)fields + (int)i, &value);
@@ -429,6 +434,14 @@ static int read_row(Table *t, sqlite3_stmt *stmt, int first, RowData *row) {
     field_put(f->type, t->id, &value, row->fields + f->word);
   }
   return SQLITE_OK;
+}
+
+/* A row of the delta: one that says that the pages have a vector of it (P2) has that as little as one of a wrong shape (D3). */
+static int read_delta_row(Table *t, sqlite3_stmt *stmt, int first, RowData *row) {
+  int rc = read_row(t, stmt, first, row);
+  t->store->stats.content_rows_skipped += row->paged != 0;
+  row->paged = 0;
+  return rc;
 }
 
 static void set_last_row(Overlay *o, i64 rowid, i64 tag) {
@@ -493,11 +506,14 @@ static int apply_delta_row(Table *t, sqlite3_stmt *stmt, int is_new) {
     return SQLITE_OK;
   }
   if (op == OP_REMOVE) return overlay_remove_row(t, rowid);
-  rc = read_row(t, stmt, 4, &row);
+  if (op == OP_FIELDS && overlay_find(o, o->length, rowid) == NO_ROW)
+    rc = read_row(t, stmt, 4, &row);
+  else
+    rc = read_delta_row(t, stmt, 4, &row);
   if (rc == SQLITE_OK && row.count == 0 && t->store->stats.content_rows_skipped != skipped) rc = note_bare(t); /* D3 */
   if (rc) return rc;
   if (op == OP_FIELDS && overlay_find(o, o->length, rowid) == NO_ROW) {
-    if (row.count) return overlay_patch_row(t, rowid, row.fields);
+    if (row.count || row.paged) return overlay_patch_row(t, rowid, row.fields);
     o->passed_over++; /* it has no vectors, or is gone */
     return SQLITE_OK;
   }
@@ -551,7 +567,7 @@ static int load_fresh_rows(Table *t) {
     set_last_row(o, rowid, sqlite3_column_int64(*stmt, 1));
     o->max_rowid = MAX(o->max_rowid, rowid);
     if (overlay_find(o, o->length, rowid) != NO_ROW) continue; /* a delta row has brought it already */
-    rc = read_row(t, *stmt, 2, &row);
+    rc = read_delta_row(t, *stmt, 2, &row);
     if (rc == SQLITE_OK) rc = row.count ? overlay_add(o, rowid, row.vectors, row.fields) : note_bare(t);
     if (rc) break;
   }
@@ -719,6 +735,12 @@ static u32 data_version(Store *s) {
   return version;
 }
 
+/* Whether view and state are those of this data_version(). */
+static int is_current(const Table *t, u32 version) {
+  return version && version == t->version && t->version_gen == t->store->state.gen && !t->name_suspect &&
+         store_usable(t->store);
+}
+
 int table_refresh(Table *t) {
   Store *s = t->store;
   Tail tail = {INT64_MIN, 0, INT64_MIN, 0};
@@ -726,8 +748,7 @@ int table_refresh(Table *t) {
   int rc;
   if ((DEFECT(overlay_not_cut_back) || DEFECT(savepoint_minus_one_ignored)) && t->current && t->overlay)
     return SQLITE_OK;
-  if (version && version == t->version && t->version_gen == s->state.gen && !t->name_suspect && store_usable(s))
-    return SQLITE_OK;
+  if (is_current(t, version)) return SQLITE_OK;
   t->version = 0;
   rc = read_tail(t, &tail);
   if (rc) return rc;
@@ -746,28 +767,117 @@ int table_refresh(Table *t) {
   return rc;
 }
 
-int table_load_content(Table *t, ContentRow *row, void *arg, int *bare) {
+char *table_lost_words(const Table *t) {
+  const Store *s = t->store;
+  const Home *home = pages_home(s->pages);
+  char *place = home->owner == OWNER_FILE ? sqlite3_mprintf("%s-quire", s->path)
+                                          : sqlite3_mprintf("the %s", home->methods->place);
+  char *words = NULL;
+  if (place)
+    words = sqlite3_mprintf("table %s: vectors are in %s alone (content=''), and cannot be read: %s. Put back the page "
+                            "file that belongs to this database, or use a copy made by quire_backup()",
+                            t->name, place, s->root_problem[0] ? s->root_problem : "a page or a row of it is damaged");
+  sqlite3_free(place);
+  return words;
+}
+
+int table_lose(Table *t) {
+  char *words = table_lost_words(t);
+  if (words == NULL) return SQLITE_NOMEM;
+  store_set_error(t->store, "%s", words);
+  sqlite3_free(words);
+  return SQLITE_CORRUPT_VTAB;
+}
+
+/* `rc` is what reading pages gave that have vectors of this table alone (P3). */
+static int lose_if_damaged(Table *t, int rc) {
+  if (rc != SQLITE_CORRUPT_VTAB) return rc;
+  store_mark_damaged(t->store, t->store->state.gen);
+  return table_lose(t);
+}
+
+/* The pages of this moment's root, also when some of them are known to be damaged: each is verified when it is read. */
+int table_open_paged(Table *t) {
   Store *s = t->store;
+  PageRef before = t->view_ref;
+  int rc = is_current(t, data_version(s)) ? SQLITE_OK : store_refresh(s);
+  if (rc == SQLITE_OK && s->root_status == ROOT_BAD) rc = store_look_again(s); /* maybe the file is back */
+  if (rc) return rc;
+  if (s->root_status == ROOT_BAD) return table_lose(t);
+  rc = refresh_view(t);
+  if (before.pgno != t->view_ref.pgno || before.crc != t->view_ref.crc) t->current = 0;
+  return lose_if_damaged(t, rc);
+}
+
+int table_paged_vector(Table *t, i64 rowid, u32 vector, void *out, int *found) {
+  u32 slot = NO_SLOT;
+  int rc = table_open_paged(t);
+  *found = 0;
+  if (rc) return rc;
+  rc = table_methods.slot(t->view, rowid, &slot);
+  if (rc == SQLITE_OK && slot != NO_SLOT) rc = table_methods.vector(t->view, slot, vector, out, found);
+  t->store->stats.paged_vectors_read += (u64)*found;
+  return lose_if_damaged(t, rc);
+}
+
+/* Complete a row by the vectors that the pages have; *lost: they have not. `buffer`: of row_size() bytes. */
+static int read_paged(Table *t, i64 rowid, RowData *row, u8 *buffer, int *lost) {
+  u32 i, slot = NO_SLOT;
+  int rc = table_methods.slot(t->view, rowid, &slot), present = 0;
+  *lost = slot == NO_SLOT;
+  for (i = 0; i < t->shape.vector_count && rc == SQLITE_OK && !*lost; i++) {
+    if (row->paged >> i & 1) {
+      rc = table_methods.vector(t->view, slot, i, buffer, &present);
+      *lost |= !present;
+      row->vectors[i] = buffer;
+      row->count++;
+      t->store->stats.paged_vectors_read++;
+    }
+    buffer += vector_stride(t->shape.vector[i].size);
+  }
+  return lose_if_damaged(t, rc);
+}
+
+static u64 row_size(const Table *t) {
+  u64 size = 0;
+  u32 i;
+  for (i = 0; i < t->shape.vector_count; i++) size += vector_stride(t->shape.vector[i].size);
+  return size;
+}
+
+/* The row that a statement stands on. */
+static int give_row(Table *t, sqlite3_stmt *stmt, ContentReader *reader, u8 *buffer) {
+  i64 rowid = sqlite3_column_int64(stmt, 0);
   RowData data;
+  int rc = read_row(t, stmt, 1, &data), lost = 0;
+  if (rc) return rc;
+  reader->paged = data.paged;
+  if (data.paged && !reader->opened) rc = table_open_paged(t);
+  reader->opened |= data.paged != 0;
+  if (data.paged && rc == SQLITE_OK) rc = read_paged(t, rowid, &data, buffer, &lost);
+  if (rc) return rc;
+  if (lost) return reader->lost ? reader->lost(reader->arg, rowid) : table_lose(t);
+  reader->bare |= data.count == 0;
+  return data.count ? reader->row(reader->arg, rowid, data.vectors, data.fields) : SQLITE_OK;
+}
+
+int table_load_content(Table *t, ContentReader *reader) {
+  Store *s = t->store;
   sqlite3_stmt *stmt = NULL;
   char *columns = data_columns(t, "");
-  int rc, last;
-  *bare = 0;
+  u8 *buffer = NULL;
+  int rc = SQLITE_OK, last;
+  reader->bare = 0;
   if (columns == NULL) return SQLITE_NOMEM;
-  rc = store_prepare(s, &stmt, "SELECT \"%w\"%s FROM %s.\"%w\" ORDER BY 1", t->shape.rowid, columns, s->quoted,
-                     t->shape.content);
+  buffer = mem_aligned(&rc, row_size(t));
+  if (rc == SQLITE_OK)
+    rc = store_prepare(s, &stmt, "SELECT \"%w\"%s FROM %s.\"%w\" ORDER BY 1", t->shape.rowid, columns, s->quoted,
+                       t->shape.content);
   sqlite3_free(columns);
-  if (rc) return rc;
-  while (rc == SQLITE_OK && (last = sqlite3_step(stmt)) != SQLITE_DONE) {
-    if (last != SQLITE_ROW) {
-      rc = last;
-      break;
-    }
-    rc = read_row(t, stmt, 1, &data);
-    *bare |= data.count == 0;
-    if (rc == SQLITE_OK && data.count) rc = row(arg, sqlite3_column_int64(stmt, 0), data.vectors, data.fields);
-  }
+  while (rc == SQLITE_OK && (last = sqlite3_step(stmt)) != SQLITE_DONE)
+    rc = last == SQLITE_ROW ? give_row(t, stmt, reader, buffer) : last;
   sqlite3_finalize(stmt);
+  mem_aligned_free(buffer);
   return rc;
 }
 
@@ -980,8 +1090,8 @@ int snapshot_damaged(Snapshot *snap) {
 }
 
 int snapshot_content(Snapshot *snap, ContentRow *row, void *arg) {
-  int bare;
-  return table_load_content(snap->table, row, arg, &bare);
+  ContentReader reader = {.row = row, .arg = arg};
+  return table_load_content(snap->table, &reader);
 }
 
 /* --- transaction hooks --- */
