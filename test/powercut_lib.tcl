@@ -331,7 +331,7 @@ proc pc_write_more {} {
   global pc wl
   db eval BEGIN
   foreach tab [wl_tables] {
-    wl_pair "INSERT INTO $tab (rowid, e, a) VALUES(777777, test_vector(77, 4), 7)" \
+    wl_pair "INSERT INTO [wl_target $tab] (rowid, e, a) VALUES(777777, test_vector(77, 4), 7)" \
       {INSERT INTO m VALUES(:tab, 777777, test_vector(77, 4), 7)} [list tab $tab]
     if {$wl(quire)} {db eval "INSERT INTO $tab ($tab) VALUES('fold')"}
   }

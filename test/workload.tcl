@@ -1,7 +1,8 @@
 # workload.tcl: seeded random changes of quire tables and of their mirror, for model.test and powercut.test.
 #
-# The mirror is an ordinary table m(tab, id, e, a) in the same database; live(tab, ef, graph) names the quire tables that exist (t, u, w,
-# x), their ef_search (NULL: a flat index) and whether they have a graph. Each change is made to both, by statements that do the same; both must
+# The mirror is an ordinary table m(tab, id, e, a) in the same database; live(tab, ef, graph, content) names the quire tables that exist (t, u, w,
+# x), their ef_search (NULL: a flat index), whether they have a graph, and where their rows are: '' as by default, 'pages' with content='', else the name
+# of their own content table, to which changes are made, and which triggers pass on. Each change is made to both, by statements that do the same; both must
 # succeed or both fail. SQLite alone is responsible for m, so that m is the truth.
 #
 #   wl_start SEED            begin the sequence of choices
@@ -14,9 +15,12 @@
 # Where a table has a graph, exact = 1 must give what brute force gives; a search through the graph must give as many rows, different ones that
 # exist, in order, with their true distances. The graphs are tiny: few links, few candidates, so that small tables have many pages of them.
 #
+# wl(contents) are the kinds of content that tables are made with: rows, pages, docs; WL_CONTENTS sets it.
 # wl(quire) 0 leaves the quire tables out; wl(fold_rows) is their fold threshold; wl(conflicts) the conflict clauses in use.
 
-array set wl {quire 1 homes {} moves 0 fold_rows 6 conflicts {{} {} {OR REPLACE} {OR REPLACE} {OR IGNORE} {OR FAIL}} statements 0 commands 0 failed 0}
+array set wl {quire 1 homes {} moves 0 fold_rows 6 contents {rows rows pages pages docs} conflicts {{} {} {OR REPLACE} {OR REPLACE} {OR IGNORE} {OR FAIL}} statements 0 commands 0 failed 0}
+
+if {[info exists env(WL_CONTENTS)] && $env(WL_CONTENTS) ne ""} {set wl(contents) $env(WL_CONTENTS)}
 
 proc wl_rand {n} {
   upvar #0 wl_state s
@@ -40,10 +44,15 @@ proc wl_schema {{homes {}}} {
   if {$wl(quire) && $homes ne ""} {db eval "CREATE VIRTUAL TABLE quire USING quire_store(home=[wl_pick $homes])"}
   db eval {
     CREATE TABLE m(tab TEXT, id INTEGER, e BLOB, a INTEGER, PRIMARY KEY(tab, id));
-    CREATE TABLE live(tab TEXT PRIMARY KEY, ef INTEGER, graph INTEGER);
+    CREATE TABLE live(tab TEXT PRIMARY KEY, ef INTEGER, graph INTEGER, content TEXT);
   }
 }
 proc wl_tables {} {db eval {SELECT tab FROM live ORDER BY tab}}
+# The table whose rows are changed.
+proc wl_target {tab} {
+  set content [db onecolumn {SELECT content FROM live WHERE tab = :tab}]
+  expr {$content in {"" pages} ? $tab : $content}
+}
 
 # One statement and its mirror, which share the variables :name. They fail together, or the run stops. A
 # statement that ended the transaction (OR ROLLBACK) has undone the mirror's changes as well.
@@ -87,60 +96,61 @@ proc wl_change {} {
   set often [expr {[db onecolumn {SELECT graph FROM live WHERE tab = :tab}] ? 25 : 10}]
   set n [expr {1 + [wl_rand [expr {[wl_chance $often] ? 200 : 15}]]}]
   set or [wl_pick $wl(conflicts)]
+  set to [wl_target $tab]
   set vars [list id $id a $a seed $seed n $n tab $tab]
   set numbers "WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i + 1 < :n)"
   switch [wl_pick {insert insert row many many mixed delete delete one one vector meta key last all wrong failmany}] {
     insert {
       set next "1000 + (SELECT ifnull(max(id), 0) FROM m)"
-      wl_pair "INSERT INTO $tab (rowid, e, a) VALUES($next, $v, :a)" "INSERT INTO m VALUES(:tab, $next, $v, :a)" $vars
+      wl_pair "INSERT INTO $to (rowid, e, a) VALUES($next, $v, :a)" "INSERT INTO m VALUES(:tab, $next, $v, :a)" $vars
     }
     row {
-      wl_pair "INSERT $or INTO $tab (rowid, e, a) VALUES(:id, $v, :a)" "INSERT $or INTO m VALUES(:tab, :id, $v, :a)" $vars
+      wl_pair "INSERT $or INTO $to (rowid, e, a) VALUES(:id, $v, :a)" "INSERT $or INTO m VALUES(:tab, :id, $v, :a)" $vars
     }
     many {
-      wl_pair "$numbers INSERT $or INTO $tab (rowid, e, a) SELECT :id + i, test_vector(:seed + i % 3, 4), :a FROM s" \
+      wl_pair "$numbers INSERT $or INTO $to (rowid, e, a) SELECT :id + i, test_vector(:seed + i % 3, 4), :a FROM s" \
         "$numbers INSERT $or INTO m SELECT :tab, :id + i, test_vector(:seed + i % 3, 4), :a FROM s" $vars
     }
     mixed {
       # The same rowid more than once in one statement, and descending rowids.
-      wl_pair "$numbers INSERT $or INTO $tab (rowid, e, a) SELECT :id - i % 4, test_vector(:seed + i, 4), i FROM s" \
+      wl_pair "$numbers INSERT $or INTO $to (rowid, e, a) SELECT :id - i % 4, test_vector(:seed + i, 4), i FROM s" \
         "$numbers INSERT $or INTO m SELECT :tab, :id - i % 4, test_vector(:seed + i, 4), i FROM s" $vars
     }
     delete {
-      wl_pair "DELETE FROM $tab WHERE rowid BETWEEN :id AND :id + 8" \
+      wl_pair "DELETE FROM $to WHERE rowid BETWEEN :id AND :id + 8" \
         {DELETE FROM m WHERE tab = :tab AND id BETWEEN :id AND :id + 8} $vars
     }
-    one {wl_pair "DELETE FROM $tab WHERE rowid = :id" {DELETE FROM m WHERE tab = :tab AND id = :id} $vars}
+    one {wl_pair "DELETE FROM $to WHERE rowid = :id" {DELETE FROM m WHERE tab = :tab AND id = :id} $vars}
     vector {
-      wl_pair "UPDATE $tab SET e = $v WHERE rowid BETWEEN :id AND :id + 3" \
+      wl_pair "UPDATE $to SET e = $v WHERE rowid BETWEEN :id AND :id + 3" \
         "UPDATE m SET e = $v WHERE tab = :tab AND id BETWEEN :id AND :id + 3" $vars
     }
     meta {
-      wl_pair "UPDATE $tab SET a = :a WHERE rowid >= :id" {UPDATE m SET a = :a WHERE tab = :tab AND id >= :id} $vars
+      wl_pair "UPDATE $to SET a = :a WHERE rowid >= :id" {UPDATE m SET a = :a WHERE tab = :tab AND id >= :id} $vars
     }
     key {
       # One row only: with several, the order in which they are visited would decide.
       if {[wl_chance 50]} {set vars [list {*}$vars to [expr {1 + [wl_rand 60]}]]} else {lappend vars to [expr {5000 + [wl_rand 50]}]}
-      wl_pair "UPDATE $or $tab SET rowid = :to, a = a + 1 WHERE rowid = :id" \
+      wl_pair "UPDATE $or $to SET rowid = :to, a = a + 1 WHERE rowid = :id" \
         "UPDATE $or m SET id = :to, a = a + 1 WHERE tab = :tab AND id = :id" $vars
     }
     last {
-      wl_pair "DELETE FROM $tab WHERE rowid = (SELECT max(rowid) FROM $tab)" \
+      wl_pair "DELETE FROM $to WHERE rowid = (SELECT max(rowid) FROM $to)" \
         {DELETE FROM m WHERE tab = :tab AND id = (SELECT max(id) FROM m WHERE tab = :tab)} $vars
     }
-    all {if {[wl_chance 30]} {wl_pair "DELETE FROM $tab" {DELETE FROM m WHERE tab = :tab} $vars}}
-    wrong {wl_wrong $tab}
+    all {if {[wl_chance 30]} {wl_pair "DELETE FROM $to" {DELETE FROM m WHERE tab = :tab} $vars}}
+    wrong {wl_wrong $tab $to}
     failmany {
       # Fails at its last row, if :id is there.
       set key "CASE WHEN i + 1 < :n THEN 20000 + :seed * 300 + i ELSE :id END"
-      wl_pair "$numbers INSERT $or INTO $tab (rowid, e, a) SELECT $key, test_vector(:seed, 4), :a FROM s" \
+      wl_pair "$numbers INSERT $or INTO $to (rowid, e, a) SELECT $key, test_vector(:seed, 4), :a FROM s" \
         "$numbers INSERT $or INTO m SELECT :tab, $key, test_vector(:seed, 4), :a FROM s" $vars
     }
   }
 }
 
 # Statements that must be refused and change nothing.
-proc wl_wrong {tab} {
+proc wl_wrong {tab to} {
   global wl
   if {!$wl(quire)} return
   incr wl(failed)
@@ -148,27 +158,44 @@ proc wl_wrong {tab} {
     {test_vector(1, 5)} {test_vector(1, 3)} {x'00'} {x'0000c07f00000000000000000000000f'} {x'0000807f000000000000000000000000'}
     {'[1, 2, 3]'} {'[1, 2, 3, x]'} {'[1, 2, 3, 4'} {''} 17
   }]
-  set wl(last) "INSERT INTO $tab (rowid, e) VALUES(99999, $value)"
-  if {![catch {db eval "INSERT INTO $tab (rowid, e) VALUES(99999, $value)"}]} {error "accepted as a vector: $value"}
+  set wl(last) "INSERT INTO $to (rowid, e) VALUES(99999, $value)"
+  if {![catch {db eval "INSERT INTO $to (rowid, e) VALUES(99999, $value)"}]} {error "accepted as a vector: $value"}
   # Half of the rows are good: none of them may stay.
-  set wl(last) "INSERT INTO $tab (rowid, e) VALUES(99998, test_vector(1, 4)), (99999, $value)"
+  set wl(last) "INSERT INTO $to (rowid, e) VALUES(99998, test_vector(1, 4)), (99999, $value)"
   if {![catch {db eval $wl(last)}]} {error "accepted as a vector: $value"}
-  set wl(last) "UPDATE $tab SET e = $value WHERE rowid > 10"
+  set wl(last) "UPDATE $to SET e = $value WHERE rowid > 10"
   set there [db onecolumn {SELECT count(*) FROM m WHERE tab = :tab AND id > 10}]
   if {![catch {db eval $wl(last)}] && $there} {error "accepted as a vector: $value"}
 }
 
 proc wl_graph {ef} {return "hnsw(m=4, ef_construction=8, ef_search=$ef, quantizer=[wl_pick {none int8 int4}])"}
 proc wl_create {} {
-  global wl
+  global wl wl_total
   set tab [lindex {t u w} [wl_rand 3]]
   if {$tab in [wl_tables]} return
   set wl(last) "CREATE $tab"
   set graph [wl_chance 50]
   set ef [expr {$graph ? 8 : 64}]
   set index [expr {$graph ? "INDEXED BY [wl_graph $ef]" : ""}]
-  if {$wl(quire)} {db eval "CREATE VIRTUAL TABLE $tab USING quire(e float\[4] $index, a integer, fold_rows=$wl(fold_rows))"}
-  db eval {INSERT INTO live VALUES(:tab, :ef, :graph)}
+  set content ""
+  set option ""
+  set kind [wl_pick [expr {$wl(quire) ? $wl(contents) : "rows"}]]
+  switch $kind {
+    pages {
+      set content pages
+      set option ", content=''"
+    }
+    docs {
+      for {set i 1} {[db exists {SELECT 1 FROM sqlite_schema WHERE name = 'docs' || :i}]} {incr i} {}
+      set content docs$i
+      set option ", content='docs$i', content_rowid='id'"
+      db eval "CREATE TABLE docs$i (id INTEGER PRIMARY KEY, e BLOB, a INTEGER)"
+    }
+  }
+  if {$wl(quire)} {db eval "CREATE VIRTUAL TABLE $tab USING quire(e float\[4] $index, a integer, fold_rows=$wl(fold_rows)$option)"}
+  if {[string match docs* $content]} {db eval "INSERT INTO $tab ($tab) VALUES('triggers')"}
+  incr wl_total(tables_of_$kind)
+  db eval {INSERT INTO live VALUES(:tab, :ef, :graph, :content)}
 }
 
 proc wl_ddl {} {
@@ -180,7 +207,9 @@ proc wl_ddl {} {
       if {[llength [wl_tables]] < 2 && [wl_chance 70]} return
       if {$tab eq ""} return
       set wl(last) "DROP $tab"
+      set content [wl_target $tab]
       if {$wl(quire)} {db eval "DROP TABLE $tab"}
+      if {$content ne $tab} {db eval "DROP TABLE $content"}
       db eval {DELETE FROM live WHERE tab = :tab; DELETE FROM m WHERE tab = :tab}
     }
     rename {
@@ -305,7 +334,7 @@ proc wl_count {handle {prefix ""}} {
   global wl wl_total
   if {!$wl(quire)} return
   set code [catch {$handle eval {SELECT name, sum(value) AS value FROM quire_stats WHERE name IN ('folds', 'bulk_folds', 'append_only_folds', 'folds_given_up', 'pages_reused',
-      'pages_extended', 'overlay_loads', 'overlay_extends', 'graph_folds', 'graph_linked', 'graph_repairs', 'graph_searches') GROUP BY name} row {
+      'pages_extended', 'overlay_loads', 'overlay_extends', 'graph_folds', 'graph_linked', 'graph_repairs', 'graph_searches', 'content_rows_paged', 'paged_vectors_read') GROUP BY name} row {
     incr wl_total($prefix$row(name)) $row(value)
   }} message options]
   if {$code && ![string match *locked* $message]} {return -options $options $message}
@@ -319,6 +348,13 @@ proc wl_reached {counters} {
     set value [expr {[info exists wl_total($name)] ? $wl_total($name) : 0}]
     tester::report reached.$name [expr {$value > 0}] $value "> 0"
   }
+}
+
+# What must have happened with these kinds of content.
+proc wl_content_counters {{prefix ""}} {
+  global wl
+  set kinds [lsort -unique $wl(contents)]
+  concat [lmap kind $kinds {string cat tables_of_ $kind}] [expr {"pages" in $kinds ? [list ${prefix}content_rows_paged ${prefix}paged_vectors_read] : {}}]
 }
 
 # Nearest k under a further condition, written for the quire table and for m.
