@@ -44,6 +44,7 @@ typedef struct Fold {
   Pages *to;     /* the home it is for, if that is another one (W8) */
   int kept;      /* the pages outlive the connection (P4) */
   int append_only;
+  int busy;     /* W4 */
   int unknown;  /* W2 */
   u32 budget;   /* pages of work beside its own */
   u64 reusable; /* pages that there were */
@@ -289,12 +290,16 @@ static int update_state_row(Fold *f) {
   return rc;
 }
 
+/* H2, H3 */
 static int update_watermarks(Fold *f) {
   Store *s = f->store;
-  if (!f->horizon.in_wal || f->unknown) return SQLITE_OK;
+  i64 n = f->horizon.in_rollback ? f->next.n : s->state.n;
+  if (f->horizon.in_rollback && f->busy) /* a quieter fold of this transaction may have left one */
+    return store_exec(s, "DELETE FROM %s.quire_wm WHERE n >= %lld", s->quoted, (long long)n);
+  if (!f->horizon.in_rollback && !f->horizon.in_wal) return SQLITE_OK;
   return store_exec(
       s, "INSERT OR REPLACE INTO %s.quire_wm VALUES(%lld, %lld, %lld); DELETE FROM %s.quire_wm WHERE n < %lld",
-      s->quoted, (long long)s->state.n, (long long)f->horizon.salt, (long long)f->horizon.frame, s->quoted,
+      s->quoted, (long long)n, (long long)f->horizon.salt, (long long)f->horizon.frame, s->quoted,
       (long long)f->horizon.at);
 }
 
@@ -335,7 +340,8 @@ static int prepare_fold(Fold *f) {
   int rc;
 
   f->unknown = s->txn_unknown;
-  f->append_only = f->fresh || s->folded || s->avoid_reuse || f->unknown || store_other_statements_busy(s);
+  f->busy = store_other_statements_busy(s);
+  f->append_only = f->fresh || s->folded || s->avoid_reuse || f->unknown || f->busy;
   if (!f->unknown && !s->base_known) {
     s->base = s->state.n;
     s->base_known = 1;
@@ -349,11 +355,11 @@ static int prepare_fold(Fold *f) {
   f->kept = !home_is_memory(pages_home(s->pages));
   if (f->fresh) sqlite3_randomness(UUID_SIZE, f->next.uuid);
 
-  f->horizon.at = -1;
-  if (!s->folded && !f->unknown)
-    rc = horizon_read(s, &f->horizon); /* the watermark is worth having even if nothing is reused */
-  else
-    rc = SQLITE_OK;
+  rc = horizon_read(s, &f->horizon); /* the watermark is worth having even if nothing is reused */
+  if (s->folded || f->unknown) {     /* the state row may be one that is not committed */
+    f->horizon.at = -1;
+    f->horizon.in_wal = 0;
+  }
   if (rc == SQLITE_OK) rc = pages_prepare(s->pages, s->state.root.pgno == 0 || f->fresh);
   if (rc == SQLITE_NOTADB) store_set_error(s, "the file %s-quire is not one of Quire's: move it away", s->path);
   if (rc == SQLITE_OK && !f->fresh) rc = space_load(s, &f->horizon, f->reason, f->append_only, &f->space);

@@ -9,7 +9,10 @@
  *   H2  WAL: the horizon is n if the wal-index says nBackfill >= mxFrame, else the largest n of quire_wm whose salt is not the current one (the
  *       log was restarted, so all of it was backfilled) or whose frame is backfilled (S5). Layout: "WAL-Index File Format" at
  *       sqlite.org/walformat.html.
- *   H3  Rollback journals: n - 1, because the unlink of a journal may not be durable.
+ *   H3  Rollback journals: n - 1, because the unlink of a journal may not be durable; and not above the last fold that is in quire_wm. A fold puts
+ *       itself there, with frame -1, if no other statement of its connection runs: SQLite's exclusive lock at its commit shows that nobody else does, so
+ *       no cursor is older. Who keeps a cursor over commits of his own is met by another only when that one commits, after it has written its pages.
+ *       What a log has left there is as good: the journal was changed when nobody read.
  *   H4  What we cannot read or do not know (exclusive mode with WAL, another wal-index version, headers that
  *       differ) gives -1: the file only grows.
  *   H5  The memory home has no other readers, and with an inline one SQLite keeps what they read: n.
@@ -38,8 +41,8 @@ static int read_pragma(Store *store, const char *pragma, char *value, size_t siz
   return sqlite3_finalize(stmt);
 }
 
-/* H2: what the watermarks say when the log is not wholly backfilled. */
-static int read_watermarks(Store *store, i64 salt, u32 backfilled, i64 *at) {
+/* The largest n of the watermarks that belong to another log, or to this one up to a frame. */
+static int read_watermarks(Store *store, i64 salt, i64 backfilled, i64 *at) {
   sqlite3_stmt *stmt = NULL;
   int rc = store_prepare(store, &stmt, "SELECT coalesce(max(n), -1) FROM %s.quire_wm WHERE salt <> ?1 OR frame <= ?2",
                          store->quoted);
@@ -74,6 +77,15 @@ static int read_wal_index(Store *store, Horizon *out) {
   return read_watermarks(store, out->salt, h[24], &out->at);
 }
 
+/* H3 */
+static int read_rollback(Store *store, Horizon *out) {
+  int rc = read_watermarks(store, 0, INT64_MAX, &out->at);
+  if (!DEFECT(reuse_before_durable)) out->at = MIN(out->at, store->state.n - 1);
+  out->in_rollback = 1;
+  out->frame = -1;
+  return rc;
+}
+
 int horizon_read(Store *store, Horizon *out) {
   char mode[16];
   int rc;
@@ -85,10 +97,7 @@ int horizon_read(Store *store, Horizon *out) {
   }
   rc = read_pragma(store, "journal_mode", mode, sizeof mode);
   if (rc) return rc;
-  if (strcmp(mode, "wal") != 0) {
-    out->at = store->state.n - !DEFECT(reuse_before_durable);
-    return SQLITE_OK;
-  }
+  if (strcmp(mode, "wal") != 0) return read_rollback(store, out);
   rc = read_pragma(store, "locking_mode", mode, sizeof mode);
   if (rc || strcmp(mode, "normal") != 0) return rc;
   return read_wal_index(store, out);
