@@ -444,9 +444,27 @@ static int tree_load(Builder *b, u32 node, u32 *load) {
   return SQLITE_OK;
 }
 
+/* The r-th of the tree links of `node`: those on its list, then those that this batch adds. */
+static int tree_child(Builder *b, u32 node, u32 r, u32 *child) {
+  const u8 *at;
+  u32 i;
+  u64 k;
+  int rc = array_map_get(&b->sheet[0].map, node, &at);
+  *child = GRAPH_NULL;
+  for (i = 0; i < b->width[0] && rc == SQLITE_OK && *child == GRAPH_NULL; i++) {
+    u32 link = link_get((const u32 *)(const void *)at + i);
+    if (link == GRAPH_NULL) break;
+    if (link >> 31 && r-- == 0) *child = link & ~GRAPH_TREE;
+  }
+  for (k = 0; k < b->back_count && rc == SQLITE_OK && *child == GRAPH_NULL; k++) {
+    if (b->back[k].tree && b->back[k].target == node && r-- == 0) *child = b->back[k].node;
+  }
+  return rc;
+}
+
 /* The node that holds the new one on the tree (B3). */
 static int find_parent(Builder *b, const Insert *in, u32 *parent) {
-  u64 k, steps = 0;
+  u64 steps;
   u32 i, load = 0;
   int rc = SQLITE_OK;
   for (i = 0; i < in->picked[0] && rc == SQLITE_OK; i++) {
@@ -454,24 +472,19 @@ static int find_parent(Builder *b, const Insert *in, u32 *parent) {
     rc = tree_load(b, *parent, &load);
     if (load < TREE_MAX) return rc;
   }
-  /* All are full: down the tree from the nearest, a branch has an end. */
+  /*
+   * All are full: down the tree from the nearest to a node that is not. At each a child is drawn: an entry has a link from the entry after it besides that
+   * of its parent, so that there are circles, which a fixed choice may not leave.
+   */
   *parent = pool_node(in->pick[0]);
-  while (rc == SQLITE_OK) {
-    const u8 *at;
-    u32 next = GRAPH_NULL;
+  for (steps = 0; rc == SQLITE_OK; steps++) {
+    u32 child = GRAPH_NULL;
     rc = tree_load(b, *parent, &load);
     if (rc || load < b->width[0]) return rc;
-    rc = array_map_get(&b->sheet[0].map, *parent, &at);
-    for (i = 0; i < b->width[0] && rc == SQLITE_OK; i++) {
-      u32 link = link_get((const u32 *)(const void *)at + i);
-      if (link >> 31) next = link & ~GRAPH_TREE;
-    }
-    for (k = 0; k < b->back_count && next == GRAPH_NULL; k++) { /* or one that this batch adds */
-      if (b->back[k].tree && b->back[k].target == *parent) next = b->back[k].node;
-    }
-    /* the tree of a damaged file may lead off the graph or in a circle */
-    if (next >= b->head.nodes || ++steps > b->head.nodes) rc = CORRUPT(0);
-    *parent = next;
+    rc = tree_child(b, *parent, (u32)(mix64((u64)in->slot << 32 | (u32)steps) % load), &child);
+    /* the links of a damaged file may lead off the graph, or nowhere */
+    if (rc == SQLITE_OK && (child >= b->head.nodes || steps > b->head.nodes + 1000)) rc = CORRUPT(0);
+    *parent = child;
   }
   return rc;
 }
