@@ -317,6 +317,10 @@ bench-upgrade: $(OUT)quire.$(EXT) $(BUILD)/testfuncs.so ## a table of sqlite-vec
 	@$(TCLSH) bench/upgrade.tcl $(abspath $(OUT)quire.$(EXT)) $(abspath $(or $(QUIRE_SQLITE_VEC),$(SQLITE_VEC)/vec0.$(EXT))) \
 	  $(abspath $(BUILD)/testfuncs.so) $(abspath $(BUILD)) $(ROWS) $(DIM)
 
+.PHONY: bench-content
+bench-content: $(OUT)quire.$(EXT) $(BUILD)/testfuncs.so ## tables with content='' beside the default: load, reads, size; ROWS=100000 DIM=128
+	@$(TCLSH) bench/content.tcl $(abspath $(OUT)quire.$(EXT)) $(abspath $(BUILD)/testfuncs.so) $(abspath $(BUILD)) $(ROWS) $(DIM)
+
 # --- the rest ---
 
 .PHONY: format

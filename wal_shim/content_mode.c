@@ -12,8 +12,12 @@
  *       overwritten but by a new vector or NULL, so that nothing is lost when the file is put back; 'rebuild' reads the vectors from the old pages, and fails before
  *       it has changed anything where it cannot.
  *   P4  Vectors whose pages are in a memory home stay in the rows: those pages go with the connection (S10).
+ *   P5  SQLite joins pages of a table that have become nearly empty where a row is deleted, not where one becomes shorter. So of the rows that a fold marks one in a page, about,
+ *       is deleted and inserted again as it is: unless foreign keys or triggers would see that.
  */
 #include "store_int.h"
+
+#define JOIN_BYTES 2048u /* of vectors that go, for each row that is rewritten */
 
 /* --- rows of ours --- */
 
@@ -127,6 +131,75 @@ static int prepare_mark(Table *t) {
   return rc;
 }
 
+/* Whether nothing but the row itself changes when it is deleted and inserted again: no table refers to another by a key here, no trigger sees it. */
+static int may_rewrite(Table *t, int *may) {
+  sqlite3_stmt *stmt = NULL;
+  int rc = store_prepare(
+      t->store, &stmt,
+      "SELECT 1 FROM %s.sqlite_schema WHERE (type = 'trigger' AND tbl_name = %Q COLLATE NOCASE) OR (type = "
+      "'table' AND sql LIKE '%%REFERENCES%%' AND instr(lower(sql), lower(%Q)))",
+      t->store->quoted, t->shape.content, t->shape.content);
+  if (rc) return rc;
+  *may = sqlite3_step(stmt) == SQLITE_DONE;
+  return sqlite3_finalize(stmt);
+}
+
+static int prepare_rewrite(Table *t) {
+  const char *schema = t->store->quoted, *content = t->shape.content, *rowid = t->shape.rowid;
+  sqlite3_str *sql;
+  char *values;
+  int rc = store_prepare(t->store, &t->stmt[TABLE_ROW], "SELECT * FROM %s.\"%w\" WHERE \"%w\" = ?1", schema, content,
+                         rowid),
+      i;
+  if (rc == SQLITE_OK)
+    rc = store_prepare(t->store, &t->stmt[TABLE_ROW_DELETE], "DELETE FROM %s.\"%w\" WHERE \"%w\" = ?1", schema, content,
+                       rowid);
+  if (rc || t->stmt[TABLE_ROW_INSERT]) return rc;
+  sql = sqlite3_str_new(t->store->db);
+  for (i = 1; i <= sqlite3_column_count(t->stmt[TABLE_ROW]); i++)
+    sqlite3_str_appendf(sql, "%s?%d", i > 1 ? "," : "", i);
+  values = sqlite3_str_finish(sql);
+  if (values == NULL) return SQLITE_NOMEM;
+  rc = store_prepare(t->store, &t->stmt[TABLE_ROW_INSERT], "INSERT INTO %s.\"%w\" VALUES(%s)", schema, content, values);
+  sqlite3_free(values);
+  return rc;
+}
+
+/* P5 */
+static int rewrite(Table *t, i64 rowid) {
+  sqlite3_stmt *row = t->stmt[TABLE_ROW], *gone = t->stmt[TABLE_ROW_DELETE], *back = t->stmt[TABLE_ROW_INSERT];
+  int rc, i;
+  sqlite3_bind_int64(row, 1, rowid);
+  rc = sqlite3_step(row);
+  if (rc != SQLITE_ROW || sqlite3_column_count(row) != sqlite3_bind_parameter_count(back)) return sqlite3_reset(row);
+  for (i = 0, rc = SQLITE_OK; i < sqlite3_column_count(row) && rc == SQLITE_OK; i++)
+    rc = sqlite3_bind_value(back, i + 1, sqlite3_column_value(row, i));
+  sqlite3_reset(row);
+  if (rc == SQLITE_OK) {
+    sqlite3_bind_int64(gone, 1, rowid);
+    sqlite3_step(gone);
+    rc = sqlite3_reset(gone);
+  }
+  if (rc == SQLITE_OK) {
+    sqlite3_step(back);
+    rc = sqlite3_reset(back);
+  }
+  sqlite3_clear_bindings(back);
+  return rc;
+}
+
+/* P5, of rows whose vectors were taken out. */
+static int join_pages(Table *t, const FoldedRow *row, u64 count) {
+  u64 bytes = 0, step, i;
+  int may = 0, rc = may_rewrite(t, &may);
+  if (rc || !may) return rc;
+  rc = prepare_rewrite(t);
+  for (i = 0; i < t->shape.vector_count; i++) bytes += t->shape.vector[i].size;
+  step = MAX(JOIN_BYTES / bytes, 1);
+  for (i = 0; i < count && rc == SQLITE_OK; i += step) rc = rewrite(t, row[i].rowid);
+  return rc;
+}
+
 /* P1, a run of rowids at a time. */
 static int mark(Table *t, const FoldedRow *row, u64 count) {
   sqlite3_stmt **stmt = &t->stmt[TABLE_MARK];
@@ -143,6 +216,7 @@ static int mark(Table *t, const FoldedRow *row, u64 count) {
     sqlite3_step(*stmt);
     rc = sqlite3_reset(*stmt);
   }
+  if (rc == SQLITE_OK && count) rc = join_pages(t, row, count);
   if (rc == SQLITE_OK) t->store->stats.content_rows_paged += count;
   return rc;
 }

@@ -107,7 +107,18 @@ struct Store {
   StoreStats stats;
 };
 
-typedef enum { TABLE_TAIL, TABLE_TAGS, TABLE_LOAD, TABLE_LOAD_ROWS, TABLE_ADD, TABLE_MARK, TABLE_STMT_COUNT } TableStmt;
+typedef enum {
+  TABLE_TAIL,
+  TABLE_TAGS,
+  TABLE_LOAD,
+  TABLE_LOAD_ROWS,
+  TABLE_ADD,
+  TABLE_MARK,
+  TABLE_ROW,
+  TABLE_ROW_DELETE,
+  TABLE_ROW_INSERT,
+  TABLE_STMT_COUNT
+} TableStmt;
 
 struct Table {
   Table *next;
