@@ -25,8 +25,8 @@ void peer_add(Peer *peer, const float *vector, int64_t label);
 /* The labels of the k nearest that a search with ef finds, nearest first; how many. */
 size_t peer_search(Peer *peer, const float *query, size_t k, size_t ef, int64_t *labels);
 /* Only labels that `passes` lets pass; hnswlib 0.7 or newer, else the program ends. */
-size_t peer_search_filtered(Peer *peer, const float *query, size_t k, size_t ef, int (*passes)(void *arg, int64_t label),
-                            void *arg, int64_t *labels);
+size_t peer_search_filtered(Peer *peer, const float *query, size_t k, size_t ef,
+                            int (*passes)(void *arg, int64_t label), void *arg, int64_t *labels);
 
 #ifdef __cplusplus
 }

@@ -85,7 +85,8 @@ static int add_schema(TableCall *call, const char *schema) {
                       &found, NULL, NULL);
 
   if (rc || !found) return rc;
-  rc = script_prepare(call->db, "SELECT name FROM \"{schema}\".quire_tables WHERE name IS NOT NULL AND id <> 0 ORDER BY name",
+  rc = script_prepare(call->db,
+                      "SELECT name FROM \"{schema}\".quire_tables WHERE name IS NOT NULL AND id <> 0 ORDER BY name",
                       names, &stmt);
   while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
     const char *table = (const char *)sqlite3_column_text(stmt, 0);

@@ -99,8 +99,8 @@ typedef enum { NEVER, WRITTEN, LOST, SYNCED } PageState;
 static const char *const state_words[] = {"was never written", "is not synced", "was lost by a sync that failed", ""};
 
 typedef struct Check {
-  u8 *state; /* PageState of each page of the file */
-  i64 *tried; /* by page: the attempt that wrote it last */
+  u8 *state;           /* PageState of each page of the file */
+  i64 *tried;          /* by page: the attempt that wrote it last */
   i64 attempt, unsure; /* the attempt that goes on; the one whose sync failed, -1: none */
   i64 pages;
   u32 inode; /* of the page file; 0: there is none */
@@ -140,7 +140,8 @@ static void at_write(Check *c, i64 i, const Op *op) {
       if (needs(root_of(n), page)) who = n;
     c->state[page] = WRITTEN;
     if (c->unsure >= 0 && c->tried[page] == c->unsure && c->attempt != c->unsure && !c->breach)
-      c->breach = sqlite3_mprintf("operation %lld writes page %lld, which a commit may need whose sync failed", i, page);
+      c->breach =
+          sqlite3_mprintf("operation %lld writes page %lld, which a commit may need whose sync failed", i, page);
     c->tried[page] = c->attempt;
     if (who < 0 || c->breach) continue;
     c->breach = sqlite3_mprintf("operation %lld writes page %lld, which commit %lld needs (%s; newest commit %lld)", i,
@@ -155,8 +156,9 @@ static void at_truncate(Check *c, i64 i, i64 pages) {
   for (n = c->low; n <= c->last && who < 0; n++)
     if (root_of(n) && root_of(n)->pages > pages) who = n;
   if (who >= 0 && !c->breach)
-    c->breach = sqlite3_mprintf("operation %lld truncates the page file to %lld pages; commit %lld has %lld (newest commit %lld)",
-                                i, pages, who, root_of(who)->pages, c->last);
+    c->breach = sqlite3_mprintf(
+        "operation %lld truncates the page file to %lld pages; commit %lld has %lld (newest commit %lld)", i, pages,
+        who, root_of(who)->pages, c->last);
   c->pages = c->pages < pages ? c->pages : pages;
 }
 

@@ -16,9 +16,9 @@
 
 #define BLOCK_ROWS 256u
 #define POLL_ROWS 65536u
-#define GROUP_ROWS 32u     /* chosen rows asked for at once */
-#define PACKED_BYTES 512u  /* chosen rows up to this size are packed */
-#define ROW_NS 2.0         /* about what a scan takes for a row, and for 32 bytes of it ... */
+#define GROUP_ROWS 32u    /* chosen rows asked for at once */
+#define PACKED_BYTES 512u /* chosen rows up to this size are packed */
+#define ROW_NS 2.0        /* about what a scan takes for a row, and for 32 bytes of it ... */
 #define ROW_32_BYTES_NS 0.7
 #define CHOSEN_ROW_NS 14.0 /* ... and what a chosen row costs more than one of a scan */
 

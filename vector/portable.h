@@ -7,7 +7,8 @@
 #include "../wal_shim/base.h"
 
 #define CACHE_LINE 64u
-#define ROW_AHEAD 1024u /* bytes of a row that are worth asking for: of longer ones the processor fetches the rest by itself */
+#define ROW_AHEAD                                                                                                      \
+  1024u /* bytes of a row that are worth asking for: of longer ones the processor fetches the rest by itself */
 
 #if defined(__GNUC__)
 #define PREFETCH(p) __builtin_prefetch((const void *)(p))

@@ -158,9 +158,7 @@ void sq4_query(const Sq4 *sq4, const void *vector, Sq4Query *out) {
 /* ---- what is learned ------------------------------------------------------------------------------------------------------- */
 
 /* The sign of a dimension in a round of the rotation. Stored codes depend on it. */
-static int negative(u32 round, u32 i) {
-  return (int)(mix64(((u64)(round + 1) << 32 | (i + 1)) * MIX64_STEP) >> 63);
-}
+static int negative(u32 round, u32 i) { return (int)(mix64(((u64)(round + 1) << 32 | (i + 1)) * MIX64_STEP) >> 63); }
 
 /* All but mean, step and what follows from them. The mean is zero. */
 static int new_sq4(Metric metric, Elem elem, u32 dim, Sq4 **out) {

@@ -6,14 +6,16 @@
  *             through, which SQLite then drops, as it looks at texts again (vtab_plan.c). Order by the order word: rows whose first seven bytes are
  *             those of the value are uncertain. In UTF-16 databases order is that of other bytes: only = and IN are known there.
  *   GLOB      by what stands before the first wildcard; uncertain.
+ *   LIKE      so, too, in either case of its first letters; a text that is not ASCII there may match them if LIKE is ICU's.
  *
- * What is not known here (LIKE, a number against a text column, conditions on the key) is answered by SQL (vtab_filter.c).
+ * What is not known here (LIKE without such letters, a number against a text column, conditions on the key) is answered by SQL (vtab_filter.c).
  */
 #include "vtab_int.h"
 
 #include <math.h>
 
 #define WORD_MAX UINT64_MAX
+#define LIKE_PREFIX 4u /* bytes of a pattern that are looked at: twice as many ranges for each letter */
 
 typedef struct Ranges {
   FieldRange *range;
@@ -164,15 +166,35 @@ static void add_bytes(Ranges *r, VecTable *vt, FieldType type, int op, sqlite3_v
   }
 }
 
+/* Texts that begin with these bytes. */
+static void add_prefix(Ranges *r, const char *bytes, u64 size) {
+  u64 low = field_of_bytes(bytes, size), used = MIN(size, FIELD_PREFIX);
+  add(r, MAX(low, FIELD_FIRST), used ? low | (WORD_MAX >> 8 * used) : WORD_MAX);
+}
+
 /* Texts that begin with what stands before the pattern's first wildcard. */
-static void add_glob(Ranges *r, sqlite3_value *pattern) {
-  u64 size, prefix = 0, used, low, high;
-  const char *bytes = bytes_of(r, FIELD_TEXT, pattern, &size);
+static void add_glob(Ranges *r, const char *bytes, u64 size) {
+  u64 prefix = 0;
   while (prefix < size && strchr("*?[", bytes[prefix]) == NULL) prefix++;
-  used = MIN(prefix, FIELD_PREFIX);
-  low = field_of_bytes(bytes, prefix);
-  high = used ? low | (WORD_MAX >> 8 * used) : WORD_MAX;
-  add(r, MAX(low, FIELD_FIRST), high);
+  add_prefix(r, bytes, prefix);
+}
+
+static int is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+/* The same for LIKE: `begin` has its first `at` bytes, in one of their cases. */
+static void add_like(Ranges *r, const char *pattern, u64 size, char *begin, u32 at) {
+  char c = at < size ? pattern[at] : '%';
+  if (at == LIKE_PREFIX || c == '%' || c == '_' || c == 0 || (u8)c >= 0x80) {
+    add_prefix(r, begin, at);
+    return;
+  }
+  begin[at] = c;
+  add_like(r, pattern, size, begin, at + 1);
+  if (!is_letter(c)) return;
+  begin[at] = (char)(c ^ 0x20);
+  add_like(r, pattern, size, begin, at + 1);
+  add(r, field_of_bytes(begin, at) | (u64)0x80 << 8 * (FIELD_PREFIX - at),
+      field_of_bytes(begin, at) | WORD_MAX >> 8 * at);
 }
 
 /* --- terms --- */
@@ -180,24 +202,32 @@ static void add_glob(Ranges *r, sqlite3_value *pattern) {
 static int add_term(VecTable *vt, const FieldShape *field, int op, sqlite3_value *value, Ranges *r, u32 *word,
                     int *uncertain) {
   int is = sqlite3_value_type(value), is_bytes = field->type == FIELD_TEXT || field->type == FIELD_BLOB;
+  int is_pattern = op == SQLITE_INDEX_CONSTRAINT_LIKE || op == SQLITE_INDEX_CONSTRAINT_GLOB;
   if (op == SQLITE_INDEX_CONSTRAINT_ISNULL || (op == SQLITE_INDEX_CONSTRAINT_IS && is == SQLITE_NULL)) {
     add(r, FIELD_NULL, FIELD_NULL);
   } else if (op == SQLITE_INDEX_CONSTRAINT_ISNOTNULL || (op == SQLITE_INDEX_CONSTRAINT_ISNOT && is == SQLITE_NULL)) {
     add_all(r);
-  } else if (op == SQLITE_INDEX_CONSTRAINT_LIKE) {
-    return 0;
   } else if (is == SQLITE_NULL) {
     /* no row compares with NULL */
   } else if (!is_bytes) {
-    if (op == SQLITE_INDEX_CONSTRAINT_GLOB) return 0;
+    if (is_pattern) return 0;
     add_number(r, field->type, op, value, uncertain);
   } else if (is != (field->type == FIELD_TEXT ? SQLITE_TEXT : SQLITE_BLOB)) {
     return 0;
   } else if (field->type == FIELD_TEXT && !vtab_is_utf8(vt) && op != SQLITE_INDEX_CONSTRAINT_EQ) {
     return 0;
-  } else if (op == SQLITE_INDEX_CONSTRAINT_GLOB) {
-    if (field->type == FIELD_BLOB) return 0;
-    add_glob(r, value);
+  } else if (is_pattern && field->type == FIELD_BLOB) {
+    return 0;
+  } else if (is_pattern) {
+    char begin[LIKE_PREFIX];
+    u64 size;
+    const char *pattern = bytes_of(r, FIELD_TEXT, value, &size);
+    if (op == SQLITE_INDEX_CONSTRAINT_GLOB)
+      add_glob(r, pattern, size);
+    else if (size == 0 || strchr("%_", pattern[0]) == NULL)
+      add_like(r, pattern, size, begin, 0);
+    else
+      return 0;
     *uncertain = 1;
   } else {
     add_bytes(r, vt, field->type, op, value, word, uncertain);

@@ -74,7 +74,7 @@ typedef struct Overlay {
   i64 last_row, last_row_tag; /* the largest rowid of the content; pages_max if it is not larger */
   int last_row_removed;       /* by an operation since; its delta row is last_seq or before it */
   i64 max_rowid;              /* the largest rowid seen */
-  u32 passed_over;            /* delta rows that are no operations here: the content tells of their rows, or these have no vectors */
+  u32 passed_over; /* delta rows that are no operations here: the content tells of their rows, or these have no vectors */
 } Overlay;
 
 /* Bytes from one vector to the next, in overlays and extents alike: the size rounded up to a power of two below 64, to a multiple of 64 above. */

@@ -260,8 +260,8 @@ int options_automerge(Store *store, u32 *pages);
 
 /* horizon.c */
 typedef struct Horizon {
-  i64 at;          /* pages freed by folds <= at may be written; -1: none */
-  int in_wal;      /* the next two are set */
+  i64 at;     /* pages freed by folds <= at may be written; -1: none */
+  int in_wal; /* the next two are set */
   i64 salt, frame;
   int in_rollback; /* journal */
 } Horizon;
