@@ -54,6 +54,7 @@ typedef struct TableSpec {
   int key;       /* index of the primary key column, or -1 */
   u32 fold_rows; /* 0: the default */
   Relation relation;
+  char *model;                   /* what has made the vectors, or NULL: not told */
   char *events;                  /* the log that changes go to, or NULL */
   int content_pages;             /* content='': vectors in pages alone */
   char *content, *content_rowid; /* the user's table that has the rows, and its key (external.h); both or none */
@@ -65,6 +66,8 @@ typedef struct TableSpec {
  */
 int spec_parse(const Dialect *dialect, const char *table, int argc, const char *const *argv, TableSpec **out,
                char **error);
+/* Whether a column is called so, in any case. */
+int spec_has_column(const TableSpec *spec, const char *name);
 void spec_free(TableSpec *spec);
 /*
  * Parse a relation by itself: `relates_to` is parent(key), argv further options such as "relation=one_to_many".

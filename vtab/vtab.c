@@ -84,13 +84,6 @@ int vtab_vector(VecTable *vt, int column, sqlite3_value *value, const VectorWord
 
 /* --- columns --- */
 
-static int has_column(const TableSpec *spec, const char *name) {
-  for (int i = 0; i < spec->column_count; i++) {
-    if (sqlite3_stricmp(spec->column[i].name, name) == 0) return 1;
-  }
-  return 0;
-}
-
 /* Declare column `column` of the spec. */
 static void declare(VecTable *vt, sqlite3_str *sql, int column) {
   const Column *c = &vt->spec->column[column];
@@ -104,10 +97,18 @@ static void declare(VecTable *vt, sqlite3_str *sql, int column) {
 
 /* Declare a hidden column unless its name is taken; its number, or -1. */
 static int declare_hidden(VecTable *vt, sqlite3_str *sql, const char *name, const char *type) {
-  if (has_column(vt->spec, name)) return -1;
+  if (spec_has_column(vt->spec, name)) return -1;
   sqlite3_str_appendf(sql, ", \"%w\" %s HIDDEN", name, type);
   vt->layout.spec_column[vt->layout.count] = -1;
   return vt->layout.count++;
+}
+
+int vtab_check_model(VecTable *vt, sqlite3_value *model, const char *who) {
+  const char *said = (const char *)sqlite3_value_text(model);
+  if (said && strcmp(said, vt->spec->model) == 0) return SQLITE_OK;
+  if (said == NULL && sqlite3_value_type(model) != SQLITE_NULL) return SQLITE_NOMEM;
+  return vtab_error(vt, SQLITE_MISMATCH, "%s holds vectors of the model '%s', and %s says %s%s%s: use that model, or another table", vt->name,
+                    vt->spec->model, who, said ? "'" : "", said ? said : "NULL", said ? "'" : "");
 }
 
 /* Whether the table's name can be a column's beside the others. */
@@ -116,7 +117,7 @@ static int command_name_is_free(const VecTable *vt) {
   for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
     if (sqlite3_stricmp(vt->name, taken[i]) == 0) return 0;
   }
-  return 1;
+  return vt->spec->model == NULL || sqlite3_stricmp(vt->name, "model") != 0;
 }
 
 /* Tell SQLite the table's columns, and fill vt->layout. */
@@ -143,6 +144,7 @@ static int declare_columns(VecTable *vt) {
   vt->layout.ef_search = declare_hidden(vt, sql, "ef_search", "INTEGER");
   vt->layout.exact = declare_hidden(vt, sql, "exact", "INTEGER");
   vt->layout.oversample = declare_hidden(vt, sql, "oversample", "REAL");
+  vt->layout.model = spec->model ? declare_hidden(vt, sql, "model", "TEXT") : -1;
   sqlite3_str_appendall(sql, spec->key >= 0 ? ") WITHOUT ROWID" : ")");
   rc = sqlite3_str_errcode(sql);
   text = sqlite3_str_finish(sql);

@@ -208,11 +208,9 @@ static Column *add_column(Parser *p, ColumnKind kind, char *name) {
   Column *column = NULL;
 
   if (p->rc) goto done;
-  for (int i = 0; i < spec->column_count; i++) {
-    if (sqlite3_stricmp(spec->column[i].name, name) == 0) {
-      parser_fail(p, "could not declare virtual table, 'duplicate column name: %s'", name);
-      goto done;
-    }
+  if (spec_has_column(spec, name)) {
+    parser_fail(p, "could not declare virtual table, 'duplicate column name: %s'", name);
+    goto done;
   }
   p->rc = mem_reserve(&spec->column, &p->cap, (u64)spec->column_count + 1, sizeof *column);
   if (p->rc) goto done;
@@ -472,6 +470,8 @@ static void parse_option(Parser *p, const char *name) {
     check_chunk_size(p, number_of(p, value));
   else if (sqlite3_stricmp(name, "fold_rows") == 0)
     set_fold_rows(p, number_of(p, value));
+  else if (sqlite3_stricmp(name, "model") == 0)
+    set_text(p, &p->spec->model, value);
   else if (sqlite3_stricmp(name, "events") == 0)
     set_text(p, &p->spec->events, value);
   else if (sqlite3_stricmp(name, "content") == 0)
@@ -584,10 +584,10 @@ static void check_whole(Parser *p) {
   check_relation(p);
   check_relation_column(p);
   check_content(p);
-  for (int i = 0; spec->key < 0 && i < spec->column_count; i++) {
-    if (sqlite3_stricmp(spec->column[i].name, "rowid") == 0)
-      parser_fail(p, "could not declare virtual table, 'duplicate column name: rowid'");
-  }
+  if (spec->key < 0 && spec_has_column(spec, "rowid"))
+    parser_fail(p, "could not declare virtual table, 'duplicate column name: rowid'");
+  if (spec->model && spec_has_column(spec, "model"))
+    parser_fail(p, "a table with model= has a hidden column model: no other may be called so");
 }
 
 int spec_parse(const Dialect *dialect, const char *table, int argc, const char *const *argv, TableSpec **out,
@@ -627,6 +627,7 @@ int spec_parse_relation(const char *relates_to, int argc, const char *const *arg
     mem_free(name);
   }
   if (!p.rc) check_relation(&p);
+  mem_free(spec.model);
   mem_free(spec.events);
   mem_free(spec.content);
   mem_free(spec.content_rowid);
@@ -644,9 +645,17 @@ void relation_clear(Relation *relation) {
   memset(relation, 0, sizeof *relation);
 }
 
+int spec_has_column(const TableSpec *spec, const char *name) {
+  for (int i = 0; i < spec->column_count; i++) {
+    if (sqlite3_stricmp(spec->column[i].name, name) == 0) return 1;
+  }
+  return 0;
+}
+
 void spec_free(TableSpec *spec) {
   if (spec == NULL) return;
   relation_clear(&spec->relation);
+  mem_free(spec->model);
   mem_free(spec->events);
   mem_free(spec->content);
   mem_free(spec->content_rowid);

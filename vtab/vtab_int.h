@@ -22,7 +22,7 @@ typedef struct Layout {
   int count;
   int spec_column[MAX_DECLARED]; /* column of the spec; -1: rowid or a hidden column */
   int declared[MAX_DECLARED];    /* and back: where the spec's column stands */
-  int command, distance, k, ef_search, exact, oversample;
+  int command, distance, k, ef_search, exact, oversample, model;
 } Layout;
 
 typedef struct Cursor Cursor;
@@ -108,6 +108,8 @@ int vtab_indexed_column(VecTable *vt);
 /* Which vector a column of the spec is, and its index as of the connection's last snapshot. */
 u32 vtab_vector_index(const VecTable *vt, int column);
 const IndexShape *vtab_index(const VecTable *vt, int column);
+/* SQLITE_MISMATCH, and the words, if `model` is not the label that the table was made with; `who` says it. */
+int vtab_check_model(VecTable *vt, sqlite3_value *model, const char *who);
 
 /* How messages name a vector: a query's, or one that is inserted or updated. */
 typedef struct VectorWords {
@@ -127,6 +129,7 @@ typedef enum {
   TERM_EF,         /* ef_search = ? */
   TERM_EXACT,      /* exact = ? */
   TERM_OVERSAMPLE, /* oversample = ? */
+  TERM_MODEL,      /* model = ? */
   TERM_DISTANCE,   /* distance `op` ? */
   TERM_ROWID,      /* rowid or integer key = ? */
   TERM_KEY,        /* text key = ? */

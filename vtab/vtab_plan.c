@@ -262,6 +262,7 @@ static int plan_knn(Planner *p, int match) {
   if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.ef_search, TERM_EF);
   if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.exact, TERM_EXACT);
   if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.oversample, TERM_OVERSAMPLE);
+  if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.model, TERM_MODEL);
   if (rc) return rc;
   plan_distance(p);
   plan_key(p);
@@ -382,6 +383,7 @@ static const struct {
     {TERM_KEY, " key="},     {TERM_KEY_IN, " key-in"}, {TERM_K, " k"},
     {TERM_LIMIT, " limit"},  {TERM_ROWID, " rowid="},  {TERM_ROWID_IN, " rowid-in"},
     {TERM_EF, " ef_search"}, {TERM_EXACT, " exact"},   {TERM_OVERSAMPLE, " oversample"},
+    {TERM_MODEL, " model"},
 };
 #define TERM_WORD_COUNT (sizeof term_words / sizeof *term_words)
 

@@ -271,6 +271,8 @@ static int read_terms(Cursor *cur, sqlite3_value **argv, SearchRequest *request,
       rc = read_setting(cur, argv[i], "exact", 0, 1, &request->exact);
     else if (term->kind == TERM_OVERSAMPLE)
       rc = read_oversample(cur, argv[i], &request->oversample);
+    else if (term->kind == TERM_MODEL)
+      rc = vtab_check_model(table_of(cur), argv[i], "the query");
     else if (term->kind == TERM_DISTANCE && !narrow(request, term->op, argv[i]))
       *possible = 0;
   }
@@ -574,6 +576,8 @@ int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
     sqlite3_result_double(ctx, cur->oversample / 100.0);
   } else if (cur->plan.kind == PLAN_KNN && i == vt->layout.exact) {
     sqlite3_result_int(ctx, cur->exact);
+  } else if (i == vt->layout.model) {
+    sqlite3_result_text(ctx, vt->spec->model, -1, SQLITE_TRANSIENT);
   }
   return SQLITE_OK;
 }

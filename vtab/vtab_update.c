@@ -169,6 +169,12 @@ static int read_columns(Change *ch, sqlite3_value **column, int is_update) {
   return rc;
 }
 
+/* The label that a row gives, if it gives one. */
+static int check_model(VecTable *vt, sqlite3_value **column) {
+  sqlite3_value *model = vt->layout.model < 0 ? NULL : column[vt->layout.model];
+  return model && sqlite3_value_type(model) != SQLITE_NULL ? vtab_check_model(vt, model, "the row") : SQLITE_OK;
+}
+
 static int check_hidden(VecTable *vt, sqlite3_value **column) {
   const struct {
     const char *name;
@@ -183,7 +189,7 @@ static int check_hidden(VecTable *vt, sqlite3_value **column) {
     if (hidden[i].column >= 0 && sqlite3_value_type(column[hidden[i].column]) != SQLITE_NULL)
       return vtab_error(vt, SQLITE_ERROR, "A value was provided for the hidden \"%s\" column.", hidden[i].name);
   }
-  return SQLITE_OK;
+  return check_model(vt, column);
 }
 
 /* --- conflicts --- */
@@ -457,7 +463,8 @@ static int update_row(Change *ch, sqlite3_value **argv) {
   int rc = find_row(vt, argv[0], &from);
 
   if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
-  rc = read_columns(ch, argv + 2, 1);
+  rc = check_model(vt, argv + 2);
+  if (rc == SQLITE_OK) rc = read_columns(ch, argv + 2, 1);
   if (rc == SQLITE_OK) rc = read_changed_key(ch, from, argv);
   if (rc) return rc;
   new_vectors = changes_vectors(ch, from);
