@@ -143,6 +143,7 @@ struct Table {
   int current;          /* the overlay is known to be current within this transaction */
   int written;          /* the transaction changed the delta */
   int unsure;           /* the overlay is good only if the transaction commits (D8) */
+  int met_gone;         /* when it was loaded, a row that the delta has added was gone */
   u64 added;            /* rows that it gave vectors */
   int name_suspect;     /* a rename happened that a rollback may have undone: ask the registry */
   u32 bulk_limit_shift; /* a bulk fold was given up: the limit is doubled */

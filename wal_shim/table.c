@@ -517,6 +517,7 @@ static int apply_delta_row(Table *t, sqlite3_stmt *stmt, int is_new) {
     o->passed_over++; /* it has no vectors, or is gone */
     return SQLITE_OK;
   }
+  t->met_gone |= row.count == 0;
   return row.count ? overlay_add_row(t, rowid, row.vectors, row.fields) : overlay_remove(o, rowid, NO_SLOT);
 }
 
@@ -612,6 +613,7 @@ static int load_overlay(Table *t) {
   int rc = empty_overlay(t);
   if (rc) return rc;
   t->store->stats.overlay_loads++;
+  t->met_gone = 0;
   return extend_overlay(t, 1);
 }
 
@@ -1008,6 +1010,7 @@ int table_knows(Table *t, i64 rowid, int *known) {
   u32 slot = NO_SLOT;
   int rc;
   *known = 1;
+  if (t->unsure && t->met_gone) return SQLITE_OK; /* this row's removal may be what the load saw, and others have not been told */
   if (!has_overlay(t) || overlay_find(o, o->length, rowid) != NO_ROW) return SQLITE_OK;
   *known = 0;
   if (o->all_dead_at != 0xffffffff || rowid > o->pages_max) return SQLITE_OK;
