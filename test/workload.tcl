@@ -236,7 +236,7 @@ proc wl_command {} {
     incr wl(commands)
     return
   }
-  if {[llength $wl(homes)] > 1 && [wl_chance 15]} {
+  if {[llength $wl(homes)] > 1 && [wl_chance 35]} {
     set command home=[wl_pick $wl(homes)]
     set wl(last) "command $command"
     db eval {INSERT INTO quire(quire) VALUES(:command)}
