@@ -11,13 +11,13 @@
 #include "bytes.h"
 
 #define CACHE_PAGES 4096u
-#define CACHE_BUCKETS 256u
+#define CACHE_BUCKETS 1024u
 
 typedef struct CacheBlock {
   struct CacheBlock *next; /* in its bucket */
   u8 *data;
   u32 pgno, count, uses;
-  u64 stamp; /* of the last release; the smallest goes first */
+  struct CacheBlock *older, *newer; /* of those not in use, by their last release */
 } CacheBlock;
 
 struct Pages {
@@ -26,7 +26,8 @@ struct Pages {
   u32 *verified; /* by pgno: the checksum found right; 0: none, so a checksum of 0 is computed each time */
   u64 verified_cap;
   CacheBlock *bucket[CACHE_BUCKETS];
-  u64 cached_pages, stamp;
+  CacheBlock *oldest, *newest; /* not in use */
+  u64 cached_pages;
   PagesStats stats;
 };
 
@@ -153,8 +154,23 @@ static CacheBlock **find_block(Pages *pages, u32 pgno, u32 count) {
   return at;
 }
 
+/* A block comes into use. */
+static void unqueue(Pages *pages, CacheBlock *b) {
+  *(b->older ? &b->older->newer : &pages->oldest) = b->newer;
+  *(b->newer ? &b->newer->older : &pages->newest) = b->older;
+  b->older = b->newer = NULL;
+}
+
+static void queue(Pages *pages, CacheBlock *b) {
+  b->older = pages->newest;
+  *(b->older ? &b->older->newer : &pages->oldest) = b;
+  pages->newest = b;
+}
+
+/* One that is not in use. */
 static void drop_block(Pages *pages, CacheBlock **at) {
   CacheBlock *b = *at;
+  unqueue(pages, b);
   *at = b->next;
   pages->cached_pages -= b->count;
   mem_aligned_free(b->data);
@@ -162,24 +178,16 @@ static void drop_block(Pages *pages, CacheBlock **at) {
 }
 
 static void trim_cache(Pages *pages) {
-  while (pages->cached_pages > CACHE_PAGES) {
-    CacheBlock **oldest = NULL, **at;
-    u32 i;
-    for (i = 0; i < CACHE_BUCKETS; i++) {
-      for (at = &pages->bucket[i]; *at; at = &(*at)->next) {
-        if ((*at)->uses == 0 && (oldest == NULL || (*at)->stamp < (*oldest)->stamp)) oldest = at;
-      }
-    }
-    if (oldest == NULL) return;
-    drop_block(pages, oldest);
-  }
+  while (pages->cached_pages > CACHE_PAGES && pages->oldest)
+    drop_block(pages, find_block(pages, pages->oldest->pgno, pages->oldest->count));
 }
 
 /* Forget unused copies of pages that are about to be written. A copy in use stays what its reader saw. */
 static void forget_range(Pages *pages, u32 pgno, u32 count) {
-  u32 i;
-  for (i = 0; i < CACHE_BUCKETS && pages->cached_pages; i++) {
-    CacheBlock **at = &pages->bucket[i];
+  u32 first = pgno - MIN(pgno, EXTENT_MAX_PAGES - 1), i; /* where a block that overlaps can begin */
+  u64 buckets = MIN((u64)pgno + count - first, (u64)CACHE_BUCKETS);
+  for (i = 0; i < buckets && pages->cached_pages; i++) {
+    CacheBlock **at = &pages->bucket[(first + i) % CACHE_BUCKETS];
     while (*at) {
       CacheBlock *b = *at;
       if (b->pgno < pgno + count && pgno < b->pgno + b->count) {
@@ -219,6 +227,8 @@ static int read_block(Pages *pages, u32 pgno, u32 count, CacheBlock **out) {
     pages->bucket[pgno % CACHE_BUCKETS] = b;
     pages->cached_pages += count;
     memset(pages->verified + pgno, 0, count * sizeof *pages->verified); /* these bytes are new to us */
+  } else if (b->uses == 0) {
+    unqueue(pages, b);
   }
   b->uses++;
   *out = b;
@@ -229,9 +239,9 @@ void pages_release(Pages *pages, PageHold *hold) {
   CacheBlock *b = hold->block;
   hold->block = NULL;
   if (b == NULL) return;
-  b->stamp = ++pages->stamp;
-  b->uses--;
-  if (b->uses == 0 && b->count == 0) {
+  if (--b->uses) return;
+  queue(pages, b);
+  if (b->count == 0) {
     CacheBlock **at = &pages->bucket[b->pgno % CACHE_BUCKETS];
     while (*at != b) at = &(*at)->next;
     drop_block(pages, at);
