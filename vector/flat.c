@@ -67,13 +67,12 @@ static int scan_rows(IndexPass *p, Pool *pool, DistanceScan scan, u64 slot, cons
 /* The true value of one slot, offered if the pool wants it. */
 static int refine(IndexPass *p, Pool *pool, u64 slot) {
   SlotColumn *col = &p->slots->column[p->column];
-  u32 items = 0, per = col->vectors.per_extent;
-  const u8 *rows;
+  const u8 *row;
   PageHold hold;
   double value;
-  int rc = array_extent(&col->vectors, (u32)(slot / per), &rows, &items, &hold);
+  int rc = array_item(&col->vectors, slot, &row, &hold);
   if (rc) return rc;
-  value = scan_value(col->metric, col->elem, col->dim, p->query, rows + (size_t)(slot % per) * col->stride, NAN);
+  value = scan_value(col->metric, col->elem, col->dim, p->query, row, NAN);
   pages_release(p->slots->pages, &hold);
   return offer_slot(p, pool, slot, value);
 }

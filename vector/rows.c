@@ -31,7 +31,7 @@ void row_places_free(RowPlaces *p) {
 
 /* Item `index` of an array: through its map, or, where the home does not map, held until released. */
 static int get_item(Slots *s, ArrayMap *map, Array *array, u64 index, const u8 **out, PageHold *hold) {
-  u32 items = 0, extent;
+  u32 extent;
   int rc = SQLITE_OK;
   hold->block = NULL;
   if (UNLIKELY(index >= array->count)) return CORRUPT(array->root.pgno);
@@ -45,9 +45,7 @@ static int get_item(Slots *s, ArrayMap *map, Array *array, u64 index, const u8 *
     array_map_close(map);
     if (rc) return rc;
   }
-  rc = array_extent(array, (u32)(index / array->per_extent), out, &items, hold);
-  if (rc == SQLITE_OK) *out += (size_t)(index % array->per_extent) * array->stride;
-  return rc;
+  return array_item(array, index, out, hold);
 }
 
 int rows_open(RowReader *r, Snapshot *snap) {

@@ -429,9 +429,8 @@ static int content_row(void *arg, i64 rowid, const void *const *vectors, const u
 /* The exact distance of a candidate. */
 static int candidate_distance(Search *s, const Candidate *c, double *distance) {
   SlotColumn *col;
-  const u8 *rows;
+  const u8 *row;
   PageHold hold;
-  u32 items = 0, per;
   int rc;
   if (s->content) {
     *distance = c->value;
@@ -447,10 +446,9 @@ static int candidate_distance(Search *s, const Candidate *c, double *distance) {
     return SQLITE_OK;
   }
   col = &s->slots->column[s->column];
-  per = col->vectors.per_extent;
-  rc = array_extent(&col->vectors, (u32)(c->ref / per), &rows, &items, &hold);
+  rc = array_item(&col->vectors, c->ref, &row, &hold);
   if (rc) return rc;
-  *distance = exact(s, rows + (size_t)(c->ref % per) * col->stride);
+  *distance = exact(s, row);
   pages_release(s->slots->pages, &hold);
   return isnan(*distance) ? CORRUPT(s->slots->table.pgno) : SQLITE_OK;
 }

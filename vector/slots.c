@@ -294,12 +294,11 @@ static int slots_vector(void *view, u32 slot, u32 column, void *out, int *presen
   const u8 *data;
   PageHold hold;
   SlotColumn *col = &s->column[column];
-  u32 items = 0, per = col->vectors.per_extent;
   int rc = slots_present(s, column, slot, present);
   if (rc || !*present) return rc;
-  rc = array_extent(&col->vectors, slot / per, &data, &items, &hold);
+  rc = array_item(&col->vectors, slot, &data, &hold);
   if (rc) return rc;
-  memcpy(out, data + (size_t)(slot % per) * col->stride, col->size);
+  memcpy(out, data, col->size);
   pages_release(s->pages, &hold);
   return SQLITE_OK;
 }

@@ -63,7 +63,9 @@ void array_free(Array *array);
  * needed.
  */
 int array_extent(Array *array, u32 index, const u8 **out, u32 *items, PageHold *hold);
-/* One item, copied. */
+/* One item; only the pages that it lies on are read and checked. */
+int array_item(Array *array, u64 index, const u8 **out, PageHold *hold);
+/* The same, copied. */
 int array_read(Array *array, u64 index, void *item);
 
 /*

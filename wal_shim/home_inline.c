@@ -1,8 +1,8 @@
 /*
  * home_inline.c: pages as BLOB rows of the database itself, in the shadow table quire_pages(first, data).
  *
- * A row is what one call of write put there: `data` has the pages from `first` on, one after the other; an extent, a page of a structure. The row of -1 is
- * no page: its integer says how many pages exist, of which those that are free have no rows. It is kept apart from them, since the last pages of a
+ * `data` has the pages from `first` on, one after the other: an extent in rows of ROW_PAGES, or a page of a structure. SQLite reads a row as a whole, so that
+ * long ones are slow where one page of them is wanted, and short ones are a step each where all are. The row of -1 is no page: its integer says how many pages exist, of which those that are free have no rows. It is kept apart from them, since the last pages of a
  * root may be free.
  *
  *   I1  All is SQL on this connection. So a page read is that of the SQLite snapshot which the state row was read from, in this process and in others; what
@@ -19,6 +19,7 @@
 #include "store_int.h"
 
 #define MAX_PAGES 0xfffffff0u
+#define ROW_PAGES 4u
 
 typedef struct HomeInline {
   Home base;
@@ -133,13 +134,18 @@ static int set_count(HomeInline *h, i64 pages) {
 static int inline_write(Home *home, u32 pgno, u32 count, const u8 *data) {
   HomeInline *h = (HomeInline *)home;
   sqlite3_stmt *stmt;
-  int rc = prepare(h, STMT_PAGES_WRITE, "INSERT OR REPLACE INTO %s.quire_pages(first, data) VALUES(?1, ?2)", &stmt);
-  if (rc) return rc;
-  sqlite3_bind_int64(stmt, 1, pgno);
-  sqlite3_bind_blob64(stmt, 2, data, (u64)count * PAGE_SIZE, SQLITE_STATIC);
-  rc = run(stmt);
+  u32 at, n;
+  int rc = SQLITE_OK;
   /* Rows of pages that were free already may begin among these, if they could not be deleted then (I2, I3). */
-  if (rc == SQLITE_OK && count > 1) rc = delete_rows(h, (i64)pgno + 1, (i64)pgno + count);
+  if (count > 1) rc = delete_rows(h, (i64)pgno + 1, (i64)pgno + count);
+  if (rc == SQLITE_OK)
+    rc = prepare(h, STMT_PAGES_WRITE, "INSERT OR REPLACE INTO %s.quire_pages(first, data) VALUES(?1, ?2)", &stmt);
+  for (at = 0; at < count && rc == SQLITE_OK; at += n) {
+    n = MIN(count - at, ROW_PAGES);
+    sqlite3_bind_int64(stmt, 1, (i64)pgno + at);
+    sqlite3_bind_blob64(stmt, 2, data + (size_t)at * PAGE_SIZE, (u64)n * PAGE_SIZE, SQLITE_STATIC);
+    rc = run(stmt);
+  }
   if (rc == SQLITE_OK)
     rc = prepare(h, STMT_PAGES_GROW, "UPDATE %s.quire_pages SET data = ?1 WHERE first = -1 AND data < ?1", &stmt);
   if (rc) return rc;
