@@ -22,6 +22,7 @@ run insert 100000 128
 run commit 20000 128
 run knn 100000 128
 run knn 100000 768
+run homes 100000 128
 run open 10000 128
 if [ "${BENCH_BIG:-1}" != 0 ]; then
   run open 1000000 128

@@ -7,6 +7,7 @@
  *                       bytes of vectors answered for per second (code rows are a quarter of what is read then) beside a plain sum
  *   sql open    N DIM   open a database of N rows and ask the first point query, the first KNN
  *   sql memory  N DIM   peak resident memory of a bulk insert of N rows
+ *   sql homes   N DIM   pages in a file and inline: N rows in one transaction, commits of 100 rows each, exact and graph queries, sizes
  *
  * Every figure is the median of RUNS (default 5) in turns, quire and peer; ratios are within one run. Databases are made in BENCH_DIR
  * (default /tmp). QUIRE_LIB and PEER name the libraries.
@@ -270,6 +271,73 @@ static void bench_memory(int n, int dim) {
   free(v);
 }
 
+static double file_mb(const char *name, const char *suffix) {
+  char path[1100];
+  FILE *f;
+  long size = 0;
+  snprintf(path, sizeof path, "%s%s", path_of(name), suffix);
+  f = fopen(path, "rb");
+  if (f && fseek(f, 0, SEEK_END) == 0) size = ftell(f);
+  if (f) fclose(f);
+  return (double)size / 1e6;
+}
+
+/* Queries per second; the answers, all of which another home has to give too, go to ids. */
+static double query_rate(sqlite3 *db, const float *queries, int dim, sqlite3_int64 *ids) {
+  double q[MAX_RUNS];
+  sqlite3_stmt *s = knn_statement(db);
+  for (int r = 0; r <= runs; r++) knn_batch(s, queries + (size_t)r * BATCH * (size_t)dim, dim, ids); /* warm-up */
+  for (int r = 0; r < runs; r++)
+    q[r] = knn_batch(s, queries + (size_t)(r + 1) * BATCH * (size_t)dim, dim, ids + r * BATCH * K);
+  sqlite3_finalize(s);
+  return 1 / bench_median(q, (size_t)runs);
+}
+
+#define SMALL_COMMITS 50
+#define SMALL_ROWS 100
+
+static void bench_homes(int n, int dim) {
+  static const char *const home[] = {"file", "inline"};
+  size_t all = (size_t)(n + SMALL_COMMITS * SMALL_ROWS), answers = (size_t)(MAX_RUNS * BATCH * K), h, i;
+  float *v = make_all((int)all, dim, 1), *queries = make_all((runs + 1) * BATCH, dim, DATA_FIRST_QUERY);
+  sqlite3_int64 *ids[4];
+  for (i = 0; i < 4; i++) ids[i] = calloc(answers, sizeof *ids[i]);
+  for (h = 0; h < 2; h++) {
+    char sql[80];
+    double load, small, flat, built, graph;
+    sqlite3 *a = open_db("bench-a.db", quire_lib, 1);
+    snprintf(sql, sizeof sql, "CREATE VIRTUAL TABLE quire USING quire_store(home=%s)", home[h]);
+    db_run(a, sql);
+    create(a, "quire", dim);
+    load = insert(a, v, n, dim, INSERT_ALL);
+    small = bench_now();
+    for (i = 0; i < SMALL_COMMITS; i++)
+      db_insert(a, v + ((size_t)n + i * SMALL_ROWS) * (size_t)dim, SMALL_ROWS, (size_t)dim,
+                (sqlite3_int64)n + 1 + (sqlite3_int64)i * SMALL_ROWS, INSERT_ALL, NULL);
+    small = bench_now() - small;
+    db_run(a, "INSERT INTO t(t) VALUES('fold')");
+    flat = query_rate(a, queries, dim, ids[2 * h]);
+    built = bench_now();
+    db_run(a, "INSERT INTO t(t) VALUES('rebuild=hnsw()')");
+    built = bench_now() - built;
+    graph = query_rate(a, queries, dim, ids[2 * h + 1]);
+    db_run(a, "INSERT INTO t(t) VALUES('integrity-check')");
+    db_run(a, "PRAGMA wal_checkpoint(TRUNCATE)");
+    printf("home %s, %d x %d: one transaction %.0f rows/s; %d commits of %d rows: %.2f ms each; exact knn %.1f "
+           "queries/s; hnsw() built in %.1f s, %.0f queries/s; "
+           "database %.0f MB, page file %.0f MB (median of %d)\n",
+           home[h], n, dim, n / load, SMALL_COMMITS, SMALL_ROWS, 1e3 * small / SMALL_COMMITS, flat, built, graph,
+           file_mb("bench-a.db", ""), file_mb("bench-a.db", "-quire"), runs);
+    sqlite3_close(a);
+    remove_db("bench-a.db");
+  }
+  if (memcmp(ids[0], ids[2], answers * sizeof **ids) || memcmp(ids[1], ids[3], answers * sizeof **ids))
+    bench_fail("the homes give different answers");
+  for (i = 0; i < 4; i++) free(ids[i]);
+  free(v);
+  free(queries);
+}
+
 int main(int argc, char **argv) {
   int n = argc > 2 ? atoi(argv[2]) : 0, dim = argc > 3 ? atoi(argv[3]) : 0;
   quire_lib = getenv("QUIRE_LIB") ? getenv("QUIRE_LIB") : "./quire";
@@ -277,7 +345,7 @@ int main(int argc, char **argv) {
   dir = getenv("BENCH_DIR") ? getenv("BENCH_DIR") : "/tmp";
   if (getenv("RUNS")) runs = atoi(getenv("RUNS"));
   if (n < K || dim < 1 || dim > 8192 || runs < 1 || runs >= MAX_RUNS) {
-    fprintf(stderr, "usage: sql insert|commit|knn|open|memory N DIM   (N >= 10; see the head of bench/sql.c)\n");
+    fprintf(stderr, "usage: sql insert|commit|knn|open|memory|homes N DIM   (N >= 10; see the head of bench/sql.c)\n");
     return 2;
   }
   if (!strcmp(argv[1], "insert"))
@@ -290,6 +358,8 @@ int main(int argc, char **argv) {
     bench_open(n, dim);
   else if (!strcmp(argv[1], "memory"))
     bench_memory(n, dim);
+  else if (!strcmp(argv[1], "homes"))
+    bench_homes(n, dim);
   else
     return 2;
   return 0;
