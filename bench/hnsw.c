@@ -1,9 +1,10 @@
 /*
  * hnsw.c: the graph index through SQL beside raw hnswlib in the same process, both M = 16, ef_construction = 200.
  *
- *   hnsw search SET      queries/s at recall@10 0.90, 0.95, 0.99: both swept over ef in turns,
+ *   hnsw search SET      queries/s at recall@10 0.90, 0.95, 0.99: both swept over ef (INDEX=ivf(): nprobe) in turns,
  *                        log-linear between the points on either side
  *   hnsw build SET       vectors/s of one transaction, PRAGMA threads 1 and 2, against addPoint on one thread
+ *   hnsw rebuild SET     vectors/s of 'rebuild' of the rows of one table, PRAGMA threads 1 and 2, against the same
  *   hnsw commit SET      one row per commit into 100,000: rows/s, latency, bytes written, by fold_rows;
  *                        queries with the delta half full
  *   hnsw open SET        the first query after opening
@@ -41,8 +42,12 @@ static const double targets[] = {0.90, 0.95, 0.99};
 static const size_t efs[] = {10,  12,  16,  20,  25,  32,  40,  50,  64,   80,   100,  128,
                              160, 200, 250, 320, 400, 500, 640, 800, 1000, 1280, 1600, 2000};
 #define EFS (sizeof efs / sizeof efs[0])
+/* What ivf is swept over: nprobe. */
+static const size_t probes[EFS] = {1,  2,  3,  4,  5,  6,  8,  10, 12,  14,  16,  20,
+                                   24, 28, 32, 40, 48, 64, 80, 96, 128, 160, 200, 256};
 
 typedef struct Curve {
+  const size_t *ef;
   size_t count; /* points, by ascending ef */
   double recall[EFS];
   int timed[EFS]; /* next to a target */
@@ -84,7 +89,7 @@ static void print_curve(const char *name, const Curve *c) {
   for (size_t i = 0; i < c->count; i++) {
     if (c->timed[i]) {
       double qps = point_qps(c, settings.runs, i);
-      printf("%-10s %5zu  %.4f  %8.0f  %8.1f\n", name, efs[i], c->recall[i], qps, 1e6 / qps);
+      printf("%-10s %5zu  %.4f  %8.0f  %8.1f\n", name, c->ef[i], c->recall[i], qps, 1e6 / qps);
     }
   }
 }
@@ -122,9 +127,11 @@ void bench_search(const DataSet *set) {
   Answers quire_answers = answers_new(), peer_answers = answers_new();
   Curve *quire = calloc(2, sizeof *quire), *hnswlib = quire + 1;
   if (quire == NULL) bench_fail("no memory");
+  quire->ef = index_is_lists() ? probes : efs;
+  hnswlib->ef = efs;
   /* Untimed: recalls, which end each curve at the last target, and warm caches. */
   do {
-    knn_pass(s, set, efs[quire->count], &quire_answers);
+    knn_pass(s, set, quire->ef[quire->count], &quire_answers);
     quire->recall[quire->count] = answers_recall(&quire_answers, &truth);
   } while (quire->recall[quire->count++] < targets[TARGETS - 1] && quire->count < EFS && !index_is_exact());
   do {
@@ -135,9 +142,9 @@ void bench_search(const DataSet *set) {
   mark_timed(hnswlib);
   for (size_t r = 0; r < settings.runs; r++) {
     for (size_t i = 0; i < EFS; i++) {
-      if (quire->timed[i]) quire->qps[r][i] = DATA_QUERIES / knn_pass(s, set, efs[i], &quire_answers);
+      if (quire->timed[i]) quire->qps[r][i] = DATA_QUERIES / knn_pass(s, set, quire->ef[i], &quire_answers);
       if (quire->timed[i] && answers_recall(&quire_answers, &truth) != quire->recall[i])
-        bench_fail("ef %zu: another recall", efs[i]);
+        bench_fail("ef %zu: another recall", quire->ef[i]);
       if (hnswlib->timed[i]) hnswlib->qps[r][i] = DATA_QUERIES / peer_index_pass(&peer, set, efs[i], &peer_answers);
     }
   }
@@ -160,7 +167,7 @@ typedef struct Build {
   double recall;         /* at FIXED_EF */
 } Build;
 
-static Build build_quire(const DataSet *set, int threads) {
+static Build build_quire(const DataSet *set, int threads, int rebuild) {
   Truth truth = truth_of(set);
   Answers a = answers_new();
   char path[1024], sql[64];
@@ -170,9 +177,13 @@ static Build build_quire(const DataSet *set, int threads) {
   sqlite3 *db = table_new("build.db", set, "");
   snprintf(sql, sizeof sql, "PRAGMA threads = %d", threads);
   db_run(db, sql);
+  if (rebuild) db_insert(db, set->base, set->rows, set->dim, 1, INSERT_ALL, NULL);
   start = bench_now();
   cpu = bench_cpu();
-  db_insert(db, set->base, set->rows, set->dim, 1, INSERT_ALL, NULL);
+  if (rebuild)
+    db_run(db, "INSERT INTO t(t) VALUES('rebuild')");
+  else
+    db_insert(db, set->base, set->rows, set->dim, 1, INSERT_ALL, NULL);
   b.rate = (double)set->rows / (bench_now() - start);
   b.cpu_rate = (double)set->rows / (bench_cpu() - cpu);
   if (db_value(db, "SELECT count(*) FROM t") != (sqlite3_int64)set->rows) bench_fail("build: rows are missing");
@@ -217,18 +228,22 @@ static void print_build(const char *name, const Build *runs, const Build *peer) 
          bench_median(cpu_ratio, settings.runs), runs[0].recall);
 }
 
-void bench_build(const DataSet *set) {
+static void bench_built(const DataSet *set, int rebuild) {
   Build one[MAX_RUNS], two[MAX_RUNS], peer[MAX_RUNS];
   for (size_t r = 0; r < settings.runs; r++) {
-    one[r] = build_quire(set, 1);
+    one[r] = build_quire(set, 1, rebuild);
     peer[r] = build_peer(set);
-    two[r] = build_quire(set, 2);
+    two[r] = build_quire(set, 2, rebuild);
   }
   printf("build              vectors/s   ratio vectors/cpu-sec.   ratio   recall at ef %d\n", FIXED_EF);
   print_build("Quire, 1 thread", one, peer);
   print_build("Quire, 2 threads", two, peer);
   print_build("hnswlib, 1 thread", peer, peer);
 }
+
+void bench_build(const DataSet *set) { bench_built(set, 0); }
+
+static void bench_rebuild(const DataSet *set) { bench_built(set, 1); }
 
 /* --- the set --- */
 
@@ -257,10 +272,10 @@ typedef struct Part {
 } Part;
 
 static const Part parts[] = {
-    {"search", bench_search, 5, 1}, {"build", bench_build, 1, 1}, {"commit", bench_commit, 1, 0},
-    {"open", bench_open, 5, 0},     {"size", bench_size, 1, 0},   {"memory", bench_memory, 1, 0},
-    {"filter", bench_filter, 3, 0}, {"churn", bench_churn, 1, 1}, {"duplicates", bench_duplicates, 5, 1},
-    {"data", bench_data, 1, 1}};
+    {"search", bench_search, 5, 1},         {"build", bench_build, 1, 1},   {"rebuild", bench_rebuild, 1, 1},
+    {"commit", bench_commit, 1, 0},         {"open", bench_open, 5, 0},     {"size", bench_size, 1, 0},
+    {"memory", bench_memory, 1, 0},         {"filter", bench_filter, 3, 0}, {"churn", bench_churn, 1, 1},
+    {"duplicates", bench_duplicates, 5, 1}, {"data", bench_data, 1, 1}};
 
 static const char *text_setting(const char *name, const char *otherwise) {
   const char *v = getenv(name);
@@ -284,8 +299,9 @@ int main(int argc, char **argv) {
     if (strcmp(parts[i].name, argv[1]) == 0) part = &parts[i];
   }
   if (part == NULL)
-    bench_fail("usage: hnsw search|build|commit|open|size|memory|churn|duplicates|filter|data SET   (see the head of "
-               "bench/hnsw.c)");
+    bench_fail(
+        "usage: hnsw search|build|rebuild|commit|open|size|memory|churn|duplicates|filter|data SET   (see the head of "
+        "bench/hnsw.c)");
   settings = (Settings){.set = argv[2],
                         .dir = text_setting("BENCH_DIR", "/tmp"),
                         .lib = text_setting("QUIRE_LIB", "./quire"),

@@ -39,6 +39,11 @@ static int is_kept(const char *path, const DataSet *set) {
 
 int index_is_exact(void) { return strncmp(settings.index, "flat", 4) == 0; }
 
+int index_is_lists(void) { return strncmp(settings.index, "ivf", 3) == 0; }
+
+/* The hidden column that says how far a search looks. */
+static const char *effort(void) { return index_is_lists() ? "nprobe" : "ef_search"; }
+
 sqlite3 *table_new(const char *file, const DataSet *set, const char *options) {
   char path[1024], sql[1024];
   sqlite3 *db;
@@ -169,8 +174,8 @@ double answers_recall(const Answers *a, const Truth *truth) {
 
 sqlite3_stmt *knn_prepare(sqlite3 *db) {
   char sql[160];
-  snprintf(sql, sizeof sql, "SELECT rowid, distance FROM t WHERE e MATCH ?1 AND k = %d%s", K,
-           index_is_exact() ? "" : " AND ef_search = ?2");
+  snprintf(sql, sizeof sql, "SELECT rowid, distance FROM t WHERE e MATCH ?1 AND k = %d%s%s%s", K,
+           index_is_exact() ? "" : " AND ", index_is_exact() ? "" : effort(), index_is_exact() ? "" : " = ?2");
   return db_prepare(db, sql);
 }
 

@@ -38,6 +38,7 @@ void table_path(const char *file, char *path, size_t path_size);
 /* A line of the table `quire`; fails if there is none. */
 sqlite3_int64 table_stat(sqlite3 *db, const char *name);
 int index_is_exact(void); /* of the settings: ef means nothing */
+int index_is_lists(void); /* ivf: ef is nprobe */
 
 /* --- answers --- */
 

@@ -257,10 +257,11 @@ typedef struct Base {
 static const char *const small_steps[] = {
     "CREATE VIRTUAL TABLE t USING quire(e float[6] indexed by hnsw(m=4, ef_search=500, quantizer=int4), f float16[6] "
     "distance_metric=cosine, g bfloat16[6] "
-    "distance_metric=dot, c int8[6] distance_metric=l1, b bit[8], kind integer partition key, +note text, "
+    "distance_metric=dot indexed by ivf(from_rows=1, nprobe=65535, oversample=100), c int8[6] distance_metric=l1, b "
+    "bit[8], kind integer partition key, +note text, "
     "fold_rows=100000);"
-    "CREATE VIRTUAL TABLE u USING quire(e int8[6], h float[64] distance_metric=cosine, fold_rows=20);" INSERT_T(
-        1000, 1159) INSERT_U(1, 70) FOLD,
+    "CREATE VIRTUAL TABLE u USING quire(e int8[6], h float[64] distance_metric=cosine indexed by ivf(from_rows=1, "
+    "nprobe=65534, oversample=100), fold_rows=20);" INSERT_T(1000, 1159) INSERT_U(1, 70) FOLD,
     INSERT_T(1, 70) "DELETE FROM u WHERE rowid%9=1;" FOLD,
     INSERT_T(500, 530) "DELETE FROM t WHERE rowid BETWEEN 1100 AND 1140;UPDATE u SET e=vec_int8(" V6(
         "(rowid+5)") ") WHERE rowid%7=0;" FOLD,
@@ -662,7 +663,8 @@ static void place(const Moment *m, const u8 *pages, size_t size, i64 crc) {
 /* --- fields --- */
 
 #define VALUES 13
-static u64 field_hits[200][MODES], value_hits[200][VALUES];
+#define MAX_FIELDS 400
+static u64 field_hits[MAX_FIELDS][MODES], value_hits[MAX_FIELDS][VALUES];
 static u64 kind_bytes[PF_KINDS];
 
 /* The i-th value tried in a field of `size` bytes that holds `old`; `other`: what the same field has elsewhere. */
@@ -1058,6 +1060,9 @@ static const char *const shadow_statements[] = {
     "UPDATE quire_tables SET options=replace(options,'m=4','m=0')",
     "UPDATE quire_tables SET options=replace(options,'m=4','m=60000')",
     "UPDATE quire_tables SET options=replace(options,'ef_search=500','ef_search=65535')",
+    "UPDATE quire_tables SET options=replace(options,'nprobe=6553','nprobe=1 x=')",
+    "UPDATE quire_tables SET options=replace(options,'kind=3','kind=2')",
+    "UPDATE quire_tables SET options=replace(options,'kind=3','kind=77')",
     "UPDATE quire_state SET root=root+1,crc=0",
     "UPDATE quire_state SET root=1,pages=4294967295"};
 
@@ -1152,6 +1157,7 @@ int corrupt_main(int argc, char **argv);
 int corrupt_main(int argc, char **argv) {
   static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
   parse(argc, argv);
+  if (pf_field_count > MAX_FIELDS) die("too many fields", "MAX_FIELDS");
   for (u32 i = 0; i < sizeof signals / sizeof *signals; i++) signal(signals[i], fatal);
   setvbuf(stdout, NULL, _IOLBF, 0);
   sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);

@@ -12,16 +12,19 @@
 #define CATALOG_ITEMS (BODY + 16u)
 #define TABLE_REFS (BODY + 64u)
 #define TABLE_BOUNDS (BODY + 3168u)
-#define TABLE_GRAPHS (BODY + 3808u)
+#define TABLE_STRUCTURES (BODY + 3808u)
 #define GRAPH_REFS (BODY + 64u)
 #define GRAPH_ARRAYS 3u
 #define FIELDS_REFS (BODY + 64u)
+#define IVF_REFS (BODY + 64u)
+#define IVF_ARRAYS 4u
 #define REF_SIZE 32u
 #define ENTRY_SIZE 16u
 
-static const char *const kind_names[PF_KINDS] = {"head",   "root",   "catalog", "table",   "leaf",    "node",  "graph",
-                                                 "fields", "rowids", "vectors", "present", "codes",   "words", "lines",
-                                                 "chunks", "links",  "sq4",     "learned", "records", "free"};
+static const char *const kind_names[PF_KINDS] = {"head",    "root",    "catalog",   "table",     "leaf",    "node",
+                                                 "graph",   "fields",  "ivf",       "rowids",    "vectors", "present",
+                                                 "codes",   "words",   "lines",     "chunks",    "links",   "sq4",
+                                                 "learned", "records", "centroids", "directory", "blocks",  "free"};
 const char *pf_kind_name(PfKind kind) { return kind_names[kind]; }
 
 #define HEADER(kind)                                                                                                   \
@@ -83,9 +86,9 @@ const PfField pf_fields[] = {
     {PF_TABLE, "array_tag", TABLE_REFS + 24, 8, PF_ITEM},
     {PF_TABLE, "run_min", TABLE_BOUNDS, 8, PF_RUN},
     {PF_TABLE, "run_max", TABLE_BOUNDS + 8, 8, PF_RUN},
-    {PF_TABLE, "graph_page", TABLE_GRAPHS, 4, PF_COLUMN},
-    {PF_TABLE, "graph_crc", TABLE_GRAPHS + 4, 4, PF_COLUMN},
-    {PF_TABLE, "graph_slots", TABLE_GRAPHS + 8, 8, PF_COLUMN},
+    {PF_TABLE, "structure_page", TABLE_STRUCTURES, 4, PF_COLUMN},
+    {PF_TABLE, "structure_crc", TABLE_STRUCTURES + 4, 4, PF_COLUMN},
+    {PF_TABLE, "structure_slots", TABLE_STRUCTURES + 8, 8, PF_COLUMN},
 
     HEADER(PF_GRAPH),
     {PF_GRAPH, "m", BODY, 4, PF_ONCE},
@@ -115,6 +118,22 @@ const PfField pf_fields[] = {
     {PF_FIELDS, "array_stride", FIELDS_REFS + 12, 4, PF_ITEM},
     {PF_FIELDS, "array_count", FIELDS_REFS + 16, 8, PF_ITEM},
     {PF_FIELDS, "array_tag", FIELDS_REFS + 24, 8, PF_ITEM},
+
+    HEADER(PF_IVF),
+    {PF_IVF, "lists", BODY, 4, PF_ONCE},
+    {PF_IVF, "learned", BODY + 4, 4, PF_ONCE},
+    {PF_IVF, "row_bytes", BODY + 8, 4, PF_ONCE},
+    {PF_IVF, "zero2", BODY + 12, 4, PF_ONCE},
+    {PF_IVF, "covered", BODY + 16, 8, PF_ONCE},
+    {PF_IVF, "learned_at", BODY + 24, 8, PF_ONCE},
+    {PF_IVF, "trained_at", BODY + 32, 8, PF_ONCE},
+    {PF_IVF, "array_page", IVF_REFS, 4, PF_ITEM},
+    {PF_IVF, "array_crc", IVF_REFS + 4, 4, PF_ITEM},
+    {PF_IVF, "array_levels", IVF_REFS + 8, 1, PF_ITEM},
+    {PF_IVF, "array_extent_pages", IVF_REFS + 9, 1, PF_ITEM},
+    {PF_IVF, "array_stride", IVF_REFS + 12, 4, PF_ITEM},
+    {PF_IVF, "array_count", IVF_REFS + 16, 8, PF_ITEM},
+    {PF_IVF, "array_tag", IVF_REFS + 24, 8, PF_ITEM},
 
     HEADER(PF_LEAF),
     {PF_LEAF, "extent_page", BODY, 4, PF_ITEM},
@@ -162,6 +181,13 @@ const PfField pf_fields[] = {
     {PF_RECORDS, "link", 8, 4, PF_ITEM},
     {PF_RECORDS, "last", 60, 4, PF_ITEM},
     {PF_RECORDS, "unused", 4088, 8, PF_ONCE},
+    BULK(PF_CENTROIDS, 4),
+    {PF_DIRECTORY, "list", 0, 4, PF_ITEM},
+    {PF_DIRECTORY, "rows", 4, 4, PF_ITEM},
+    {PF_DIRECTORY, "unused", 4088, 8, PF_ONCE},
+    {PF_BLOCKS, "slot", 0, 4, PF_ONCE},
+    {PF_BLOCKS, "slot2", 4, 4, PF_ONCE},
+    {PF_BLOCKS, "row", 4032, 4, PF_ONCE},
     {PF_FREE, "bytes", 0, 8, PF_ONCE},
 };
 const u32 pf_field_count = sizeof pf_fields / sizeof pf_fields[0];
@@ -174,6 +200,7 @@ static u32 items_start(PfKind kind) {
     case PF_TABLE: return TABLE_REFS;
     case PF_GRAPH: return GRAPH_REFS;
     case PF_FIELDS: return FIELDS_REFS;
+    case PF_IVF: return IVF_REFS;
     case PF_LEAF:
     case PF_NODE: return BODY;
     default: return 0;
@@ -184,7 +211,7 @@ static u32 items_start(PfKind kind) {
 static u32 used_end(const PfPage *p) {
   u32 end = items_start(p->kind) + p->items * p->stride;
   if (p->kind == PF_HEAD) return 28;
-  return p->kind == PF_TABLE ? TABLE_GRAPHS + 16 * p->columns : end;
+  return p->kind == PF_TABLE ? TABLE_STRUCTURES + 16 * p->columns : end;
 }
 
 u32 pf_field_repeats(const PfPage *p, const PfField *f) {
@@ -293,7 +320,6 @@ static PfKind role_in_graph(u32 columns, u32 number) {
 static const char *walk_graph(PageFile *file, u32 pgno, u32 parent, u32 crc_at) {
   const u8 *page = page_at(file, pgno);
   PfPage p = {.kind = PF_GRAPH, .pgno = pgno, .parent = parent, .crc_at = crc_at, .stride = REF_SIZE};
-  if (page == NULL) return "a graph page lies beyond the file";
   p.items = GRAPH_ARRAYS + (u32)pf_load(page + BODY + 4, 4);
   pf_add(file, p);
   return walk_refs(file, file->count - 1, GRAPH_REFS, p.items, role_in_graph, 0);
@@ -314,6 +340,30 @@ static const char *walk_fields(PageFile *file, u32 pgno, u32 parent, u32 crc_at)
   return walk_refs(file, file->count - 1, FIELDS_REFS, p.items, role_in_fields, 0);
 }
 
+static PfKind role_in_ivf(u32 columns, u32 number) {
+  static const PfKind roles[IVF_ARRAYS] = {PF_CENTROIDS, PF_DIRECTORY, PF_BLOCKS, PF_LEARNED};
+  (void)columns;
+  return roles[number];
+}
+
+static const char *walk_ivf(PageFile *file, u32 pgno, u32 parent, u32 crc_at) {
+  PfPage p = {
+      .kind = PF_IVF, .pgno = pgno, .parent = parent, .crc_at = crc_at, .items = IVF_ARRAYS, .stride = REF_SIZE};
+  pf_add(file, p);
+  return walk_refs(file, file->count - 1, IVF_REFS, p.items, role_in_ivf, 0);
+}
+
+/* The page's kind says what it is. */
+static const char *walk_structure(PageFile *file, u32 pgno, u32 parent, u32 crc_at) {
+  const u8 *page = page_at(file, pgno);
+  if (page == NULL) return "a structure page of an index lies beyond the file";
+  switch (page[4]) {
+    case 5: return walk_graph(file, pgno, parent, crc_at);
+    case 7: return walk_ivf(file, pgno, parent, crc_at);
+    default: return "a structure page of an index has an unknown kind";
+  }
+}
+
 static const char *walk_table(PageFile *file, u32 pgno, u32 parent, u32 crc_at) {
   const u8 *page = page_at(file, pgno);
   PfPage p = {.kind = PF_TABLE, .pgno = pgno, .parent = parent, .crc_at = crc_at, .stride = REF_SIZE};
@@ -328,8 +378,8 @@ static const char *walk_table(PageFile *file, u32 pgno, u32 parent, u32 crc_at) 
   if (wrong == NULL && pf_load(page + BODY + 32, 4))
     wrong = walk_fields(file, (u32)pf_load(page + BODY + 32, 4), self, BODY + 36);
   for (i = 0; i < p.columns && wrong == NULL; i++) {
-    u32 at = TABLE_GRAPHS + 16 * i, graph = (u32)pf_load(page + at, 4);
-    if (graph) wrong = walk_graph(file, graph, self, at + 4);
+    u32 at = TABLE_STRUCTURES + 16 * i, structure = (u32)pf_load(page + at, 4);
+    if (structure) wrong = walk_structure(file, structure, self, at + 4);
   }
   return wrong;
 }

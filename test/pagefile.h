@@ -31,6 +31,7 @@ typedef enum PfKind {
   PF_NODE, /* PAGE_ARRAY of a higher level */
   PF_GRAPH,
   PF_FIELDS,
+  PF_IVF,
   PF_ROWIDS,
   PF_VECTORS,
   PF_PRESENT,
@@ -42,12 +43,15 @@ typedef enum PfKind {
   PF_SQ4,     /* 4-bit codes */
   PF_LEARNED, /* what was learned for them */
   PF_RECORDS, /* links of higher levels */
+  PF_CENTROIDS,
+  PF_DIRECTORY, /* of the blocks of lists */
+  PF_BLOCKS,
   PF_FREE,
   PF_KINDS
 } PfKind;
 
 const char *pf_kind_name(PfKind kind);
-static inline int pf_is_structure(PfKind kind) { return kind >= PF_ROOT && kind <= PF_FIELDS; }
+static inline int pf_is_structure(PfKind kind) { return kind >= PF_ROOT && kind <= PF_IVF; }
 
 typedef struct PfPage {
   PfKind kind;

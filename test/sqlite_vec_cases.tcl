@@ -196,10 +196,10 @@ PRAGMA table_info(f);
 -> {0 {0 rowid INTEGER 0 {} 0 1 e {} 0 {} 0 2 u INTEGER 0 {} 0 3 v TEXT 0 {} 0}}
 -- columns have types
 SELECT name, hidden FROM pragma_table_xinfo('a');
--> {0 {rowid 0 e 0 a 1 distance 1 k 1 ef_search 1 exact 1 oversample 1}}
+-> {0 {rowid 0 e 0 a 1 distance 1 k 1 ef_search 1 exact 1 oversample 1 nprobe 1}}
 -- LEGAL: commands, as from 0.1.10 on, and settings of searches
 SELECT name, hidden FROM pragma_table_xinfo('g');
--> {0 {rowid 0 e 0 a 0 b 0 b2 0 c 0 c2 0 d 0 d2 0 g 1 distance 1 k 1 ef_search 1 exact 1 oversample 1}}
+-> {0 {rowid 0 e 0 a 0 b 0 b2 0 c 0 c2 0 d 0 d2 0 g 1 distance 1 k 1 ef_search 1 exact 1 oversample 1 nprobe 1}}
 -- LEGAL: commands, and settings of searches
 SELECT * FROM a;
 CREATE VIRTUAL TABLE x USING vec0();

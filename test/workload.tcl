@@ -1,7 +1,7 @@
 # workload.tcl: seeded random changes of quire tables and of their mirror, for model.test and powercut.test.
 #
 # The mirror is an ordinary table m(tab, id, e, a) in the same database; live(tab, ef, graph, content) names the quire tables that exist (t, u, w,
-# x), their ef_search (NULL: a flat index), whether they have a graph, and where their rows are: '' as by default, 'pages' with content='', else the name
+# x), their ef_search (or nprobe; NULL: a flat index), whether they have a graph (1) or lists (2), and where their rows are: '' as by default, 'pages' with content='', else the name
 # of their own content table, to which changes are made, and which triggers pass on. Each change is made to both, by statements that do the same; both must
 # succeed or both fail. SQLite alone is responsible for m, so that m is the truth.
 #
@@ -168,15 +168,19 @@ proc wl_wrong {tab to} {
   if {![catch {db eval $wl(last)}] && $there} {error "accepted as a vector: $value"}
 }
 
-proc wl_graph {ef} {return "hnsw(m=4, ef_construction=8, ef_search=$ef, quantizer=[wl_pick {none int8 int4}])"}
+# An index that may miss rows: 1 a graph, 2 lists; with its candidates (lists: of those to visit).
+proc wl_graph {graph ef} {
+  if {$graph == 2} {return "ivf(from_rows=1, nprobe=$ef, quantizer=[wl_pick {none int8 int4}][wl_pick {{} {, nlist=3}}])"}
+  return "hnsw(m=4, ef_construction=8, ef_search=$ef, quantizer=[wl_pick {none int8 int4}])"
+}
 proc wl_create {} {
   global wl wl_total
   set tab [lindex {t u w} [wl_rand 3]]
   if {$tab in [wl_tables]} return
   set wl(last) "CREATE $tab"
-  set graph [wl_chance 50]
-  set ef [expr {$graph ? 8 : 64}]
-  set index [expr {$graph ? "INDEXED BY [wl_graph $ef]" : ""}]
+  set graph [wl_pick {0 0 0 1 1 2 2}]
+  set ef [lindex {64 8 2} $graph]
+  set index [expr {$graph ? "INDEXED BY [wl_graph $graph $ef]" : ""}]
   set content ""
   set option ""
   set kind [wl_pick [expr {$wl(quire) ? $wl(contents) : "rows"}]]
@@ -248,12 +252,13 @@ proc wl_command {} {
   set command [wl_pick {fold fold fold merge=1000 optimize rebuild options}]
   if {$command eq "options"} {
     # auto() is exact for tables of this size
-    set value [expr {8 + [wl_rand [expr {$graph ? 12 : 90}]]}]
-    switch [wl_pick [concat {auto flat graph graph} [expr {$ef eq "" ? {} : {ef ef ef ef}}]]] {
-      auto {set command rebuild=auto(ef_search=$value); set graph 0}
+    set value [expr {$graph == 2 ? 1 + [wl_rand 8] : 8 + [wl_rand [expr {$graph ? 12 : 90}]]}]
+    switch [wl_pick [concat {auto flat graph graph ivf} [expr {$ef eq "" ? {} : {ef ef ef ef}}]]] {
+      auto {set value [expr {max($value, 8)}]; set command rebuild=auto(ef_search=$value); set graph 0}
       flat {set command rebuild=flat(); set graph 0; set value ""}
-      graph {set command rebuild=[wl_graph $value]; set graph 1}
-      ef {set command ef_search=$value}
+      graph {set graph 1; set value [expr {max($value, 8)}]; set command rebuild=[wl_graph $graph $value]}
+      ivf {set graph 2; set value [expr {min($value, 8)}]; set command rebuild=[wl_graph $graph $value]}
+      ef {set command [lindex {ef_search ef_search nprobe} $graph]=$value}
     }
     set ef $value
   }
@@ -284,8 +289,8 @@ proc wl_compare {handle} {
       UNION ALL SELECT 'missing', id FROM (SELECT id, e, a FROM m WHERE tab = :tab EXCEPT SELECT rowid, e, a FROM $tab) LIMIT 4"]
     if {$wrong ne ""} {return "$tab: rows differ from m: $wrong"}
     set ef [$handle onecolumn {SELECT ef FROM live WHERE tab = :tab}]
-    set found [$handle eval "SELECT ef_search FROM $tab WHERE e MATCH test_vector(1, 4) AND k = 1"]
-    if {$found ne {} && $found ne [list $ef]} {return "$tab: ef_search is {$found} instead of {$ef}"}
+    set found [$handle eval "SELECT coalesce(ef_search, nprobe) FROM $tab WHERE e MATCH test_vector(1, 4) AND k = 1"]
+    if {$found ne {} && $found ne [list $ef]} {return "$tab: ef_search or nprobe is {$found} instead of {$ef}"}
     set exact [wl_exact $handle $tab]
     foreach {seed k} {3 5 -7 1000} {
       set wrong [wl_compare_search $handle $tab $seed $k $exact ""]
@@ -334,7 +339,7 @@ proc wl_count {handle {prefix ""}} {
   global wl wl_total
   if {!$wl(quire)} return
   set code [catch {$handle eval {SELECT name, sum(value) AS value FROM quire_stats WHERE name IN ('folds', 'bulk_folds', 'append_only_folds', 'folds_given_up', 'pages_reused',
-      'pages_extended', 'overlay_loads', 'overlay_extends', 'graph_folds', 'graph_linked', 'graph_repairs', 'graph_searches', 'content_rows_paged', 'paged_vectors_read') GROUP BY name} row {
+      'pages_extended', 'overlay_loads', 'overlay_extends', 'graph_folds', 'graph_linked', 'graph_repairs', 'graph_searches', 'list_folds', 'list_splits', 'content_rows_paged', 'paged_vectors_read') GROUP BY name} row {
     incr wl_total($prefix$row(name)) $row(value)
   }} message options]
   if {$code && ![string match *locked* $message]} {return -options $options $message}

@@ -226,6 +226,4 @@ static double flat_cost(const IndexPass *p) {
   return p->only ? (double)p->chosen * (row + CHOSEN_ROW_NS) : (double)p->slots->slots * row;
 }
 
-const IndexMethods flat_index = {"flat", flat_ready, 0, flat_cost, flat_search};
-
-const IndexMethods *index_find(u32 kind) { return kind == INDEX_HNSW ? &hnsw_index : &flat_index; }
+const IndexMethods flat_index = {"flat", flat_ready, 0, NULL, flat_cost, flat_search};

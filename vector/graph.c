@@ -73,7 +73,7 @@ static int open_page(GraphArrays *g, Slots *slots, u32 column, const u8 *body) {
   h->nodes = load64(body + 16);
   h->learned_at = load64(body + 24);
   memcpy(&h->max_norm2, body + 32, 4);
-  if (h->levels > GRAPH_MAX_LEVELS || h->nodes != col->graph_nodes || h->nodes >= GRAPH_NULL || !(h->max_norm2 >= 0) ||
+  if (h->levels > GRAPH_MAX_LEVELS || h->nodes != col->covered || h->nodes >= GRAPH_NULL || !(h->max_norm2 >= 0) ||
       (h->learned_bytes && h->learned_bytes != sq4_size(col->dim)) ||
       (h->learned_bytes && sq4_stride(col->metric, col->elem, col->dim) == 0)) {
     return CORRUPT(g->page.pgno);
@@ -160,7 +160,8 @@ static int open_maps(Graph *g) {
   return rc;
 }
 
-void graph_close(Graph *g) {
+static void graph_close(void *opened) {
+  Graph *g = opened;
   u32 i;
   if (g == NULL) return;
   walker_close(&g->walker);
@@ -179,14 +180,14 @@ void graph_close(Graph *g) {
 int graph_of(Slots *slots, u32 column, Graph **out) {
   SlotColumn *col = &slots->column[column];
   int rc = SQLITE_OK;
-  Graph *g = col->graph;
+  Graph *g = col->opened;
   *out = g;
-  if (g || col->graph_ref.pgno == 0) return SQLITE_OK;
+  if (g || col->structure_ref.pgno == 0) return SQLITE_OK;
   g = mem_zeroed(&rc, 1, sizeof *g);
   if (rc) return rc;
   g->slots = slots;
   g->column = column;
-  rc = graph_arrays_open(&g->at, slots, column, col->graph_ref);
+  rc = graph_arrays_open(&g->at, slots, column, col->structure_ref);
   if (rc == SQLITE_OK) rc = open_maps(g);
   if (rc == SQLITE_OK) rc = open_walk_space(g);
   if (rc == SQLITE_OK)
@@ -195,7 +196,7 @@ int graph_of(Slots *slots, u32 column, Graph **out) {
     graph_close(g);
     return rc;
   }
-  *out = col->graph = g;
+  *out = col->opened = g;
   return SQLITE_OK;
 }
 
@@ -250,6 +251,16 @@ static int refine_found(Graph *g, const IndexPass *p, Pool *pool, u64 count) {
   return rc;
 }
 
+static u32 ef_of(const IndexPass *p) {
+  return (u32)MAX(MIN((u64)MAX(p->ef, PASS_ROWS) * p->growth, MAX_CANDIDATES + 1), MIN(MAX(p->want, PASS_ROWS), MAX_CANDIDATES + 1));
+}
+
+static int hnsw_room(const IndexPass *p, u64 *out) {
+  u32 ef = ef_of(p);
+  *out = ef > MAX_CANDIDATES || ef >= p->slots->slots / EXACT_SHARE ? 0 : MAX(ef / 2, 1);
+  return SQLITE_OK;
+}
+
 /*
  * How many nodes a walk keeps: ef, and more as the pool holds nodes that are not given. Room for dead nodes is at most doubled; of a filter that
  * lets a share s through, s^-0.6 times as many, and 1.5/s of those that are asked for: measured, so that recall is that of a walk without it.
@@ -257,7 +268,7 @@ static int refine_found(Graph *g, const IndexPass *p, Pool *pool, u64 count) {
 static double pool_size(const IndexPass *p) {
   double slots = (double)p->slots->slots,
          live = (double)(p->slots->live - MIN(p->slots->live, p->overlay->kills.count));
-  double size = p->ef * MIN(slots / MAX(live, 1), 2), share;
+  double size = ef_of(p) * MIN(slots / MAX(live, 1), 2), share;
   if (p->allowed == NULL) return size;
   share = MIN((double)MAX(p->chosen, 1) / MAX(live, 1), 1);
   return MAX(size * pow(share, -FILTERED_POWER), FILTERED_ROOM * (double)p->want / share);
@@ -273,7 +284,7 @@ static double hnsw_cost(const IndexPass *p) {
 static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
   Walker *w = &g->walker;
   const GraphHead *h = &g->at.head;
-  u64 rerank = MAX(MAX((u64)MIN_RERANK, p->ef / RERANK_SHARE), p->want), over = p->want * p->oversample / 100,
+  u64 rerank = MAX(MAX((u64)MIN_RERANK, ef_of(p) / RERANK_SHARE), p->want), over = p->want * p->oversample / 100,
       count = 0;
   Layer ground = graph_layer(h, &g->maps, 0, h->nodes);
   u32 node, slot;
@@ -301,19 +312,17 @@ static int hnsw_search(IndexPass *p, Pool *pool) {
   return rc ? rc : flat_search_from(p, pool, nodes);
 }
 
-static int hnsw_ready(const Slots *slots, u32 column) { return slots->column[column].graph_nodes > 0; }
+static int hnsw_ready(const Slots *slots, u32 column) { return slots->column[column].covered > 0; }
 
-const IndexMethods hnsw_index = {"hnsw", hnsw_ready, 1, hnsw_cost, hnsw_search};
+const IndexMethods hnsw_index = {"hnsw", hnsw_ready, 1, hnsw_room, hnsw_cost, hnsw_search};
 
 /* --- checking --- */
 
-int graph_pages(Slots *slots, u32 column, int (*visit)(void *arg, u32 pgno, u32 count), void *arg) {
+static int graph_pages(Slots *slots, u32 column, PageVisit visit, void *arg) {
   GraphArrays g;
-  PageRef ref = slots->column[column].graph_ref;
+  PageRef ref = slots->column[column].structure_ref;
   u32 i;
-  int rc;
-  if (ref.pgno == 0) return SQLITE_OK;
-  rc = graph_arrays_open(&g, slots, column, ref);
+  int rc = graph_arrays_open(&g, slots, column, ref);
   if (rc == SQLITE_OK) rc = visit(arg, ref.pgno, 1);
   if (rc == SQLITE_OK) rc = array_walk(&g.links, visit, arg);
   if (rc == SQLITE_OK) rc = array_walk(&g.codes, visit, arg);
@@ -454,7 +463,8 @@ static int check_codes(GraphCheck *c) {
   return rc;
 }
 
-int graph_check(Slots *slots, u32 column, char **problem) {
+/* Links, levels, reachability, codes. */
+static int graph_check(Slots *slots, u32 column, char **problem) {
   GraphCheck c;
   Graph *g;
   u32 level;
@@ -472,3 +482,12 @@ int graph_check(Slots *slots, u32 column, char **problem) {
   mem_free(c.queue);
   return rc;
 }
+
+static u32 graph_row_bytes(const SlotColumn *col) { return graph_link_stride(col->index.m) + col->dim / 2; }
+
+static void graph_count(Slots *slots, u32 column, TableCounts *counts) {
+  counts->graph_nodes = MAX(counts->graph_nodes, slots->column[column].covered);
+}
+
+const StructureMethods graph_structure = {PAGE_GRAPH,     graph_row_bytes, graph_fold,  graph_pages,
+                                          graph_pages_at, graph_check,     graph_count, graph_close};

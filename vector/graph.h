@@ -30,10 +30,9 @@
 #define QUIRE_GRAPH_H
 
 #include "../wal_shim/bytes.h"
-#include "../wal_shim/table_methods.h"
 #include "index.h"
-#include "sq4.h"
-#include "walk8.h"
+#include "space.h"
+#include "structure.h"
 
 #define GRAPH_MAX_LEVELS 16u
 #define GRAPH_NULL 0x7fffffffu
@@ -47,52 +46,6 @@
 /* Bytes of a node's links on level 0, of a record above. */
 static inline u32 graph_link_stride(u32 m) { return (2 * m * 4 + 63) / 64 * 64; }
 static inline u32 graph_record_stride(u32 m) { return (8 * m + 63) / 64 * 64; }
-
-/* --- spaces: where distances between nodes, and from a query to nodes, come from --- */
-
-/*
- * A space has rows, one per slot, and gives distances of rows to a query as order-preserving u32. A query is a block of memory that
- * from_vector (of a user) or from_row (a node) fills.
- */
-typedef struct Space Space;
-typedef struct SpaceMethods {
-  const char *name;
-  u32 (*query_size)(const Space *space);
-  void (*from_vector)(const Space *space, const void *vector, void *query);
-  void (*from_row)(const Space *space, const u8 *row, void *query);
-  void (*distances)(const Space *space, const void *query, const u8 *const *rows, u32 count, u32 *out);
-} SpaceMethods;
-
-struct Space {
-  const SpaceMethods *methods;
-  Metric metric;
-  Elem elem;
-  u32 dim, size;   /* of a vector */
-  u32 row_bytes;   /* read of each row */
-  float max_norm2; /* dot: of any node, for building */
-  ArrayMap rows;
-  const Sq4 *sq4;
-  union {
-    Sq4Distances sq4;
-    Walk8Distances walk8;
-    DistanceScan scan;
-  } kernel;
-};
-
-/* The space that nodes are compared in when the graph is built: code rows if the column has them, else vectors. */
-int space_build(Slots *slots, u32 column, float max_norm2, Space *out);
-/* The space of full vectors, of code rows, of 4-bit codes. */
-int space_full(Slots *slots, u32 column, float max_norm2, Space *out);
-int space_rows(Slots *slots, u32 column, float max_norm2, Space *out);
-int space_sq4(Slots *slots, u32 column, Array *codes, const Sq4 *sq4, Space *out);
-void space_close(Space *space);
-/* An order-preserving integer of a float; NaN is the largest. */
-static inline u32 space_order(float value) {
-  u32 bits;
-  memcpy(&bits, &value, 4);
-  if (value != value) return 0xffffffffu;
-  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
 
 /* --- reading a graph --- */
 
@@ -121,7 +74,6 @@ ArrayId graph_array_id(u64 owner, u32 column, u32 array);
 typedef struct Graph Graph;
 /* The column's graph; *out NULL if it has no nodes. */
 int graph_of(Slots *slots, u32 column, Graph **out);
-void graph_close(Graph *graph);
 
 /* --- walking (graph_walk.c) --- */
 
@@ -171,27 +123,7 @@ int walk_descend(Walker *w, const GraphHead *head, const LayerMaps *maps, Space 
 
 /* --- folding (graph_build.c) --- */
 
-typedef struct GraphFold {
-  Slots *before; /* the version whose graph is the old one */
-  Slots *after;  /* the new one; its arrays are written, all but graphs */
-  u32 column;
-  const u32 *moved; /* by slot of before: its slot in after or NO_SLOT; NULL: slots have kept their numbers */
-  const u32 *dead;  /* without `moved`: slots that died, ascending */
-  u64 dead_count;
-  u64 rows; /* without `moved`: slots that it may add to the graph; more lag behind (G1) */
-  u32 threads;
-  PageTx *tx;
-  GraphWork *work; /* added to */
-} GraphFold;
-
-/* The graph's next version, {0,0} if there is none yet, and how many slots it covers. Frees the pages it replaces. */
-int graph_fold(const GraphFold *fold, PageRef *out, u64 *nodes);
-/* Report all pages of a graph whose column is not known any more. */
-int graph_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, int (*visit)(void *arg, u32 pgno, u32 count),
-                   void *arg);
-/* Every page of the graph, verified. */
-int graph_pages(Slots *slots, u32 column, int (*visit)(void *arg, u32 pgno, u32 count), void *arg);
-/* Links, levels, reachability, codes; *problem a sentence if something does not fit. */
-int graph_check(Slots *slots, u32 column, char **problem);
+int graph_fold(const StructureFold *fold, PageRef *out, u64 *nodes);
+int graph_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, PageVisit visit, void *arg);
 
 #endif

@@ -163,7 +163,7 @@ typedef struct Hand {
 } Hand;
 
 typedef struct Builder {
-  const GraphFold *f;
+  const StructureFold *f;
   const IndexShape *index;
   GraphArrays old;
   GraphHead head, frozen;
@@ -833,7 +833,7 @@ static int repair_around(Builder *b, u32 dead_slot) {
 }
 
 static int repair(Builder *b) {
-  const GraphFold *f = b->f;
+  const StructureFold *f = b->f;
   u64 i, done = 0;
   int rc = SQLITE_OK;
   for (i = 0; i < f->dead_count && rc == SQLITE_OK; i++) {
@@ -931,7 +931,7 @@ static int grow_tree(Builder *b, const u8 *linked, u32 **lost, u64 *lost_count) 
 
 /* The old graph under new slot numbers, without its dead nodes; then every node it lacked is inserted. */
 static int move_graph(Builder *b) {
-  const GraphFold *f = b->f;
+  const StructureFold *f = b->f;
   ArrayMap lists[1 + GRAPH_MAX_LEVELS];
   u32 *map[1 + GRAPH_MAX_LEVELS] = {NULL}, *lost = NULL, level, opened = 0, live, levels = b->old.head.levels;
   u64 i, lost_count = 0, linked_count = 0, count = 0;
@@ -1183,7 +1183,7 @@ static int measure_norms(Builder *b) {
   return rc;
 }
 
-static int open_builder(Builder *b, const GraphFold *f) {
+static int open_builder(Builder *b, const StructureFold *f) {
   const IndexShape *index = &f->after->column[f->column].index;
   u64 records[GRAPH_MAX_LEVELS] = {0}, slot;
   int keep = f->moved == NULL, rc;
@@ -1192,7 +1192,8 @@ static int open_builder(Builder *b, const GraphFold *f) {
   b->index = index;
   b->slots = f->after->slots;
   rc = array_load(&f->after->column[f->column].vectors);
-  if (rc == SQLITE_OK) rc = graph_arrays_open(&b->old, f->before, f->column, f->before->column[f->column].graph_ref);
+  if (rc == SQLITE_OK)
+    rc = graph_arrays_open(&b->old, f->before, f->column, f->before->column[f->column].structure_ref);
   if (rc) return rc;
   b->head = b->old.head;
   b->head.m = index->m;
@@ -1285,7 +1286,7 @@ static int write_graph(Builder *b, PageRef *out) {
 }
 
 /* The same graph, its pages where the transaction wants them. */
-static int move_pages(const GraphFold *f, PageRef *out) {
+static int move_pages(const StructureFold *f, PageRef *out) {
   GraphArrays g;
   u8 *page = NULL, *refs;
   const u8 *old;
@@ -1316,16 +1317,16 @@ static int move_pages(const GraphFold *f, PageRef *out) {
   return rc;
 }
 
-int graph_fold(const GraphFold *f, PageRef *out, u64 *nodes) {
+int graph_fold(const StructureFold *f, PageRef *out, u64 *nodes) {
   const SlotColumn *before = &f->before->column[f->column];
   u64 wanted = f->after->slots;
   Builder *b;
   int rc = SQLITE_OK;
-  *out = before->graph_ref;
-  *nodes = before->graph_nodes;
-  if (f->moved == NULL && (f->rows == 0 || (before->graph_nodes == wanted && f->dead_count == 0)))
-    return before->graph_ref.pgno ? move_pages(f, out) : SQLITE_OK;
-  if (before->graph_ref.pgno == 0 && wanted < MAX(f->after->column[f->column].index.from_rows, 1)) return SQLITE_OK;
+  *out = before->structure_ref;
+  *nodes = before->covered;
+  if (f->moved == NULL && (f->rows == 0 || (before->covered == wanted && f->dead_count == 0)))
+    return before->structure_ref.pgno ? move_pages(f, out) : SQLITE_OK;
+  if (before->structure_ref.pgno == 0 && wanted < MAX(f->after->column[f->column].index.from_rows, 1)) return SQLITE_OK;
   b = mem_zeroed(&rc, 1, sizeof *b);
   if (rc) return rc;
   rc = open_builder(b, f);
@@ -1335,15 +1336,14 @@ int graph_fold(const GraphFold *f, PageRef *out, u64 *nodes) {
   if (rc == SQLITE_OK && !f->moved) rc = append_nodes(b);
   if (rc == SQLITE_OK) rc = write_graph(b, out);
   *nodes = b->head.nodes;
-  if (rc == SQLITE_OK) f->work->folds++;
+  if (rc == SQLITE_OK) f->work->graphs++;
   close_builder(b);
   mem_free(b);
   return rc;
 }
 
 /* A graph page says enough to find its arrays. */
-int graph_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, int (*visit)(void *arg, u32 pgno, u32 count),
-                   void *arg) {
+int graph_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, PageVisit visit, void *arg) {
   const u8 *page, *refs;
   PageHold hold;
   u32 i;

@@ -5,9 +5,11 @@
  *   m                links a node gets; twice as many at most on the lowest layer
  *   ef_construction  candidates while a node is linked
  *   ef_search        candidates of a search that does not say how many
+ *   nlist            ivf: lists; 0: about as many as the root of the number of rows, more as it grows
+ *   nprobe           ivf: lists that a search visits that does not say how many
  *   quantizer        what the walk reads
  *   oversample       hundredths: candidates re-ranked on full vectors are k * oversample / 100 at least; 0: the default
- *   from_rows        auto(): the search is exact until the table has so many rows; 0: never
+ *   from_rows        auto(), ivf(): the search is exact until the table has so many rows; 0: never
  *
  * A flat index has a kind only. The numbers of the enums are stored in databases: never renumber.
  */
@@ -19,7 +21,7 @@
 #include "pool.h"
 #include "slots.h"
 
-typedef enum { INDEX_FLAT = 1, INDEX_HNSW = 2 } IndexKind;
+typedef enum { INDEX_FLAT = 1, INDEX_HNSW = 2, INDEX_IVF = 3 } IndexKind;
 
 /* Full vectors, the code rows of codes.h, 4-bit codes. */
 typedef enum { QUANTIZER_NONE = 1, QUANTIZER_INT8 = 2, QUANTIZER_INT4 = 3 } Quantizer;
@@ -40,9 +42,12 @@ typedef struct IndexPass {
   u64 chosen;         /* with `only` or `allowed`: how many slots these are */
   u64 compared;       /* raised by the rows that were compared with the query, by code or vector */
   float norm2_max;    /* raised as by DistanceScan */
-  u32 ef;             /* an index that approximates: how many candidates it keeps */
-  u64 want;           /* and how many rows are asked for */
-  u32 oversample;     /* hundredths: how many times as many candidates are compared on full vectors, at least */
+  /* for an index that approximates */
+  u32 ef,
+      nprobe; /* how many candidates it keeps, lists it visits; `growth` times as many, as this pass shall look further */
+  u32 growth;
+  u64 want;       /* how many rows are asked for, those of passes before included */
+  u32 oversample; /* hundredths: how many times as many candidates are compared on full vectors, at least */
   int (*interrupted)(void *arg);
   void *interrupt_arg;
 } IndexPass;
@@ -52,6 +57,8 @@ typedef struct IndexMethods {
   /* Whether this version of the table has the index, so that it is worth asking. */
   int (*ready)(const Slots *slots, u32 column);
   int approximate; /* the pool may miss rows that it wants, and what it is offered has exact values (POOL_EXACT) */
+  /* Approximate ones: how many candidates the pool needs room for; 0: an exact pass is no worse than this one. */
+  int (*room)(const IndexPass *pass, u64 *out);
   /* About how many nanoseconds a pass takes, for choosing among indexes (figures: bench/hnsw_filter.c). */
   double (*cost)(const IndexPass *pass);
   /*
@@ -71,7 +78,13 @@ static inline int scan_wants(const Pool *pool, float value) {
   return pool_wants(pool, (double)value) || !(value >= -FLT_MAX && value <= FLT_MAX);
 }
 
-extern const IndexMethods flat_index, hnsw_index;
+/* An approximate pass over more than this share of the rows, or with more candidates than this, is no better than an exact one. */
+#define EXACT_SHARE 4u
+#define MAX_CANDIDATES 4096u
+/* The fewest rows that a pass is made for. */
+#define PASS_ROWS 16u
+
+extern const IndexMethods flat_index, hnsw_index, ivf_index;
 /* The exact scan of the slots from `first` on. */
 int flat_search_from(IndexPass *pass, Pool *pool, u64 first);
 

@@ -22,15 +22,12 @@
 #include "index.h"
 #include "portable.h"
 
-#define FIRST_BATCH 16u
 #define RETRY_GROWTH 8u
 /* With fewer chosen slots than this share of all, they are visited one by one, else the scan runs over all. */
 #define GATHER_SHARE 4u
 #define RESOLVE_BATCH 4096u
-/* An approximate pass over more than this share of the rows, or with more candidates than this, is no better than an exact one. */
-#define EXACT_SHARE 4u
-#define MAX_EF 4096u
-#define EF_GROWTH 4u
+#define PASS_GROWTH 4u
+#define MAX_GROWTH (1u << 12)
 
 struct Search {
   Snapshot *snap; /* or, where it is NULL: */
@@ -66,8 +63,9 @@ struct Search {
   double query_norm2;
 
   const IndexMethods *method; /* of this pass */
-  u32 ef, oversample;         /* of an approximate pass */
-  i64 *seen;                  /* rowids given by approximate passes; ascending once `seen_sorted` */
+  u32 ef, nprobe, oversample; /* of an approximate pass; the first two times `growth` */
+  u32 growth;
+  i64 *seen; /* rowids given by approximate passes; ascending once `seen_sorted` */
   u64 seen_count, seen_cap, seen_sorted;
 
   u64 compared; /* rows so far */
@@ -189,6 +187,8 @@ static void describe_pass(const Search *s, u64 want, IndexPass *pass) {
   pass->allowed = s->bits;
   pass->norm2_max = s->norm2_max;
   pass->ef = s->ef;
+  pass->nprobe = s->nprobe;
+  pass->growth = s->growth;
   pass->want = want;
   pass->oversample = s->oversample;
   pass->interrupted = s->interrupted;
@@ -262,6 +262,8 @@ int search_open(const SearchRequest *r, Search **out) {
   s->method = first_method(s, r);
   s->oversample = r->oversample ? r->oversample : s->index.oversample;
   s->ef = r->ef_search ? r->ef_search : s->index.ef_search;
+  s->nprobe = r->nprobe ? r->nprobe : s->index.nprobe;
+  s->growth = 1;
   if (r->filter) filter_allow_others(r->filter, s->content ? ~(u64)0 : s->slots->fields.others | s->at.overlay->others);
   rc = fall_to_content(s, resolve_set(s));
   if (rc) {
@@ -532,20 +534,23 @@ static int compare_rowids(const void *a, const void *b) {
 
 /* The next approximate pass, or the turn to exact ones (Q4). *done: hits are ready. */
 static int fill_approximately(Search *s, u64 want, int *done) {
-  u64 rows = s->slots->slots, total = s->seen_count + MAX(want, FIRST_BATCH);
+  u64 total = s->seen_count + MAX(want, PASS_ROWS), room = 0;
+  IndexPass pass;
   int rc;
   *done = 0;
   if (s->seen_count > s->seen_sorted) {
     qsort(s->seen, (size_t)s->seen_count, sizeof *s->seen, compare_rowids);
     s->seen_sorted = s->seen_count;
-    s->ef = MIN(s->ef, MAX_EF + 1) * EF_GROWTH;
+    s->growth = MIN(s->growth * PASS_GROWTH, MAX_GROWTH);
   }
-  s->ef = (u32)MAX(s->ef, MIN(total, MAX_EF + 1));
-  if (s->ef > MAX_EF || s->ef >= rows / EXACT_SHARE || exact_is_quicker(s, s->seen_count + want)) {
+  describe_pass(s, total, &pass);
+  rc = s->method->room(&pass, &room);
+  if (rc) return rc;
+  if (room == 0 || exact_is_quicker(s, s->seen_count + want)) {
     s->method = &flat_index;
     return SQLITE_OK;
   }
-  rc = run_pass(s, MAX(total, s->ef / 2), s->seen_count + want);
+  rc = run_pass(s, MAX(total, room), s->seen_count + want);
   if (rc == SQLITE_OK && s->ready_count == 0) s->method = &flat_index;
   *done = s->ready_count > 0;
   return rc;
@@ -553,7 +558,7 @@ static int fill_approximately(Search *s, u64 want, int *done) {
 
 /* Make at least one hit ready, `want` if there are as many. */
 static int fill(Search *s, u64 want) {
-  u64 need = MAX(want, FIRST_BATCH), cap = need + MAX(need / 8, 16) + s->seen_count;
+  u64 need = MAX(want, PASS_ROWS), cap = need + MAX(need / 8, 16) + s->seen_count;
   for (;;) {
     int was_content = s->content, rc, done = 0;
     if (s->method->approximate) {

@@ -28,6 +28,7 @@ typedef struct SearchRequest {
   double min, max;        /* only distances in the range; -HUGE_VAL, HUGE_VAL: all */
   int min_open, max_open; /* whether the end is excluded */
   u32 ef_search;          /* candidates of a graph search; 0: the table's */
+  u32 nprobe;             /* lists that a search visits; 0: the table's */
   u32 oversample; /* hundredths: candidates compared on full vectors per row asked for, at least; 0: the table's */
   u32 exact;      /* not 0: compare every row */
   int (*interrupted)(void *arg); /* polled now and then; non-zero ends the search with SQLITE_INTERRUPT. May be NULL. */

@@ -7,9 +7,9 @@
 
 #include "../wal_shim/bytes.h"
 #include "../wal_shim/table_methods.h"
-#include "graph.h"
 #include "portable.h"
 #include "rows.h"
+#include "structure.h"
 
 #define ROWID_EXTENT_PAGES 16u
 #define AHEAD 32u /* rows whose numbers are asked for together */
@@ -19,8 +19,8 @@
 #define ARRAYS_OF_COLUMN 3u
 #define MAX_REFS (1 + ARRAYS_OF_COLUMN * MAX_VECTOR_COLUMNS + 2 * ROWMAP_MAX_RUNS)
 #define BOUNDS_AT (REFS_AT + MAX_REFS * ARRAY_REF_SIZE)
-#define GRAPH_ENTRY_SIZE 16u
-#define GRAPHS_AT (PAGE_BODY_SIZE - GRAPH_ENTRY_SIZE * MAX_VECTOR_COLUMNS)
+#define STRUCTURE_ENTRY_SIZE 16u
+#define STRUCTURES_AT (PAGE_BODY_SIZE - STRUCTURE_ENTRY_SIZE * MAX_VECTOR_COLUMNS)
 #define COMPACT_MIN_DEAD 256u /* L2 is not worth a rewrite below this */
 
 static ArrayId array_id(u64 owner, u32 tag) {
@@ -41,7 +41,7 @@ static void free_arrays(Slots *s) {
   array_map_close(&s->rowid_map);
   array_free(&s->rowids);
   for (c = 0; c < s->columns; c++) {
-    graph_close(s->column[c].graph);
+    if (s->column[c].structure) s->column[c].structure->close(s->column[c].opened);
     array_map_close(&s->column[c].chosen);
     array_map_close(&s->column[c].present_map);
     array_free(&s->column[c].vectors);
@@ -77,6 +77,7 @@ static void shape_columns(Slots *s, const TableShape *shape) {
     col->size = shape->vector[c].size;
     col->stride = vector_stride(col->size);
     col->index = shape->vector[c].index;
+    col->structure = structure_of(col->index.kind);
     col->code_stride = codes_stride(col->metric, col->elem, col->dim);
   }
 }
@@ -131,12 +132,14 @@ static int open_table_page(Slots *s, const u8 *body) {
   if (rc == SQLITE_OK && s->rowids.count != s->slots) rc = CORRUPT(s->table.pgno);
   if (rc == SQLITE_OK) rc = fields_open(&s->fields, fields, s->slots);
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
-    const u8 *graph = body + GRAPHS_AT + c * GRAPH_ENTRY_SIZE;
+    const u8 *entry = body + STRUCTURES_AT + c * STRUCTURE_ENTRY_SIZE;
+    SlotColumn *col = &s->column[c];
     rc = open_column(s, c, body + REFS_AT);
-    s->column[c].graph_ref.pgno = load32(graph);
-    s->column[c].graph_ref.crc = load32(graph + 4);
-    s->column[c].graph_nodes = load64(graph + 8);
-    if (rc == SQLITE_OK && s->column[c].graph_nodes > (s->column[c].graph_ref.pgno ? s->slots : 0))
+    col->structure_ref.pgno = load32(entry);
+    col->structure_ref.crc = load32(entry + 4);
+    col->covered = load64(entry + 8);
+    if (rc == SQLITE_OK && (col->covered > (col->structure_ref.pgno ? s->slots : 0) ||
+                            (col->structure == NULL && col->structure_ref.pgno)))
       rc = CORRUPT(s->table.pgno);
   }
   if (rc) return rc;
@@ -164,6 +167,7 @@ static int slots_of_body(const Slots *like, const u8 *body, Slots **out) {
     to->stride = from->stride;
     to->code_stride = from->code_stride;
     to->index = from->index;
+    to->structure = from->structure;
   }
   init_arrays(s, like->fields.words);
   rc = open_table_page(s, body);
@@ -316,20 +320,21 @@ static int slots_lag(void *view) {
   u32 c;
   for (c = 0; c < s->columns; c++) {
     const SlotColumn *col = &s->column[c];
-    if (col->index.kind == INDEX_HNSW && s->slots >= MAX(col->index.from_rows, 1) && col->graph_nodes < s->slots)
-      return 1;
+    if (col->structure && s->slots >= MAX(col->index.from_rows, 1) && col->covered < s->slots) return 1;
   }
   return 0;
 }
 
 static void slots_counts(void *view, TableCounts *counts) {
-  const Slots *s = view;
+  Slots *s = view;
   u32 c;
   memset(counts, 0, sizeof *counts);
   if (s == NULL) return;
   counts->slots = s->slots;
   counts->live = s->live;
-  for (c = 0; c < s->columns; c++) counts->graph_nodes = MAX(counts->graph_nodes, s->column[c].graph_nodes);
+  for (c = 0; c < s->columns; c++) {
+    if (s->column[c].structure_ref.pgno) s->column[c].structure->count(s, c, counts);
+  }
 }
 
 /* --- folding --- */
@@ -537,7 +542,7 @@ static int collect(const Overlay *o, Incoming **out, u64 *count) {
   return SQLITE_OK;
 }
 
-/* Write what is left of the arrays; the table page's body then says all but where the graphs are. */
+/* Write what is left of the arrays; the table page's body then says all but where the indexes' structures are. */
 static int finish_arrays(SlotsWriter *w, u8 *body, u32 runs) {
   Slots *s = w->old;
   PageRef fields = {0, 0};
@@ -561,14 +566,14 @@ static int finish_arrays(SlotsWriter *w, u8 *body, u32 runs) {
   return SQLITE_OK;
 }
 
-/* The graphs of the new version, whose other arrays are written. */
-static int fold_graphs(SlotsWriter *w, const FoldHow *how, u8 *body) {
+/* The structures of the new version, whose other arrays are written. */
+static int fold_structures(SlotsWriter *w, const FoldHow *how, u8 *body) {
   Slots *s = w->old, *after = NULL;
-  GraphFold f;
-  u32 c, graphs = 0;
+  StructureFold f;
+  u32 c, some = 0;
   int rc = SQLITE_OK;
-  for (c = 0; c < s->columns; c++) graphs += s->column[c].index.kind == INDEX_HNSW;
-  if (graphs == 0) return SQLITE_OK;
+  for (c = 0; c < s->columns; c++) some |= s->column[c].structure != NULL;
+  if (!some) return SQLITE_OK;
   rc = pages_set_count(s->pages, page_tx_count(w->tx));
   if (rc == SQLITE_OK) rc = slots_of_body(s, body, &after);
   memset(&f, 0, sizeof f);
@@ -582,15 +587,15 @@ static int fold_graphs(SlotsWriter *w, const FoldHow *how, u8 *body) {
   f.tx = w->tx;
   f.work = how->work;
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
-    u8 *entry = body + GRAPHS_AT + c * GRAPH_ENTRY_SIZE;
+    u8 *entry = body + STRUCTURES_AT + c * STRUCTURE_ENTRY_SIZE;
     PageRef ref = {0, 0};
-    u64 nodes = 0;
-    if (s->column[c].index.kind != INDEX_HNSW) continue;
+    u64 covered = 0;
+    if (s->column[c].structure == NULL) continue;
     f.column = c;
-    rc = graph_fold(&f, &ref, &nodes);
+    rc = s->column[c].structure->fold(&f, &ref, &covered);
     store32(entry, ref.pgno);
     store32(entry + 4, ref.crc);
-    store64(entry + 8, nodes);
+    store64(entry + 8, covered);
   }
   slots_release(after);
   return rc;
@@ -697,14 +702,14 @@ static int free_all(Slots *s, PageTx *tx) {
   return rc ? rc : fields_free_pages(&s->fields, tx);
 }
 
-/* Pages that the live rows would fill, about; graphs make it more. */
+/* Pages that the live rows would fill, about. */
 static u64 live_pages(const Slots *s) {
   u64 bytes = 16;
   u32 c;
   for (c = 0; c < s->columns; c++) {
     const SlotColumn *col = &s->column[c];
     bytes += col->stride + col->code_stride;
-    if (col->graph_ref.pgno) bytes += graph_link_stride(col->index.m) + col->dim / 2;
+    if (col->structure_ref.pgno) bytes += col->structure->row_bytes(col);
   }
   return s->live * bytes / PAGE_SIZE;
 }
@@ -759,7 +764,7 @@ static int slots_fold(void *view, const Overlay *o, const FoldHow *how, PageTx *
   if (rc == SQLITE_OK) {
     u8 *body = page + PAGE_HEADER_SIZE;
     rc = compact ? fold_compact(&w, in, count, none_left, body) : fold_append(&w, in, count, body);
-    if (rc == SQLITE_OK) rc = fold_graphs(&w, how, body);
+    if (rc == SQLITE_OK) rc = fold_structures(&w, how, body);
     if (rc == SQLITE_OK) rc = page_tx_put_structure(tx, page, PAGE_TABLE, 0, s->id, 0, out);
   }
   if (rc == SQLITE_OK && compact) rc = free_all(s, tx);
@@ -771,6 +776,16 @@ static int slots_fold(void *view, const Overlay *o, const FoldHow *how, PageTx *
 }
 
 /* --- dropping and checking --- */
+
+/* The structure page says what it is. */
+static int structure_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, PageVisit visit, void *arg) {
+  const StructureMethods *methods;
+  PageKind kind = 0;
+  int rc = pages_structure_kind(pages, ref, &kind);
+  if (rc) return rc;
+  methods = structure_of_page(kind);
+  return methods ? methods->visit_at(pages, id, column, ref, visit, arg) : CORRUPT(ref.pgno);
+}
 
 /* A table page says enough to find its arrays without knowing the table's shape. */
 static int slots_pages_at(Pages *pages, u64 id, PageRef ref, int (*visit)(void *arg, u32 pgno, u32 count), void *arg) {
@@ -785,9 +800,9 @@ static int slots_pages_at(Pages *pages, u64 id, PageRef ref, int (*visit)(void *
   for (i = 0; i < refs && rc == SQLITE_OK; i++)
     rc = array_pages_at(pages, array_id(id, i), body + REFS_AT + i * ARRAY_REF_SIZE, visit, arg);
   for (i = 0; i < MAX_VECTOR_COLUMNS && rc == SQLITE_OK; i++) {
-    const u8 *entry = body + GRAPHS_AT + i * GRAPH_ENTRY_SIZE;
-    PageRef graph = {load32(entry), load32(entry + 4)};
-    if (graph.pgno) rc = graph_pages_at(pages, id, i, graph, visit, arg);
+    const u8 *entry = body + STRUCTURES_AT + i * STRUCTURE_ENTRY_SIZE;
+    PageRef structure = {load32(entry), load32(entry + 4)};
+    if (structure.pgno) rc = structure_pages_at(pages, id, i, structure, visit, arg);
   }
   if (rc == SQLITE_OK && load32(body + FIELDS_AT)) {
     PageRef fields = {load32(body + FIELDS_AT), load32(body + FIELDS_AT + 4)};
@@ -809,7 +824,9 @@ static int walk_all(Slots *s, int (*visit)(void *arg, u32 pgno, u32 count), void
   }
   if (rc == SQLITE_OK) rc = rowmap_walk(&s->map, visit, arg);
   if (rc == SQLITE_OK) rc = fields_walk(&s->fields, visit, arg);
-  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) rc = graph_pages(s, c, visit, arg);
+  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
+    if (s->column[c].structure_ref.pgno) rc = s->column[c].structure->visit(s, c, visit, arg);
+  }
   return rc;
 }
 
@@ -875,7 +892,9 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
                                    : "code rows differ from their vectors");
     if (*problem == NULL) return SQLITE_NOMEM;
   }
-  for (c = 0; c < s->columns && rc == SQLITE_OK && *problem == NULL; c++) rc = graph_check(s, c, problem);
+  for (c = 0; c < s->columns && rc == SQLITE_OK && *problem == NULL; c++) {
+    if (s->column[c].structure_ref.pgno) rc = s->column[c].structure->check(s, c, problem);
+  }
   return rc;
 }
 

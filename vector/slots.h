@@ -12,7 +12,7 @@
  *         slot%64 of word slot/64); 3+3c its code rows (codes.h), empty if its type has none; from 1+3*columns on two per run of the
  *         rowid map
  *   3168  per run of the map: i64 smallest and largest rowid
- *   3808  per column: PageRef of its graph (graph.h), 0: none; u64 slots that it covers
+ *   3808  per column: PageRef of its index's structure page (structure.h), 0: none; u64 slots that it covers
  *
  *   L1  A slot lives if any column's presence bit is set. A dead slot stays dead in this version; a row that comes back gets a new one.
  *   L2  When more slots are dead than live the fold drops them all and numbers anew, in the order of rowids (at most one more row is
@@ -29,6 +29,8 @@
 #include "filter.h"
 #include "rowmap.h"
 
+typedef struct StructureMethods StructureMethods; /* structure.h */
+
 typedef struct SlotColumn {
   Elem elem;
   Metric metric;
@@ -36,11 +38,12 @@ typedef struct SlotColumn {
   u32 code_stride; /* 0: no code rows */
   IndexShape index;
   Array vectors, present, codes;
-  ArrayMap present_map; /* opened by the first slots_present */
-  ArrayMap chosen;      /* of codes, else vectors: opened by the first search of chosen slots (flat.c) */
-  PageRef graph_ref;    /* {0,0}: no graph (yet) */
-  u64 graph_nodes;      /* slots below this are in it */
-  struct Graph *graph;  /* opened by the first search (graph.c) */
+  ArrayMap present_map;              /* opened by the first slots_present */
+  ArrayMap chosen;                   /* of codes, else vectors: opened by the first search of chosen slots (flat.c) */
+  const StructureMethods *structure; /* what its index keeps; NULL: nothing */
+  PageRef structure_ref;             /* {0,0}: not made (yet) */
+  u64 covered;                       /* slots below this are in it */
+  void *opened;                      /* by the first search, whose index knows what it is */
 } SlotColumn;
 
 typedef struct Slots {

@@ -80,6 +80,8 @@ void relation_clear(Relation *relation);
 
 #define EF_SEARCH_MIN 8
 #define EF_SEARCH_MAX 4096
+#define NPROBE_MIN 1
+#define NPROBE_MAX 65535
 #define OVERSAMPLE_MAX 100
 
 /*

@@ -113,7 +113,7 @@ int vtab_check_model(VecTable *vt, sqlite3_value *model, const char *who) {
 
 /* Whether the table's name can be a column's beside the others. */
 static int command_name_is_free(const VecTable *vt) {
-  static const char *const taken[] = {"distance", "k", "ef_search", "exact", "oversample", "rowid"};
+  static const char *const taken[] = {"distance", "k", "ef_search", "exact", "oversample", "nprobe", "rowid"};
   for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
     if (sqlite3_stricmp(vt->name, taken[i]) == 0) return 0;
   }
@@ -144,6 +144,7 @@ static int declare_columns(VecTable *vt) {
   vt->layout.ef_search = declare_hidden(vt, sql, "ef_search", "INTEGER");
   vt->layout.exact = declare_hidden(vt, sql, "exact", "INTEGER");
   vt->layout.oversample = declare_hidden(vt, sql, "oversample", "REAL");
+  vt->layout.nprobe = declare_hidden(vt, sql, "nprobe", "INTEGER");
   vt->layout.model = spec->model ? declare_hidden(vt, sql, "model", "TEXT") : -1;
   sqlite3_str_appendall(sql, spec->key >= 0 ? ") WITHOUT ROWID" : ")");
   rc = sqlite3_str_errcode(sql);

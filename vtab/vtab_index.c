@@ -13,8 +13,9 @@
 #define DEFAULT_M 16
 #define DEFAULT_EF_CONSTRUCTION 200
 #define DEFAULT_EF_SEARCH 64
+#define DEFAULT_NPROBE 48
 #define INT4_MIN_DIM 64            /* fewer dimensions are walked on int8 */
-#define FROM_ROWS_OPEN 0xffffffffu /* auto() that does not say */
+#define FROM_ROWS_OPEN 0xffffffffu /* auto() or ivf() that does not say */
 
 typedef struct ValueWord {
   const char *name;
@@ -48,14 +49,19 @@ static const ValueWord rescore_words[] = {{"bit", 1}, {"int8", 2}, {NULL, 0}};
   }
 static const Option hnsw_options[] = {GRAPH_OPTIONS, {0}};
 static const Option auto_options[] = {GRAPH_OPTIONS, {"from_rows", AT(from_rows), NULL, 1, 0x7fffffff, 1}, {0}};
+static const Option ivf_options[] = {{"nlist", AT(nlist), NULL, 1, 65535, 1},
+                                     {"nprobe", AT(nprobe), NULL, NPROBE_MIN, NPROBE_MAX, 1},
+                                     {"quantizer", AT(quantizer), quantizer_words, 0, 0, 0},
+                                     {"oversample", AT(oversample), NULL, 1, OVERSAMPLE_MAX, 100},
+                                     {"from_rows", AT(from_rows), NULL, 1, 0x7fffffff, 1},
+                                     {0}};
 static const Option rescore_options[] = {
     {"quantizer", AT(quantizer), rescore_words, 0, 0, 0}, {"oversample", AT(oversample), NULL, 1, 128, 100}, {0}};
 static const Option no_options[] = {{0}};
 
 static const Kind kinds[] = {
-    {"auto", INDEX_HNSW, FROM_ROWS_OPEN, auto_options},
-    {"hnsw", INDEX_HNSW, 0, hnsw_options},
-    {"flat", INDEX_FLAT, 0, no_options},
+    {"auto", INDEX_HNSW, FROM_ROWS_OPEN, auto_options}, {"hnsw", INDEX_HNSW, 0, hnsw_options},
+    {"ivf", INDEX_IVF, FROM_ROWS_OPEN, ivf_options},    {"flat", INDEX_FLAT, 0, no_options},
     {"rescore", INDEX_FLAT, 0, rescore_options},
 };
 
@@ -164,10 +170,8 @@ static void parse_index_option(Parser *p, const Kind *kind, u32 *seen, IndexShap
 /* --- indexes --- */
 
 static void fail_kind(Parser *p, const char *word, int size) {
-  static const char use[] = "use auto(), hnsw() or flat()";
-  if (word_is(word, size, "ivf"))
-    parser_fail(p, "INDEXED BY ivf is not available yet: %s", use);
-  else if (word_is(word, size, "diskann"))
+  static const char use[] = "use auto(), hnsw(), ivf() or flat()";
+  if (word_is(word, size, "diskann"))
     parser_fail(p, "INDEXED BY diskann is sqlite-vec's own and is not supported: use hnsw(), Quire's graph index");
   else
     parser_fail(p, "unknown index '%.*s': %s", size, word, use);
@@ -219,9 +223,18 @@ void resolve_index(Parser *p, const Column *column, IndexShape *index) {
     *index = (IndexShape){.kind = INDEX_FLAT};
     return;
   }
-  or_default(&index->m, DEFAULT_M);
-  or_default(&index->ef_construction, DEFAULT_EF_CONSTRUCTION);
-  or_default(&index->ef_search, DEFAULT_EF_SEARCH);
+  if (index->kind == INDEX_IVF) {
+    or_default(&index->nprobe, DEFAULT_NPROBE);
+    if (column->elem == ELEM_BIT)
+      parser_fail(p,
+                  "ivf() does not fit column %s (%s): lists are about means, which bits have none of; use hnsw() or "
+                  "flat()",
+                  column->name, elem_name(column->elem));
+  } else {
+    or_default(&index->m, DEFAULT_M);
+    or_default(&index->ef_construction, DEFAULT_EF_CONSTRUCTION);
+    or_default(&index->ef_search, DEFAULT_EF_SEARCH);
+  }
   if (index->from_rows == FROM_ROWS_OPEN) index->from_rows = index_default_from_rows(column->dim, column->elem);
   if (has_codes(column))
     or_default(&index->quantizer, column->dim < INT4_MIN_DIM ? QUANTIZER_INT8 : QUANTIZER_INT4);
@@ -245,6 +258,7 @@ int spec_parse_index(const TableSpec *spec, int column, const char *text, IndexS
 }
 
 const char *index_word(const IndexShape *index) {
+  if (index->kind == INDEX_IVF) return "ivf";
   if (index->kind != INDEX_HNSW) return "flat";
   return index->from_rows ? "auto" : "hnsw";
 }

@@ -22,7 +22,7 @@ typedef struct Layout {
   int count;
   int spec_column[MAX_DECLARED]; /* column of the spec; -1: rowid or a hidden column */
   int declared[MAX_DECLARED];    /* and back: where the spec's column stands */
-  int command, distance, k, ef_search, exact, oversample, model;
+  int command, distance, k, ef_search, exact, oversample, nprobe, model;
 } Layout;
 
 typedef struct Cursor Cursor;
@@ -129,6 +129,7 @@ typedef enum {
   TERM_EF,         /* ef_search = ? */
   TERM_EXACT,      /* exact = ? */
   TERM_OVERSAMPLE, /* oversample = ? */
+  TERM_NPROBE,     /* nprobe = ? */
   TERM_MODEL,      /* model = ? */
   TERM_DISTANCE,   /* distance `op` ? */
   TERM_ROWID,      /* rowid or integer key = ? */

@@ -7,8 +7,8 @@
  *           | "point" term [ "vectors" ] [ "map" ]
  *           | "points" "rowid-in" [ "order" | "order-desc" ] [ "vectors" ] [ "map" ]
  *           | "scan" [ "filter(" ... ")" ] [ "order" | "order-desc" ] [ "vectors" ] [ "map" ]
- *   index   = "flat" | "hnsw" | "auto"
- *   term    = "k" | "limit" | "ef_search" | "exact" | "oversample" | "distance" compare | "rowid=" | "key=" | "rowid-in" | "key-in"
+ *   index   = "flat" | "hnsw" | "auto" | "ivf"
+ *   term    = "k" | "limit" | "ef_search" | "exact" | "oversample" | "nprobe" | "distance" compare | "rowid=" | "key=" | "rowid-in" | "key-in"
  *   item    = name ( compare | "!=" | " in" | " like" | " glob" | " is" | " is-not" | " null" | " not-null" )
  *   compare = "=" | "<" | "<=" | ">" | ">="
  *   name    = letters, digits and underscores | "any text" with doubled quotes
@@ -23,7 +23,7 @@
  *   - MATCH always; if SQLite could not use it, the plan is refused (SQLITE_CONSTRAINT).
  *   - k = ? is a cap, applied after all conditions handed over and before all others. LIMIT is only a hint (SQLite is wrong about it
  *     in some versions), never a cut; OFFSET is SQLite's.
- *   - ef_search = ?, exact = ? and oversample = ? are the search's settings.
+ *   - ef_search = ?, nprobe = ?, exact = ? and oversample = ? are the search's settings.
  *   - rowid = ? with MATCH is the exact distance of that row. With k it is left to SQLite: else, in a join, what k
  *     means would depend on which table comes first.
  *   - rowid IN (...) brings all its values at once; beside other conditions on rowid SQLite looks at those.
@@ -262,6 +262,7 @@ static int plan_knn(Planner *p, int match) {
   if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.ef_search, TERM_EF);
   if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.exact, TERM_EXACT);
   if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.oversample, TERM_OVERSAMPLE);
+  if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.nprobe, TERM_NPROBE);
   if (rc == SQLITE_OK) rc = plan_setting(p, p->vt->layout.model, TERM_MODEL);
   if (rc) return rc;
   plan_distance(p);
@@ -380,9 +381,10 @@ static const struct {
   const char *text;
 } term_words[] = {
     /* the longer of two that begin alike comes first */
-    {TERM_KEY, " key="},     {TERM_KEY_IN, " key-in"}, {TERM_K, " k"},
-    {TERM_LIMIT, " limit"},  {TERM_ROWID, " rowid="},  {TERM_ROWID_IN, " rowid-in"},
-    {TERM_EF, " ef_search"}, {TERM_EXACT, " exact"},   {TERM_OVERSAMPLE, " oversample"},
+    {TERM_KEY, " key="},      {TERM_KEY_IN, " key-in"}, {TERM_K, " k"},
+    {TERM_LIMIT, " limit"},   {TERM_ROWID, " rowid="},  {TERM_ROWID_IN, " rowid-in"},
+    {TERM_EF, " ef_search"},  {TERM_EXACT, " exact"},   {TERM_OVERSAMPLE, " oversample"},
+    {TERM_NPROBE, " nprobe"},
     {TERM_MODEL, " model"},
 };
 #define TERM_WORD_COUNT (sizeof term_words / sizeof *term_words)
@@ -521,7 +523,9 @@ static int take_term(const char **at, PlanTerm *term) {
   return take_operator(at, &term->op);
 }
 
-static int take_index(const char **at) { return take(at, " flat") || take(at, " hnsw") || take(at, " auto"); }
+static int take_index(const char **at) {
+  return take(at, " flat") || take(at, " hnsw") || take(at, " auto") || take(at, " ivf");
+}
 
 /* The terms in order; 0 if the text is none of ours. */
 static int take_terms(const VecTable *vt, const char **at, Plan *plan) {

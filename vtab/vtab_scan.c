@@ -42,6 +42,7 @@ struct Cursor {
   i64 k;
   u32 ef_search; /* 0: there is none, the column has no graph */
   int exact;
+  u32 nprobe;     /* 0: the column has no lists */
   u32 oversample; /* in hundredths; 0: none */
   /* point, points, scan */
   Query *rows;
@@ -267,6 +268,8 @@ static int read_terms(Cursor *cur, sqlite3_value **argv, SearchRequest *request,
       rc = read_size(cur, term, argv[i]);
     else if (term->kind == TERM_EF)
       rc = read_setting(cur, argv[i], "ef_search", EF_SEARCH_MIN, EF_SEARCH_MAX, &request->ef_search);
+    else if (term->kind == TERM_NPROBE)
+      rc = read_setting(cur, argv[i], "nprobe", NPROBE_MIN, NPROBE_MAX, &request->nprobe);
     else if (term->kind == TERM_EXACT)
       rc = read_setting(cur, argv[i], "exact", 0, 1, &request->exact);
     else if (term->kind == TERM_OVERSAMPLE)
@@ -293,6 +296,7 @@ static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *reques
   rc = vt->storage->search(vt, request, &cur->search);
   cur->exact = request->exact != 0;
   cur->ef_search = request->ef_search ? request->ef_search : vtab_index(vt, cur->plan.column)->ef_search;
+  cur->nprobe = request->nprobe ? request->nprobe : vtab_index(vt, cur->plan.column)->nprobe;
   cur->oversample = request->oversample ? request->oversample : vtab_index(vt, cur->plan.column)->oversample;
   if (cur->batch == 0)
     cur->batch = MAX(FIRST_BATCH, cur->ef_search); /* all that the index's first pass finds, in order */
@@ -572,7 +576,10 @@ int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
     sqlite3_result_int64(ctx, cur->k);
   } else if (cur->plan.kind == PLAN_KNN && cur->ef_search && i == vt->layout.ef_search) {
     sqlite3_result_int64(ctx, cur->ef_search);
-  } else if (cur->plan.kind == PLAN_KNN && cur->ef_search && cur->oversample && i == vt->layout.oversample) {
+  } else if (cur->plan.kind == PLAN_KNN && cur->nprobe && i == vt->layout.nprobe) {
+    sqlite3_result_int64(ctx, cur->nprobe);
+  } else if (cur->plan.kind == PLAN_KNN && (cur->ef_search || cur->nprobe) && cur->oversample &&
+             i == vt->layout.oversample) {
     sqlite3_result_double(ctx, cur->oversample / 100.0);
   } else if (cur->plan.kind == PLAN_KNN && i == vt->layout.exact) {
     sqlite3_result_int(ctx, cur->exact);

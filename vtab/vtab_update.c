@@ -179,11 +179,9 @@ static int check_hidden(VecTable *vt, sqlite3_value **column) {
   const struct {
     const char *name;
     int column;
-  } hidden[] = {{"distance", vt->layout.distance},
-                {"k", vt->layout.k},
-                {"ef_search", vt->layout.ef_search},
-                {"exact", vt->layout.exact},
-                {"oversample", vt->layout.oversample}};
+  } hidden[] = {{"distance", vt->layout.distance},     {"k", vt->layout.k},
+                {"ef_search", vt->layout.ef_search},   {"exact", vt->layout.exact},
+                {"oversample", vt->layout.oversample}, {"nprobe", vt->layout.nprobe}};
 
   for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
     if (hidden[i].column >= 0 && sqlite3_value_type(column[hidden[i].column]) != SQLITE_NULL)
@@ -535,27 +533,42 @@ static const char *argument_of(const char *text, const char *word) {
   return sqlite3_strnicmp(text, word, (int)size) == 0 && text[size] == '=' ? text + size + 1 : NULL;
 }
 
-/* 'ef_search=N': of every column with a graph. */
-static int command_ef_search(Change *ch, const char *argument) {
+/* A number of an index that a command changes: 'ef_search=N'. */
+typedef struct Setting {
+  const char *name;
+  int low, high;
+  size_t at;                /* of its u32 in an IndexShape; 0 there: the index has no such number */
+  const char *index, *make; /* in words, and as 'rebuild=' names it */
+} Setting;
+
+static const Setting settings[] = {
+    {"ef_search", EF_SEARCH_MIN, EF_SEARCH_MAX, offsetof(IndexShape, ef_search), "graph index", "hnsw"},
+    {"nprobe", NPROBE_MIN, NPROBE_MAX, offsetof(IndexShape, nprobe), "index of lists", "ivf"},
+};
+#define SETTING_COUNT (sizeof settings / sizeof *settings)
+
+/* Of every column whose index has that number. */
+static int command_setting(Change *ch, const Setting *setting, const char *argument) {
   VecTable *vt = ch->vt;
   IndexShape index[MAX_VECTOR_COLUMNS];
-  int value = 0, graphs = 0, size = 0, rc;
+  int value = 0, columns = 0, size = 0, rc;
 
-  while (argument[size] >= '0' && argument[size] <= '9' && size < 5) value = value * 10 + (argument[size++] - '0');
-  if (argument[size] || value < EF_SEARCH_MIN || value > EF_SEARCH_MAX)
-    return vtab_error(vt, SQLITE_ERROR, "ef_search must be an integer from %d to %d, found '%s'", EF_SEARCH_MIN,
-                      EF_SEARCH_MAX, argument);
+  while (argument[size] >= '0' && argument[size] <= '9' && size < 6) value = value * 10 + (argument[size++] - '0');
+  if (argument[size] || value < setting->low || value > setting->high)
+    return vtab_error(vt, SQLITE_ERROR, "%s must be an integer from %d to %d, found '%s'", setting->name, setting->low,
+                      setting->high, argument);
   rc = table_write_begin(vt->table); /* the indexes as they are now */
   if (rc) return rc;
   for (u32 i = 0; i < vt->vector_count; i++) {
     index[i] = *vtab_index(vt, vt->vector_column[i]);
-    if (index[i].ef_search == 0) continue;
-    index[i].ef_search = (u32)value;
-    graphs++;
+    u32 *number = (u32 *)(void *)((char *)&index[i] + setting->at);
+    if (*number == 0) continue;
+    *number = (u32)value;
+    columns++;
   }
-  if (graphs == 0)
-    return vtab_error(vt, SQLITE_ERROR,
-                      "table %s has no graph index, which ef_search is for: make one with 'rebuild=hnsw()'", vt->name);
+  if (columns == 0)
+    return vtab_error(vt, SQLITE_ERROR, "table %s has no %s, which %s is for: make one with 'rebuild=%s()'", vt->name,
+                      setting->index, setting->name, setting->make);
   return table_set_index(vt->table, index, 0);
 }
 
@@ -608,17 +621,18 @@ static int run_command(Change *ch, sqlite3_value *value) {
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
     if (sqlite3_stricmp(text, commands[i].name) == 0) return commands[i].run(ch);
   }
-  argument = argument_of(text, "ef_search");
-  if (argument) return command_ef_search(ch, argument);
+  for (size_t i = 0; i < SETTING_COUNT; i++) {
+    argument = argument_of(text, settings[i].name);
+    if (argument) return command_setting(ch, &settings[i], argument);
+  }
   argument = argument_of(text, "merge");
   if (argument) return command_merge(ch, argument);
   argument = argument_of(text, "rebuild");
   if (argument) return command_rebuild_as(ch, argument);
-  return vtab_error(
-      ch->vt, SQLITE_ERROR, "unknown %s command: '%s'%s", dialect->module, text,
-      dialect == &dialect_quire
-          ? " (known: fold, optimize, merge=N, rebuild, rebuild=INDEX, ef_search=N, integrity-check, delete-all)"
-          : "");
+  return vtab_error(ch->vt, SQLITE_ERROR, "unknown %s command: '%s'%s", dialect->module, text,
+                    dialect == &dialect_quire ? " (known: fold, optimize, merge=N, rebuild, rebuild=INDEX, "
+                                                "ef_search=N, nprobe=N, integrity-check, delete-all)"
+                                              : "");
 }
 
 /* --- the hook --- */

@@ -315,6 +315,8 @@ static int report_table(Table *t, void *arg) {
   if (r->emit(r->arg, "slots", t->name, (i64)counts.slots, NULL)) return SQLITE_OK;
   if (r->emit(r->arg, "live_slots", t->name, (i64)counts.live, NULL)) return SQLITE_OK;
   if (r->emit(r->arg, "graph_nodes", t->name, (i64)counts.graph_nodes, NULL)) return SQLITE_OK;
+  if (counts.list_rows && r->emit(r->arg, "list_rows", t->name, (i64)counts.list_rows, NULL)) return SQLITE_OK;
+  if (counts.list_rows && r->emit(r->arg, "lists", t->name, (i64)counts.lists, NULL)) return SQLITE_OK;
   r->emit(r->arg, "delta_rows", t->name, overlay_pending(t->overlay), NULL);
   return SQLITE_OK;
 }
@@ -363,9 +365,13 @@ int store_report(Store *s, Emit emit, void *arg) {
                 {"bulk_folds", (i64)s->stats.bulk_folds},
                 {"append_only_folds", (i64)s->stats.append_only_folds},
                 {"folds_given_up", (i64)s->stats.folds_given_up},
-                {"graph_folds", (i64)s->stats.graph.folds},
-                {"graph_linked", (i64)s->stats.graph.linked},
-                {"graph_repairs", (i64)s->stats.graph.repairs},
+                {"graph_folds", (i64)s->stats.work.graphs},
+                {"graph_linked", (i64)s->stats.work.linked},
+                {"graph_repairs", (i64)s->stats.work.repairs},
+                {"list_folds", (i64)s->stats.work.ivfs},
+                {"lists_trained", (i64)s->stats.work.trained},
+                {"list_rows_added", (i64)s->stats.work.added},
+                {"list_splits", (i64)s->stats.work.splits},
                 {"pages_written", (i64)p.written},
                 {"pages_reused", (i64)p.reused},
                 {"pages_extended", (i64)p.extended},

@@ -54,7 +54,7 @@ typedef struct Fold {
   Space space;
   CatalogEntry *entry;
   u64 entry_count, entry_cap;
-  GraphWork graph;
+  IndexWork work;
   FoldedTable *folded;
   u64 folded_count, folded_cap;
 } Fold;
@@ -75,7 +75,7 @@ static int add_entry(Fold *f, u64 id, PageRef ref) {
  * and no commit waits for the work of others. Commands do all there is.
  */
 static FoldHow how_of(Fold *f, const Table *t, int compact) {
-  FoldHow how = {compact, UINT64_MAX, (u32)store_threads(f->store), &f->graph};
+  FoldHow how = {compact, UINT64_MAX, (u32)store_threads(f->store), &f->work};
   if (f->reason == FOLD_BULK) how.index_rows = 0;
   if (f->reason == FOLD_THRESHOLD) how.index_rows = t->added + INDEX_STEP_ROWS;
   if (f->reason == FOLD_MERGE) how.index_rows = MAX(f->budget, 1);
@@ -122,7 +122,7 @@ typedef struct Rebuild {
 /* Put what was gathered into pages, and go on from there. */
 static int rebuild_flush(Rebuild *r) {
   Fold *f = r->fold;
-  const FoldHow rows_only = {0, 0, 1, &f->graph};
+  const FoldHow rows_only = {0, 0, 1, &f->work};
   int rc = table_methods.fold(r->view, r->overlay, &rows_only, &f->tx, &r->ref);
   if (rc) return rc;
   table_methods.release(r->view);
@@ -407,6 +407,16 @@ static int may_go_on(Store *s, int rc) {
   return (rc & 0xff) != SQLITE_NOMEM && sqlite3_txn_state(s->db, s->schema) == SQLITE_TXN_WRITE;
 }
 
+static void add_work(IndexWork *sum, const IndexWork *work) {
+  sum->graphs += work->graphs;
+  sum->linked += work->linked;
+  sum->repairs += work->repairs;
+  sum->ivfs += work->ivfs;
+  sum->trained += work->trained;
+  sum->added += work->added;
+  sum->splits += work->splits;
+}
+
 static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pages *to) {
   int optional = reason == FOLD_THRESHOLD || reason == FOLD_BULK, sound = 1, rc;
   Fold f;
@@ -450,9 +460,7 @@ static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pag
   s->stats.folds++;
   s->stats.bulk_folds += reason == FOLD_BULK;
   s->stats.append_only_folds += f.append_only != 0;
-  s->stats.graph.folds += f.graph.folds;
-  s->stats.graph.linked += f.graph.linked;
-  s->stats.graph.repairs += f.graph.repairs;
+  add_work(&s->stats.work, &f.work);
   s->stats.pages_moved += f.tx.moved;
   s->merged =
       (reason == FOLD_MERGE || reason == FOLD_COMPACT) && !f.tx.moved && f.next.pages >= f.tx.base && !f.space.cut;

@@ -26,6 +26,8 @@ static const struct {
     {"m", offsetof(IndexShape, m), 0xffff},
     {"ef_construction", offsetof(IndexShape, ef_construction), 0xffff},
     {"ef_search", offsetof(IndexShape, ef_search), 0xffff},
+    {"nlist", offsetof(IndexShape, nlist), 0xffff},
+    {"nprobe", offsetof(IndexShape, nprobe), 0xffff},
     {"quantizer", offsetof(IndexShape, quantizer), 0xffff},
     {"oversample", offsetof(IndexShape, oversample), 0xffff},
     {"from_rows", offsetof(IndexShape, from_rows), 0x7fffffff},

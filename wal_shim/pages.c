@@ -316,6 +316,17 @@ corrupt:
   return CORRUPT(ref.pgno);
 }
 
+int pages_structure_kind(Pages *pages, PageRef ref, PageKind *kind) {
+  const u8 *page;
+  PageHold hold;
+  int rc = get_raw(pages, ref.pgno, 1, &page, &hold);
+  if (rc) return rc;
+  rc = load32(page) == ref.crc && crc32c(0, page + 4, PAGE_SIZE - 4) == ref.crc ? SQLITE_OK : CORRUPT(ref.pgno);
+  *kind = (PageKind)page[4];
+  pages_release(pages, &hold);
+  return rc;
+}
+
 /* --- writing --- */
 
 int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, u32 known, FreePages *free_pages) {

@@ -34,7 +34,8 @@ typedef enum {
   PAGE_TABLE = 3,   /* logical id 0 */
   PAGE_ARRAY = 4,   /* logical id = array tag << 40 | level << 32 | number of the page in its level */
   PAGE_GRAPH = 5,   /* logical id = the vector column's number (vector/graph.h) */
-  PAGE_FIELDS = 6   /* logical id 0 (vector/fields.h) */
+  PAGE_FIELDS = 6,  /* logical id 0 (vector/fields.h) */
+  PAGE_IVF = 7      /* logical id = the vector column's number (vector/ivf.h) */
 } PageKind;
 
 typedef struct Pages Pages;
@@ -89,6 +90,8 @@ int pages_check(Pages *pages, u32 pgno, const u8 *crc, const u8 *data);
 /* One structure page, its header checked too. *out points to the whole page. */
 int pages_get_structure(Pages *pages, PageRef ref, PageKind kind, u64 owner, u64 logical, const u8 **out,
                         PageHold *hold);
+/* Of which kind a structure page says that it is, its checksum right. */
+int pages_structure_kind(Pages *pages, PageRef ref, PageKind *kind);
 void pages_release(Pages *pages, PageHold *hold);
 
 /* Counters for the `quire` table. */

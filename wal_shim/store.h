@@ -28,7 +28,7 @@ extern const ContentMode content_rows, content_external, content_pages;
 
 /* The index of one vector column (vector/index.h says what the numbers mean). Kept in the registry, where commands change it. */
 typedef struct IndexShape {
-  u32 kind, m, ef_construction, ef_search, quantizer, oversample, from_rows;
+  u32 kind, m, ef_construction, ef_search, nlist, nprobe, quantizer, oversample, from_rows;
 } IndexShape;
 
 /* What storage must know of one vector column. `elem`, `metric` are vector/'s numbers, kept and compared, not understood. */
@@ -133,7 +133,7 @@ int table_rebuild(Table *table);  /* make the pages anew from the content rows *
 int table_optimize(Table *table); /* fold and drop dead slots, rowid order */
 /*
  * Give the vector columns other indexes, one for each: stored in the registry by the fold that makes the pages, so that ROLLBACK brings
- * back both. With `rebuild` the pages are made anew; without it only ef_search may differ.
+ * back both. With `rebuild` the pages are made anew; without it only ef_search and nprobe may differ.
  */
 int table_set_index(Table *table, const IndexShape *index, int rebuild);
 /* Compare pages, map, delta and content. *problem: NULL if sound, else a sentence, freed by mem_free. */

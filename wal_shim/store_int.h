@@ -60,7 +60,7 @@ typedef enum {
 typedef struct StoreStats {
   u64 folds, folds_given_up, bulk_folds, append_only_folds, overlay_loads, overlay_extends, degraded,
       content_rows_skipped, content_rows_paged, paged_vectors_read, truncations, pages_moved;
-  GraphWork graph;
+  IndexWork work;
 } StoreStats;
 
 /* The homes that a database can have: what its kind suggests, and inline, unless that is the same. */

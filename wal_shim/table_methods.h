@@ -12,23 +12,30 @@
  * What the store needs from vector/: the inside of a table's pages. A view is an immutable version of them, counted.
  * `ref` {0,0} is the empty table.
  */
-/* What folds did to graphs, added up. */
-typedef struct GraphWork {
-  u64 folds;   /* graphs written */
+/* What folds did to indexes, added up. */
+typedef struct IndexWork {
+  u64 graphs;  /* written */
   u64 linked;  /* nodes inserted */
   u64 repairs; /* nodes that got others for links to dead nodes */
-} GraphWork;
+  u64 ivfs;    /* sets of lists written */
+  u64 trained; /* of these with new centroids */
+  u64 added;   /* rows put into lists */
+  u64 splits;  /* lists that had become too long */
+} IndexWork;
 
 /* What a fold does beside moving the overlay into pages. */
 typedef struct FoldHow {
   int compact;    /* without dead slots, in rowid order */
   u64 index_rows; /* rows that may be put into indexes; the rest is for later folds. 0: in the middle of a transaction */
   u32 threads;    /* that may work on it */
-  GraphWork *work;
+  IndexWork *work;
 } FoldHow;
 
 typedef struct TableCounts {
-  u64 slots, live, graph_nodes; /* the most slots that a graph covers */
+  u64 slots, live;
+  u64 graph_nodes; /* the most slots that a graph covers */
+  u64 list_rows;   /* that lists do */
+  u64 lists;       /* of all columns */
 } TableCounts;
 
 typedef struct TableMethods {

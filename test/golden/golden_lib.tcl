@@ -9,6 +9,8 @@ proc golden_build {} {
     CREATE VIRTUAL TABLE b USING quire(name text primary key, h float[32] distance_metric=cosine INDEXED BY hnsw(m=4, ef_search=400),
       b bit[16], j bit[8] distance_metric=jaccard, l float[3] distance_metric=l1 INDEXED BY flat());
     CREATE VIRTUAL TABLE c USING vec0(e float[4], user integer partition key);
+    CREATE VIRTUAL TABLE d USING quire(e float[64] INDEXED BY ivf(from_rows=1, nprobe=400, oversample=100),
+      f bfloat16[6] distance_metric=dot INDEXED BY ivf(from_rows=1, nlist=3, nprobe=3, quantizer=none), fold_rows=100000);
   }
   foreach {from to} {400 470 1 32 200 212} {
     db eval {
@@ -20,10 +22,12 @@ proc golden_build {} {
         INSERT INTO b(name, h, b, j, l) SELECT 'row ' || i, test_vector(i, 32), vec_quantize_binary(test_vector(i, 16)),
                vec_quantize_binary(test_vector(i, 8)), test_vector(i, 3) FROM s;
       INSERT INTO c(rowid, e, user) SELECT id, test_vector(id, 4), id % 4 FROM a WHERE id BETWEEN $from + 0 AND $to + 0;
+      INSERT INTO d(rowid, e, f) SELECT id, test_vector(id, 64), g FROM a WHERE id BETWEEN $from + 0 AND $to + 0;
       INSERT INTO quire(quire) VALUES('fold');
     }
   }
   db eval {
+    DELETE FROM d WHERE rowid % 10 = 3;
     DELETE FROM a WHERE id % 10 = 3; UPDATE a SET e = test_vector(-id, 6) WHERE id % 15 = 1; UPDATE a SET g = NULL WHERE id % 25 = 6;
     DELETE FROM b WHERE name LIKE '%7';
     INSERT INTO quire(quire) VALUES('fold');
@@ -45,6 +49,9 @@ proc golden_questions {} {
     rowids {SELECT id, distance FROM a WHERE e MATCH '[0.1,0.2,0.3,0.4,0.5,0.6]' AND id IN (2, 3, 210, 211, 250, 1000, 7777) ORDER BY distance}
     all {SELECT id, distance FROM a WHERE e MATCH '[0,0,0,0,0,0]' ORDER BY distance, id}
     graph {SELECT name, distance FROM b WHERE h MATCH test_vector(7, 32) AND k = 10}
+    lists {SELECT rowid, distance FROM d WHERE e MATCH test_vector(7, 64) AND k = 10}
+    lists_all {SELECT rowid, distance FROM d WHERE e MATCH test_vector(-7, 64) ORDER BY distance, rowid}
+    lists_dot {SELECT rowid, distance FROM d WHERE f MATCH '[1,-2,3,0.5,0.1,1]' AND k = 9}
     vec0 {SELECT rowid, distance FROM c WHERE e MATCH '[0.1,0.2,0.3,0.4]' AND k = 6 AND user = 2}
   }
   foreach column {e f g} {lappend list near_$column "SELECT id, distance FROM a WHERE $column MATCH '\[0.5,-0.2,0.1,0.3,-0.7,0.2\]' AND k = 9"}

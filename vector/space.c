@@ -1,10 +1,11 @@
 /*
- * graph_space.c: the spaces a graph is walked and built in: full vectors, int8 code rows, 4-bit codes. See graph.h.
+ * space.c: see space.h.
  */
-#include "graph.h"
-#include "walk8.h"
+#include "space.h"
 
 #include <math.h>
+
+#define AT_ONCE 256u /* distances as floats, before they are ordered */
 
 /* --- full vectors --- */
 
@@ -51,7 +52,13 @@ static void full_distances(const Space *s, const void *query, const u8 *const *r
   }
 }
 
-static const SpaceMethods full_space = {"vectors", full_query_size, full_from_vector, full_from_row, full_distances};
+static void full_put_row(const Space *s, const void *vector, u8 *row) {
+  memcpy(row, vector, s->size);
+  memset(row + s->size, 0, s->row_bytes - s->size);
+}
+
+static const SpaceMethods full_space = {"vectors",     full_query_size, full_from_vector,
+                                        full_from_row, full_distances,  full_put_row};
 
 /* --- code rows --- */
 
@@ -68,16 +75,21 @@ static void rows_from_row(const Space *s, const u8 *row, void *query) {
 }
 
 static void rows_distances(const Space *s, const void *query, const u8 *const *rows, u32 count, u32 *out) {
-  float value[GRAPH_MAX_LINKS];
+  float value[AT_ONCE];
   u32 i, n;
   for (; count; count -= n, rows += n, out += n) {
-    n = MIN(count, GRAPH_MAX_LINKS);
+    n = MIN(count, AT_ONCE);
     s->kernel.walk8(query, rows, n, value);
     for (i = 0; i < n; i++) out[i] = space_order(value[i]);
   }
 }
 
-static const SpaceMethods rows_space = {"int8", rows_query_size, rows_from_vector, rows_from_row, rows_distances};
+static void rows_put_row(const Space *s, const void *vector, u8 *row) {
+  codes_encode(s->metric, s->elem, vector, s->dim, row);
+}
+
+static const SpaceMethods rows_space = {"int8",        rows_query_size, rows_from_vector,
+                                        rows_from_row, rows_distances,  rows_put_row};
 
 /* --- 4-bit codes: for searches alone --- */
 
@@ -89,7 +101,9 @@ static void sq4_distances_of(const Space *s, const void *query, const u8 *const 
   s->kernel.sq4(query, rows, count, out);
 }
 
-static const SpaceMethods sq4_space = {"int4", sq4_query_bytes, sq4_from_vector, NULL, sq4_distances_of};
+static void sq4_put_row(const Space *s, const void *vector, u8 *row) { sq4_encode(s->sq4, vector, row); }
+
+static const SpaceMethods sq4_space = {"int4", sq4_query_bytes, sq4_from_vector, NULL, sq4_distances_of, sq4_put_row};
 
 /* --- opening --- */
 
@@ -130,6 +144,20 @@ int space_build(Slots *slots, u32 column, float max_norm2, Space *out) {
   const SlotColumn *col = &slots->column[column];
   if (col->code_stride && walk8_fits(col->metric)) return space_rows(slots, column, max_norm2, out);
   return space_full(slots, column, max_norm2, out);
+}
+
+void space_rowless(const SlotColumn *col, const Sq4 *sq4, Space *out) {
+  if (sq4) {
+    describe(out, &sq4_space, col, 0, sq4_stride(col->metric, col->elem, col->dim));
+    out->sq4 = sq4;
+    out->kernel.sq4 = sq4_distances();
+  } else if (col->index.quantizer != QUANTIZER_NONE && col->code_stride && walk8_fits(col->metric)) {
+    describe(out, &rows_space, col, 0, col->code_stride);
+    out->kernel.walk8 = walk8_distances(col->metric);
+  } else {
+    describe(out, &full_space, col, 0, col->stride);
+    out->kernel.scan = distance_scan(col->metric, col->elem);
+  }
 }
 
 void space_close(Space *space) { array_map_close(&space->rows); }

@@ -1,0 +1,639 @@
+/*
+ * ivf.c: opening lists, searching them, checking them. See ivf.h.
+ *
+ * A search compares the query with all centroids, then scans lists from the nearest on: nprobe of them, and more until there are as many rows as
+ * are asked for. The best rows by code are kept, `rerank` of them, and compared on full vectors; slots that are in no list are scanned (I1).
+ */
+#include "ivf.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "portable.h"
+
+#define BLOCK_ROWS_MIN 32u /* rows that a block has room for, if pages allow */
+#define CENTROID_PAGES 16u
+#define SCAN_AT_ONCE 64u
+#define MIN_RERANK 40u
+#define RERANK_SHARE 2u /* and one more candidate for so many lists visited */
+#define FOUND_ROOM 4u   /* times the candidates kept: so many are gathered before the best are chosen */
+#define FILTERED_POWER 0.5
+#define POLL_ROWS 65536u
+#define MAX_BLOCK_PREFETCH 8192u /* bytes of a block fetched ahead */
+#define ROW_NS 1.0               /* about what a row of a list takes, and 32 bytes of it, */
+#define ROW_32_BYTES_NS 0.7
+#define CENTROID_32_BYTES_NS 0.7 /* 32 bytes of a centroid, */
+#define RERANK_NS 60.0           /* and a row that is compared in full */
+
+typedef struct Ivf {
+  IvfArrays at;
+  Slots *slots;
+  u32 column;
+  ArrayMap centroids, blocks, vectors, present, rowids;
+  IvfDirectory directory;
+  Sq4 *sq4;
+  Space space;
+  DistanceScan near; /* of a point to centroids */
+  /* of one search */
+  void *query;
+  float *point, *value;
+  u64 *order; /* distance << 32 | list */
+  u64 *found; /* estimate << 32 | slot */
+  u64 found_cap, count;
+  u32 worst; /* an estimate from which on rows are no candidates */
+} Ivf;
+
+/* --- opening --- */
+
+ArrayId ivf_array_id(u64 owner, u32 column, u32 array) {
+  ArrayId id;
+  id.owner = owner;
+  id.tag = 0x20000 + column * IVF_ARRAYS + array;
+  return id;
+}
+
+static u32 row_bytes_of(const SlotColumn *col) {
+  if (col->index.quantizer == QUANTIZER_INT4 && sq4_stride(col->metric, col->elem, col->dim))
+    return sq4_stride(col->metric, col->elem, col->dim);
+  if (col->index.quantizer != QUANTIZER_NONE && col->code_stride && walk8_fits(col->metric)) return col->code_stride;
+  return col->stride;
+}
+
+static u32 padded_slots(u32 rows) { return (rows * 4 + 63) / 64 * 64; }
+
+static void init_arrays(IvfArrays *v, Slots *slots, u32 column) {
+  const SlotColumn *col = &slots->column[column];
+  u32 size, pages;
+  v->row_bytes = row_bytes_of(col);
+  pages = MIN((BLOCK_ROWS_MIN * (v->row_bytes + 4) + PAGE_SIZE - 1) / PAGE_SIZE, EXTENT_MAX_PAGES);
+  size = pages * PAGE_SIZE;
+  v->room = size / (v->row_bytes + 4);
+  while (padded_slots(v->room) + v->room * v->row_bytes > size) v->room--;
+  v->rows_at = padded_slots(v->room);
+  array_init(&v->centroids, slots->pages, ivf_array_id(slots->id, column, 0), ivf_centroid_stride(col->dim),
+             CENTROID_PAGES);
+  array_init(&v->directory, slots->pages, ivf_array_id(slots->id, column, 1), IVF_DIRECTORY_STRIDE, 1);
+  array_init(&v->blocks, slots->pages, ivf_array_id(slots->id, column, 2), size, pages);
+  array_init(&v->learned, slots->pages, ivf_array_id(slots->id, column, 3), 64, 16);
+}
+
+static int open_array(Array *array, const u8 *ref) {
+  return array_open(array, array->pages, array->id, array->stride, array->extent_pages, ref);
+}
+
+static int open_page(IvfArrays *v, Slots *slots, u32 column, const u8 *body) {
+  const SlotColumn *col = &slots->column[column];
+  const u8 *refs = body + IVF_REFS_AT;
+  IvfHead *h = &v->head;
+  u32 learned =
+      row_bytes_of(col) == sq4_stride(col->metric, col->elem, col->dim) && col->index.quantizer == QUANTIZER_INT4
+          ? sq4_size(col->dim)
+          : 0;
+  int rc;
+  h->lists = load32(body);
+  h->learned_bytes = load32(body + 4);
+  h->covered = load64(body + 16);
+  h->learned_at = load64(body + 24);
+  h->trained_at = load64(body + 32);
+  if (h->lists > IVF_MAX_LISTS || h->covered != col->covered || load32(body + 8) != v->row_bytes ||
+      h->learned_bytes != (h->lists ? learned : 0))
+    return CORRUPT(v->page.pgno);
+  rc = open_array(&v->centroids, refs);
+  if (rc == SQLITE_OK) rc = open_array(&v->directory, refs + ARRAY_REF_SIZE);
+  if (rc == SQLITE_OK) rc = open_array(&v->blocks, refs + 2 * ARRAY_REF_SIZE);
+  if (rc == SQLITE_OK) rc = open_array(&v->learned, refs + 3 * ARRAY_REF_SIZE);
+  if (rc) return rc;
+  if (v->centroids.count != h->lists || v->directory.count != v->blocks.count ||
+      v->learned.count != (h->learned_bytes + 63) / 64 || (h->lists == 0 && v->blocks.count))
+    return CORRUPT(v->page.pgno);
+  return SQLITE_OK;
+}
+
+int ivf_arrays_open(IvfArrays *v, Slots *slots, u32 column, PageRef ref) {
+  const u8 *page;
+  PageHold hold;
+  int rc;
+  memset(v, 0, sizeof *v);
+  v->page = ref;
+  init_arrays(v, slots, column);
+  if (ref.pgno == 0) return SQLITE_OK;
+  rc = pages_get_structure(slots->pages, ref, PAGE_IVF, slots->id, column, &page, &hold);
+  if (rc) return rc;
+  rc = open_page(v, slots, column, page + PAGE_HEADER_SIZE);
+  pages_release(slots->pages, &hold);
+  return rc;
+}
+
+void ivf_arrays_close(IvfArrays *v) {
+  array_free(&v->centroids);
+  array_free(&v->directory);
+  array_free(&v->blocks);
+  array_free(&v->learned);
+}
+
+int ivf_learned(IvfArrays *v, const SlotColumn *col, Sq4 **out) {
+  u8 *bytes;
+  u64 i;
+  int rc = SQLITE_OK;
+  *out = NULL;
+  if (v->head.learned_bytes == 0) return SQLITE_OK;
+  bytes = mem_array(&rc, v->learned.count, 64);
+  for (i = 0; i < v->learned.count && rc == SQLITE_OK; i++) rc = array_read(&v->learned, i, bytes + 64 * i);
+  if (rc == SQLITE_OK) rc = sq4_load(col->metric, col->elem, col->dim, bytes, out);
+  mem_free(bytes);
+  return rc;
+}
+
+void ivf_directory_free(IvfDirectory *d) {
+  mem_free(d->list);
+  mem_free(d->rows);
+  mem_free(d->start);
+  mem_free(d->block);
+  memset(d, 0, sizeof *d);
+}
+
+/* The directory as it is on pages; nothing but list numbers and sizes. */
+static int read_directory(IvfArrays *v, IvfDirectory *d) {
+  u32 e, i, n = 0;
+  int rc = array_load(&v->directory);
+  for (e = 0; e < v->directory.extent_count && rc == SQLITE_OK; e++) {
+    const u8 *items;
+    PageHold hold;
+    u32 count = 0;
+    rc = array_extent(&v->directory, e, &items, &count, &hold);
+    for (i = 0; i < count && rc == SQLITE_OK; i++, n++) {
+      d->list[n] = load32(items + 8 * i);
+      d->rows[n] = load32(items + 8 * i + 4);
+      if (d->list[n] == IVF_FREE ? d->rows[n] != 0
+                                 : d->list[n] >= v->head.lists || d->rows[n] == 0 || d->rows[n] > v->room)
+        rc = CORRUPT(v->page.pgno);
+    }
+    pages_release(v->directory.pages, &hold);
+  }
+  return rc;
+}
+
+int ivf_directory_load(IvfArrays *v, IvfDirectory *d) {
+  u32 lists = v->head.lists, i;
+  int rc = array_load(&v->blocks); /* so its number is one that the file can hold */
+  memset(d, 0, sizeof *d);
+  if (rc) return rc;
+  d->blocks = (u32)v->blocks.count;
+  d->list = mem_array(&rc, d->blocks, sizeof *d->list);
+  d->rows = mem_array(&rc, d->blocks, sizeof *d->rows);
+  d->block = mem_array(&rc, d->blocks, sizeof *d->block);
+  d->start = mem_zeroed(&rc, (u64)lists + 2, sizeof *d->start);
+  if (rc == SQLITE_OK) rc = read_directory(v, d);
+  if (rc) {
+    ivf_directory_free(d);
+    return rc;
+  }
+  /* start[i + 2] counts the blocks of list i; then start[i + 1] is where the next one goes, and ends where list i + 1 begins */
+  for (i = 0; i < d->blocks; i++) {
+    if (d->list[i] != IVF_FREE) d->start[d->list[i] + 2]++;
+  }
+  for (i = 2; i < lists + 2; i++) d->start[i] += d->start[i - 1];
+  for (i = 0; i < d->blocks; i++) {
+    if (d->list[i] != IVF_FREE) d->block[d->start[d->list[i] + 1]++] = i;
+  }
+  return SQLITE_OK;
+}
+
+static void ivf_close(void *opened) {
+  Ivf *v = opened;
+  if (v == NULL) return;
+  space_close(&v->space);
+  sq4_free(v->sq4);
+  array_map_close(&v->centroids);
+  array_map_close(&v->blocks);
+  array_map_close(&v->vectors);
+  array_map_close(&v->present);
+  array_map_close(&v->rowids);
+  ivf_directory_free(&v->directory);
+  ivf_arrays_close(&v->at);
+  mem_aligned_free(v->query);
+  mem_aligned_free(v->point);
+  mem_free(v->value);
+  mem_free(v->order);
+  mem_free(v->found);
+  mem_free(v);
+}
+
+static int open_all(Ivf *v, PageRef ref) {
+  SlotColumn *col = &v->slots->column[v->column];
+  int rc = ivf_arrays_open(&v->at, v->slots, v->column, ref);
+  if (rc == SQLITE_OK) rc = array_map_open(&v->centroids, &v->at.centroids, 0, 1);
+  if (rc == SQLITE_OK) rc = array_map_open(&v->blocks, &v->at.blocks, 0, 1);
+  if (rc == SQLITE_OK) rc = array_map_open(&v->vectors, &col->vectors, 0, 0);
+  if (rc == SQLITE_OK) rc = array_map_open(&v->present, &col->present, 0, 1);
+  if (rc == SQLITE_OK) rc = array_map_open(&v->rowids, &v->slots->rowids, 0, 0);
+  if (rc == SQLITE_OK) rc = ivf_directory_load(&v->at, &v->directory);
+  if (rc == SQLITE_OK) rc = ivf_learned(&v->at, col, &v->sq4);
+  if (rc) return rc;
+  space_rowless(col, v->sq4, &v->space);
+  v->near = distance_scan(col->metric == METRIC_DOT ? METRIC_DOT : METRIC_L2, ELEM_F32);
+  v->query = mem_aligned(&rc, MAX(v->space.methods->query_size(&v->space), 64));
+  v->point = mem_aligned(&rc, (u64)col->dim * sizeof(float));
+  v->value = mem_array(&rc, v->at.head.lists, sizeof *v->value);
+  v->order = mem_array(&rc, v->at.head.lists, sizeof *v->order);
+  return rc;
+}
+
+/* The column's lists; *out NULL if there are none. */
+static int ivf_of(Slots *slots, u32 column, Ivf **out) {
+  SlotColumn *col = &slots->column[column];
+  int rc = SQLITE_OK;
+  Ivf *v = col->opened;
+  *out = v;
+  if (v || col->structure_ref.pgno == 0) return SQLITE_OK;
+  v = mem_zeroed(&rc, 1, sizeof *v);
+  if (rc) return rc;
+  v->slots = slots;
+  v->column = column;
+  rc = open_all(v, col->structure_ref);
+  if (rc) {
+    ivf_close(v);
+    return rc;
+  }
+  *out = col->opened = v;
+  return SQLITE_OK;
+}
+
+/* --- points --- */
+
+static void to_unit(float *x, u32 dim) {
+  double sum = 0;
+  u32 i;
+  for (i = 0; i < dim; i++) sum += (double)x[i] * (double)x[i];
+  if (!(sum > 0)) return;
+  sum = 1 / sqrt(sum);
+  for (i = 0; i < dim; i++) x[i] = (float)((double)x[i] * sum);
+}
+
+void ivf_point(const SlotColumn *col, const void *vector, float *out) {
+  u32 i;
+  if (col->elem == ELEM_F32)
+    memcpy(out, vector, (size_t)col->dim * sizeof *out);
+  else
+    for (i = 0; i < col->dim; i++) out[i] = (float)elem_get(col->elem, vector, i);
+  if (col->metric == METRIC_COSINE) to_unit(out, col->dim);
+}
+
+/* --- the smallest of keys --- */
+
+static void swap_keys(u64 *a, u64 *b) {
+  u64 t = *a;
+  *a = *b;
+  *b = t;
+}
+
+/* Bring the `most` smallest of n different keys to the front, in no order (Hoare's quickselect, by the median of three). */
+static void select_smallest(u64 *key, u64 n, u64 most) {
+  while (n > 16 && most > 0 && most < n) {
+    u64 middle = n / 2, i = 0, j = n - 1, pivot;
+    if (key[middle] < key[0]) swap_keys(&key[middle], &key[0]);
+    if (key[n - 1] < key[0]) swap_keys(&key[n - 1], &key[0]);
+    if (key[n - 1] < key[middle]) swap_keys(&key[n - 1], &key[middle]);
+    pivot = key[middle];
+    for (;;) {
+      while (key[i] < pivot) i++;
+      while (key[j] > pivot) j--;
+      if (i >= j) break;
+      swap_keys(&key[i], &key[j]);
+      i++;
+      j--;
+    }
+    /* keys before i are at most the pivot, those from i on at least */
+    if (key[i] == pivot && i < most) i++;
+    if (most < i) {
+      n = i;
+    } else if (i == most) {
+      return;
+    } else {
+      key += i;
+      n -= i;
+      most -= i;
+    }
+  }
+  if (most > 0 && most < n) { /* few are left: sort them */
+    u64 i, at;
+    for (i = 1; i < n; i++) {
+      u64 k = key[i];
+      for (at = i; at > 0 && key[at - 1] > k; at--) key[at] = key[at - 1];
+      key[at] = k;
+    }
+  }
+}
+
+static int compare_keys(const void *a, const void *b) {
+  u64 x = *(const u64 *)a, y = *(const u64 *)b;
+  return (x > y) - (x < y);
+}
+
+static void sort_keys(u64 *key, u64 n) {
+  u64 i, at;
+  if (n > 64) {
+    qsort(key, (size_t)n, sizeof *key, compare_keys);
+    return;
+  }
+  for (i = 1; i < n; i++) {
+    u64 k = key[i];
+    for (at = i; at > 0 && key[at - 1] > k; at--) key[at] = key[at - 1];
+    key[at] = k;
+  }
+}
+
+/* --- searching --- */
+
+/* Lists that a pass visits: more as rows do not pass its filter. */
+static u64 lists_of(const IndexPass *p, u32 lists) {
+  double live = (double)(p->slots->live - MIN(p->slots->live, p->overlay->kills.count));
+  double visit = (double)p->nprobe * p->growth;
+  if (p->allowed) visit *= pow(MIN((double)MAX(p->chosen, 1) / MAX(live, 1), 1), -FILTERED_POWER);
+  return (u64)MAX(MIN(visit, (double)lists), 1);
+}
+
+/* Candidates that are compared on full vectors. */
+static u64 rerank_of(const IndexPass *p, u64 visit) {
+  u64 over = p->want * p->oversample / 100;
+  u64 most = MAX(MIN_RERANK, 2 * p->want) + visit / RERANK_SHARE;
+  if (p->slots->column[p->column].index.quantizer == QUANTIZER_NONE) most = MAX(p->want, PASS_ROWS);
+  return MAX(most, over);
+}
+
+static int ivf_room(const IndexPass *p, u64 *out) {
+  Ivf *v;
+  u64 visit;
+  int rc = ivf_of(p->slots, p->column, &v);
+  *out = 0;
+  if (rc || v == NULL || v->at.head.lists == 0) return rc;
+  visit = lists_of(p, v->at.head.lists);
+  if (p->want > MAX_CANDIDATES || p->want > v->at.head.covered / EXACT_SHARE) return SQLITE_OK;
+  if (p->growth > 1 && visit >= v->at.head.lists / 2) return SQLITE_OK;
+  *out = rerank_of(p, visit);
+  return SQLITE_OK;
+}
+
+static double ivf_cost(const IndexPass *p) {
+  const SlotColumn *col = &p->slots->column[p->column];
+  double rows = (double)p->slots->slots, visit;
+  u32 lists = (u32)MAX(sqrt(rows), 1);
+  if (col->opened) lists = MAX(((const Ivf *)col->opened)->at.head.lists, 1);
+  visit = (double)lists_of(p, lists);
+  return visit / lists * rows * (ROW_NS + ROW_32_BYTES_NS / 32 * row_bytes_of(col)) +
+         lists * CENTROID_32_BYTES_NS / 32 * (4.0 * col->dim) + (double)rerank_of(p, (u64)visit) * RERANK_NS;
+}
+
+/* The distances of the query to all centroids. */
+static int order_lists(Ivf *v, IndexPass *p) {
+  u32 e, i, lists = v->at.head.lists, per = v->at.centroids.per_extent, n;
+  const SlotColumn *col = &v->slots->column[v->column];
+  float norm2 = 0;
+  int rc = SQLITE_OK;
+  ivf_point(col, p->query, v->point);
+  for (e = 0; e * per < lists && rc == SQLITE_OK; e++) {
+    n = MIN(per, lists - e * per);
+    rc = array_map_touch(&v->centroids, e);
+    if (rc == SQLITE_OK)
+      v->near(v->point, v->centroids.extent[e], v->at.centroids.stride, n, col->dim, v->value + e * per, &norm2);
+  }
+  for (i = 0; i < lists && rc == SQLITE_OK; i++) v->order[i] = (u64)space_order(v->value[i]) << 32 | i;
+  return rc;
+}
+
+/* Whether a slot may be given. */
+static int is_wanted(Ivf *v, const IndexPass *p, u32 slot, int *wanted) {
+  const u8 *word;
+  int rc;
+  *wanted = 0;
+  if (slot >= v->at.head.covered) return CORRUPT(v->at.page.pgno);
+  if (p->allowed && !(p->allowed[slot / 64] >> slot % 64 & 1)) return SQLITE_OK;
+  rc = array_map_get(&v->present, slot / 64, &word);
+  if (rc) return rc;
+  *wanted =
+      (int)(load64(word) >> slot % 64 & 1) && !(p->overlay->kills.count && overlay_killed(p->overlay, p->length, slot));
+  return SQLITE_OK;
+}
+
+/* Leave the best `rerank` of what was found. */
+static void keep_best(Ivf *v, u64 rerank) {
+  u64 i;
+  if (v->count < rerank) return;
+  select_smallest(v->found, v->count, rerank);
+  v->count = rerank;
+  v->worst = 0;
+  for (i = 0; i < rerank; i++) v->worst = MAX(v->worst, (u32)(v->found[i] >> 32));
+}
+
+static int scan_block(Ivf *v, IndexPass *p, const u8 *block, u32 count, u64 rerank) {
+  const u8 *row[SCAN_AT_ONCE], *at = block + v->at.rows_at;
+  u32 value[SCAN_AT_ONCE], first, i, n;
+  int rc = SQLITE_OK;
+  for (first = 0; first < count && rc == SQLITE_OK; first += n) {
+    n = MIN(SCAN_AT_ONCE, count - first);
+    for (i = 0; i < n; i++, at += v->at.row_bytes) row[i] = at;
+    v->space.methods->distances(&v->space, v->query, row, n, value);
+    for (i = 0; i < n; i++) {
+      u32 slot;
+      int wanted = 0;
+      if (LIKELY(value[i] >= v->worst)) continue;
+      slot = load32(block + 4 * (size_t)(first + i));
+      rc = is_wanted(v, p, slot, &wanted);
+      if (rc) return rc;
+      if (!wanted) continue;
+      v->found[v->count++] = (u64)value[i] << 32 | slot;
+      if (v->count == FOUND_ROOM * rerank) keep_best(v, rerank);
+    }
+  }
+  p->compared += count;
+  return rc;
+}
+
+/* A block of `rows` rows on its way from memory. */
+static void fetch_block(const Ivf *v, const u8 *block, u32 rows) {
+  u32 end = MIN(v->at.rows_at + rows * v->at.row_bytes, MAX_BLOCK_PREFETCH), at;
+  for (at = 0; at < end; at += CACHE_LINE) PREFETCH(block + at);
+}
+
+/* Each block is asked for while the one before is scanned. */
+static int scan_list(Ivf *v, IndexPass *p, u32 list, u64 rerank) {
+  const IvfDirectory *d = &v->directory;
+  const u8 *block = NULL, *next = NULL;
+  u32 i, end = d->start[list + 1];
+  int rc = SQLITE_OK;
+  for (i = d->start[list]; i < end && rc == SQLITE_OK; i++, block = next) {
+    if (block == NULL) rc = array_map_get(&v->blocks, d->block[i], &block);
+    if (rc == SQLITE_OK && i + 1 < end) {
+      rc = array_map_get(&v->blocks, d->block[i + 1], &next);
+      if (rc == SQLITE_OK) fetch_block(v, next, d->rows[d->block[i + 1]]);
+    }
+    if (rc == SQLITE_OK) rc = scan_block(v, p, block, d->rows[d->block[i]], rerank);
+  }
+  return rc;
+}
+
+/* The nearest `visit` lists; more while fewer than `need` rows were found. */
+static int scan_lists(Ivf *v, IndexPass *p, u64 visit, u64 need, u64 rerank) {
+  u64 lists = v->at.head.lists, done = 0, ordered = 0, polled = 0;
+  int rc = SQLITE_OK;
+  while (done < lists && (done < visit || v->count < need) && rc == SQLITE_OK) {
+    if (done == ordered) {
+      u64 more = MIN(done < visit ? visit - done : MAX(done, 1), lists - done);
+      select_smallest(v->order + done, lists - done, more);
+      sort_keys(v->order + done, more);
+      ordered += more;
+    }
+    rc = scan_list(v, p, (u32)v->order[done++], rerank);
+    if (rc == SQLITE_OK && p->compared - polled >= POLL_ROWS) {
+      polled = p->compared;
+      if (p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
+    }
+  }
+  return rc;
+}
+
+/* Compare what was found on full vectors, which are fetched ahead. */
+static int refine_found(Ivf *v, IndexPass *p, Pool *pool) {
+  const SlotColumn *col = &v->slots->column[v->column];
+  u64 i;
+  int rc = SQLITE_OK;
+  for (i = 0; i < v->count && rc == SQLITE_OK; i++) {
+    const u8 *vector;
+    rc = array_map_get(&v->vectors, (u32)v->found[i], &vector);
+    if (rc == SQLITE_OK) fetch_row(vector, v->vectors.stride);
+  }
+  for (i = 0; i < v->count && rc == SQLITE_OK; i++) {
+    const u8 *vector, *rowid;
+    u32 slot = (u32)v->found[i];
+    double value;
+    rc = array_map_get(&v->vectors, slot, &vector);
+    if (rc == SQLITE_OK) rc = array_map_get(&v->rowids, slot, &rowid);
+    if (rc) return rc;
+    value = scan_value(col->metric, col->elem, col->dim, p->query, vector, NAN);
+    pool_offer(pool, value, (i64)load64(rowid), slot | POOL_EXACT);
+  }
+  p->compared += v->count;
+  return rc;
+}
+
+static int search_lists(Ivf *v, IndexPass *p, Pool *pool) {
+  u64 visit = lists_of(p, v->at.head.lists), rerank = rerank_of(p, visit);
+  int rc = mem_reserve(&v->found, &v->found_cap, FOUND_ROOM * rerank, sizeof *v->found);
+  if (rc == SQLITE_OK) rc = order_lists(v, p);
+  if (rc) return rc;
+  v->space.methods->from_vector(&v->space, p->query, v->query);
+  v->count = 0;
+  v->worst = 0xffffffffu;
+  rc = scan_lists(v, p, visit, p->want, rerank);
+  if (rc) return rc;
+  keep_best(v, rerank);
+  return refine_found(v, p, pool);
+}
+
+static int ivf_search(IndexPass *p, Pool *pool) {
+  Ivf *v;
+  u64 covered = 0;
+  int rc = ivf_of(p->slots, p->column, &v);
+  if (rc || p->slots->slots == 0 || p->overlay->all_dead_at < p->length) return rc;
+  if (v) {
+    covered = v->at.head.covered;
+    if (v->at.head.lists) rc = search_lists(v, p, pool);
+  }
+  return rc ? rc : flat_search_from(p, pool, covered);
+}
+
+static int ivf_ready(const Slots *slots, u32 column) { return slots->column[column].covered > 0; }
+
+const IndexMethods ivf_index = {"ivf", ivf_ready, 1, ivf_room, ivf_cost, ivf_search};
+
+/* --- checking --- */
+
+static int ivf_pages(Slots *slots, u32 column, PageVisit visit, void *arg) {
+  IvfArrays v;
+  PageRef ref = slots->column[column].structure_ref;
+  int rc = ivf_arrays_open(&v, slots, column, ref);
+  if (rc == SQLITE_OK) rc = visit(arg, ref.pgno, 1);
+  if (rc == SQLITE_OK) rc = array_walk(&v.centroids, visit, arg);
+  if (rc == SQLITE_OK) rc = array_walk(&v.directory, visit, arg);
+  if (rc == SQLITE_OK) rc = array_walk(&v.blocks, visit, arg);
+  if (rc == SQLITE_OK) rc = array_walk(&v.learned, visit, arg);
+  ivf_arrays_close(&v);
+  return rc;
+}
+
+static int say(char **problem, const char *format, u32 number) {
+  if (*problem) return SQLITE_OK;
+  *problem = sqlite3_mprintf(format, number);
+  return *problem ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+/* The rows of a block: slots that are met for the first time, with the codes of their vectors. */
+static int check_block(Ivf *v, u32 number, u8 *met, u8 *row, char **problem) {
+  const u8 *block, *vector;
+  u32 i;
+  int rc = array_map_get(&v->blocks, number, &block);
+  for (i = 0; i < v->directory.rows[number] && rc == SQLITE_OK; i++) {
+    u32 slot = load32(block + 4 * (size_t)i);
+    int present = 0;
+    if (slot >= v->at.head.covered) return say(problem, "lists: block %u names a slot that they do not cover", number);
+    if (met[slot]) return say(problem, "lists: slot %u is in them twice", slot);
+    met[slot] = 1;
+    rc = slots_present(v->slots, v->column, slot, &present);
+    if (rc || !present) continue;
+    rc = array_map_get(&v->vectors, slot, &vector);
+    if (rc) break;
+    v->space.methods->put_row(&v->space, vector, row);
+    if (memcmp(row, block + v->at.rows_at + (size_t)i * v->at.row_bytes, v->at.row_bytes))
+      return say(problem, "lists: the code of slot %u differs from its vector", slot);
+  }
+  return rc;
+}
+
+static int check_centroids(Ivf *v, char **problem) {
+  u32 i, dim = v->slots->column[v->column].dim;
+  int rc = SQLITE_OK;
+  for (i = 0; i < v->at.head.lists && rc == SQLITE_OK; i++) {
+    const u8 *centroid;
+    rc = array_map_get(&v->centroids, i, &centroid);
+    if (rc == SQLITE_OK && elem_first_nonfinite(ELEM_F32, centroid, dim) >= 0)
+      rc = say(problem, "lists: centroid %u is not finite", i);
+  }
+  return rc;
+}
+
+static int ivf_check(Slots *slots, u32 column, char **problem) {
+  u8 *met = NULL, *row = NULL;
+  Ivf *v;
+  u32 i;
+  int rc = ivf_of(slots, column, &v);
+  if (rc || v == NULL) return rc;
+  met = mem_zeroed(&rc, v->at.head.covered, 1);
+  row = mem_aligned(&rc, MAX(v->at.row_bytes, 64));
+  if (rc == SQLITE_OK) rc = check_centroids(v, problem);
+  for (i = 0; i < v->directory.blocks && rc == SQLITE_OK; i++) {
+    if (v->directory.list[i] != IVF_FREE) rc = check_block(v, i, met, row, problem);
+  }
+  for (i = 0; i < v->at.head.covered && rc == SQLITE_OK; i++) {
+    int present = 0;
+    if (met[i]) continue;
+    rc = slots_present(slots, column, i, &present);
+    if (rc == SQLITE_OK && present) rc = say(problem, "lists: slot %u is in none of them", i);
+  }
+  mem_free(met);
+  mem_aligned_free(row);
+  return rc;
+}
+
+static u32 ivf_row_bytes(const SlotColumn *col) { return row_bytes_of(col) + 4; }
+
+static void ivf_count(Slots *slots, u32 column, TableCounts *counts) {
+  IvfArrays v;
+  counts->list_rows = MAX(counts->list_rows, slots->column[column].covered);
+  if (ivf_arrays_open(&v, slots, column, slots->column[column].structure_ref) == SQLITE_OK)
+    counts->lists += v.head.lists;
+  ivf_arrays_close(&v);
+}
+
+const StructureMethods ivf_structure = {PAGE_IVF,     ivf_row_bytes, ivf_fold,  ivf_pages,
+                                        ivf_pages_at, ivf_check,     ivf_count, ivf_close};

@@ -1,0 +1,59 @@
+/*
+ * space.h: where an index's distances come from: full vectors, code rows (codes.h), 4-bit codes (sq4.h).
+ */
+#ifndef QUIRE_SPACE_H
+#define QUIRE_SPACE_H
+
+#include "index.h"
+#include "sq4.h"
+#include "walk8.h"
+
+/*
+ * A space has rows and gives distances of rows to a query as order-preserving u32. A query is a block of memory that
+ * from_vector (of a user) or from_row (a node) fills.
+ */
+typedef struct Space Space;
+typedef struct SpaceMethods {
+  const char *name;
+  u32 (*query_size)(const Space *space);
+  void (*from_vector)(const Space *space, const void *vector, void *query);
+  void (*from_row)(const Space *space, const u8 *row, void *query);
+  void (*distances)(const Space *space, const void *query, const u8 *const *rows, u32 count, u32 *out);
+  /* The row of a vector, all row_bytes of it. */
+  void (*put_row)(const Space *space, const void *vector, u8 *row);
+} SpaceMethods;
+
+struct Space {
+  const SpaceMethods *methods;
+  Metric metric;
+  Elem elem;
+  u32 dim, size;   /* of a vector */
+  u32 row_bytes;   /* read of each row */
+  float max_norm2; /* dot: of any node, for building */
+  ArrayMap rows;   /* by slot; of space_rowless none */
+  const Sq4 *sq4;
+  union {
+    Sq4Distances sq4;
+    Walk8Distances walk8;
+    DistanceScan scan;
+  } kernel;
+};
+
+/* The space that nodes are compared in when the graph is built: code rows if the column has them, else vectors. */
+int space_build(Slots *slots, u32 column, float max_norm2, Space *out);
+/* The space of full vectors, of code rows, of 4-bit codes. */
+int space_full(Slots *slots, u32 column, float max_norm2, Space *out);
+int space_rows(Slots *slots, u32 column, float max_norm2, Space *out);
+int space_sq4(Slots *slots, u32 column, Array *codes, const Sq4 *sq4, Space *out);
+/* One whose rows are the caller's: 4-bit codes if sq4 is not NULL, else code rows if the quantizer is not `none`, else vectors. For queries. */
+void space_rowless(const SlotColumn *col, const Sq4 *sq4, Space *out);
+void space_close(Space *space);
+/* An order-preserving integer of a float; NaN is the largest. */
+static inline u32 space_order(float value) {
+  u32 bits;
+  memcpy(&bits, &value, 4);
+  if (value != value) return 0xffffffffu;
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+#endif
