@@ -195,8 +195,7 @@ static int check_table(Table *t, void *arg) {
   t->current = 0;
   rc = table_refresh(t);
   if (rc == SQLITE_OK && !store_usable(t->store))
-    return say_unusable(t, t->store->root_problem[0] ? t->store->root_problem : "the page file is damaged",
-                        &c->problem);
+    return say_unusable(t, store_problem(t->store), &c->problem);
   if (rc == SQLITE_OK) rc = table_methods.check(t->view, take_pages, &c->owners, &c->problem);
   if (rc == SQLITE_OK && c->problem == NULL && !c->pages_only) rc = compare_content(t, &c->problem);
   if (rc == SQLITE_CORRUPT_VTAB) {
@@ -352,7 +351,7 @@ int store_report(Store *s, Emit emit, void *arg) {
   if (rc) return rc;
   for (i = 0; i < HOME_COUNT; i++) add_stats(&p, s->home[i]);
   if (emit(arg, "home", NULL, 0, pages_home(s->pages)->methods->name)) return SQLITE_OK;
-  if (emit(arg, "status", NULL, 0, store_usable(s) ? "ok" : s->root_problem)) return SQLITE_OK;
+  if (emit(arg, "status", NULL, 0, store_usable(s) ? "ok" : store_problem(s))) return SQLITE_OK;
   {
     const struct {
       const char *name;

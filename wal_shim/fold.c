@@ -431,7 +431,7 @@ static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pag
   f.fresh = to || !store_usable(s) || !sound;
   if (rc == SQLITE_OK && f.fresh && reason != FOLD_REBUILD && reason != FOLD_MOVE) {
     if (optional) return SQLITE_OK;
-    store_set_error(s, "%s: run the command 'rebuild' first", s->root_problem);
+    store_set_error(s, "%s: run the command 'rebuild' first", store_problem(s));
     return SQLITE_CORRUPT_VTAB;
   }
   if (rc == SQLITE_OK && !optional && (target == NULL || f.fresh)) rc = store_each_table(s, no_work, NULL);

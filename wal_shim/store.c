@@ -142,9 +142,12 @@ void store_mark_damaged(Store *store, i64 gen) {
   store->damaged = 1;
   store->damaged_gen = gen;
   store->stats.degraded++;
-  if (gen == store->state.gen) {
+}
+
+const char *store_problem(Store *store) {
+  if (store->root_status != ROOT_BAD)
     snprintf(store->root_problem, sizeof store->root_problem, "the %s is damaged", place(store));
-  }
+  return store->root_problem;
 }
 
 PageRef store_catalog_ref(const Store *store, u64 id) {
@@ -198,7 +201,6 @@ static int verify_root(Store *store) {
   store->catalog = NULL;
   store->catalog_count = 0;
   store->root_status = ROOT_NONE;
-  store->root_problem[0] = 0;
   if (st->format == FORMAT_UNREADABLE) {
     store->pages = guess_home(store);
     return bad_root(store, "the state row is missing or damaged");

@@ -204,6 +204,7 @@ int store_look_again(Store *store);
 int store_install(Store *store, const State *state);     /* what a row said: verify its root */
 int store_install_own(Store *store, const State *state); /* what this connection has just folded */
 int store_usable(const Store *store);                    /* pages may be read and written */
+const char *store_problem(Store *store); /* why they may not */
 PageRef store_catalog_ref(const Store *store, u64 id);
 /* The connection was interrupted (polled by stepping a statement). */
 int store_interrupted(void *store);

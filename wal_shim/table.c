@@ -770,7 +770,7 @@ int table_refresh(Table *t) {
 }
 
 char *table_lost_words(const Table *t) {
-  const Store *s = t->store;
+  Store *s = t->store;
   const Home *home = pages_home(s->pages);
   char *place = home->owner == OWNER_FILE ? sqlite3_mprintf("%s-quire", s->path)
                                           : sqlite3_mprintf("the %s", home->methods->place);
@@ -778,7 +778,7 @@ char *table_lost_words(const Table *t) {
   if (place)
     words = sqlite3_mprintf("table %s: vectors are in %s alone (content=''), and cannot be read: %s. Put back the page "
                             "file that belongs to this database, or use a copy made by quire_backup()",
-                            t->name, place, s->root_problem[0] ? s->root_problem : "a page or a row of it is damaged");
+                            t->name, place, store_usable(s) ? "a page or a row of it is damaged" : store_problem(s));
   sqlite3_free(place);
   return words;
 }
