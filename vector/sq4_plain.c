@@ -4,7 +4,11 @@
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #elif defined(__GNUC__)
+#if defined(__SANITIZE_ADDRESS__) /* takes minutes at O3 */
+#pragma GCC optimize("fp-contract=off")
+#else
 #pragma GCC optimize("O3", "fp-contract=off")
+#endif
 #if defined(__i386__)
 #pragma GCC target("sse2,fpmath=sse")
 #endif
