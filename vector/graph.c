@@ -36,7 +36,7 @@ struct Graph {
 
 /* --- opening --- */
 
-ArrayId graph_array_id(u64 owner, u32 column, u32 array) {
+static ArrayId graph_array_id(u64 owner, u32 column, u32 array) {
   ArrayId id;
   id.owner = owner;
   id.tag = 0x10000 + column * 64 + array;
@@ -55,14 +55,9 @@ static void init_arrays(GraphArrays *g, Slots *slots, u32 column) {
   }
 }
 
-static int open_array(Array *array, const u8 *ref) {
-  return array_open(array, array->pages, array->id, array->stride, array->extent_pages, ref);
-}
-
 static int open_page(GraphArrays *g, Slots *slots, u32 column, const u8 *body) {
   const SlotColumn *col = &slots->column[column];
   GraphHead *h = &g->head;
-  const u8 *refs = body + GRAPH_REFS_AT;
   u64 below;
   u32 i;
   int rc;
@@ -78,12 +73,7 @@ static int open_page(GraphArrays *g, Slots *slots, u32 column, const u8 *body) {
       (h->learned_bytes && sq4_stride(col->metric, col->elem, col->dim) == 0)) {
     return CORRUPT(g->page.pgno);
   }
-  rc = open_array(&g->links, refs);
-  if (rc == SQLITE_OK) rc = open_array(&g->codes, refs + ARRAY_REF_SIZE);
-  if (rc == SQLITE_OK) rc = open_array(&g->learned, refs + 2 * ARRAY_REF_SIZE);
-  for (i = 0; i < GRAPH_MAX_LEVELS && rc == SQLITE_OK; i++) {
-    rc = open_array(&g->upper[i], refs + (GRAPH_ARRAYS + i) * ARRAY_REF_SIZE);
-  }
+  rc = structure_open(g->all, GRAPH_ALL_ARRAYS, body + STRUCTURE_REFS_AT);
   if (rc) return rc;
   if (g->links.count != h->nodes || g->codes.count != (h->learned_bytes ? h->nodes : 0) ||
       g->learned.count != (h->learned_bytes + 63) / 64) {
@@ -116,30 +106,11 @@ int graph_arrays_open(GraphArrays *g, Slots *slots, u32 column, PageRef ref) {
   return rc;
 }
 
-void graph_arrays_close(GraphArrays *g) {
-  u32 i;
-  array_free(&g->links);
-  array_free(&g->codes);
-  array_free(&g->learned);
-  for (i = 0; i < GRAPH_MAX_LEVELS; i++) array_free(&g->upper[i]);
-}
-
-int graph_learned(GraphArrays *g, const SlotColumn *col, Sq4 **out) {
-  u8 *bytes;
-  u64 i;
-  int rc = SQLITE_OK;
-  *out = NULL;
-  if (g->head.learned_bytes == 0) return SQLITE_OK;
-  bytes = mem_array(&rc, g->learned.count, 64);
-  for (i = 0; i < g->learned.count && rc == SQLITE_OK; i++) rc = array_read(&g->learned, i, bytes + 64 * i);
-  if (rc == SQLITE_OK) rc = sq4_load(col->metric, col->elem, col->dim, bytes, out);
-  mem_free(bytes);
-  return rc;
-}
+void graph_arrays_close(GraphArrays *g) { structure_close(g->all, GRAPH_ALL_ARRAYS); }
 
 static int open_walk_space(Graph *g) {
   const SlotColumn *col = &g->slots->column[g->column];
-  int rc = graph_learned(&g->at, col, &g->sq4);
+  int rc = structure_learned(&g->at.learned, g->at.head.learned_bytes, col, &g->sq4);
   if (rc) return rc;
   if (g->sq4) return space_sq4(g->slots, g->column, &g->at.codes, g->sq4, &g->walk);
   if (col->index.quantizer != QUANTIZER_NONE && col->code_stride && walk8_fits(col->metric))
@@ -252,7 +223,8 @@ static int refine_found(Graph *g, const IndexPass *p, Pool *pool, u64 count) {
 }
 
 static u32 ef_of(const IndexPass *p) {
-  return (u32)MAX(MIN((u64)MAX(p->ef, PASS_ROWS) * p->growth, MAX_CANDIDATES + 1), MIN(MAX(p->want, PASS_ROWS), MAX_CANDIDATES + 1));
+  return (u32)MAX(MIN((u64)MAX(p->ef, PASS_ROWS) * p->growth, MAX_CANDIDATES + 1),
+                  MIN(MAX(p->want, PASS_ROWS), MAX_CANDIDATES + 1));
 }
 
 static int hnsw_room(const IndexPass *p, u64 *out) {
@@ -321,13 +293,8 @@ const IndexMethods hnsw_index = {"hnsw", hnsw_ready, 1, hnsw_room, hnsw_cost, hn
 static int graph_pages(Slots *slots, u32 column, PageVisit visit, void *arg) {
   GraphArrays g;
   PageRef ref = slots->column[column].structure_ref;
-  u32 i;
   int rc = graph_arrays_open(&g, slots, column, ref);
-  if (rc == SQLITE_OK) rc = visit(arg, ref.pgno, 1);
-  if (rc == SQLITE_OK) rc = array_walk(&g.links, visit, arg);
-  if (rc == SQLITE_OK) rc = array_walk(&g.codes, visit, arg);
-  if (rc == SQLITE_OK) rc = array_walk(&g.learned, visit, arg);
-  for (i = 0; i < GRAPH_MAX_LEVELS && rc == SQLITE_OK; i++) rc = array_walk(&g.upper[i], visit, arg);
+  if (rc == SQLITE_OK) rc = structure_walk(g.all, GRAPH_ALL_ARRAYS, ref, visit, arg);
   graph_arrays_close(&g);
   return rc;
 }
@@ -489,5 +456,5 @@ static void graph_count(Slots *slots, u32 column, TableCounts *counts) {
   counts->graph_nodes = MAX(counts->graph_nodes, slots->column[column].covered);
 }
 
-const StructureMethods graph_structure = {PAGE_GRAPH,     graph_row_bytes, graph_fold,  graph_pages,
-                                          graph_pages_at, graph_check,     graph_count, graph_close};
+const StructureMethods graph_structure = {PAGE_GRAPH,  GRAPH_ALL_ARRAYS, graph_array_id, graph_row_bytes, graph_fold,
+                                          graph_pages, graph_check,      graph_count,    graph_close};

@@ -40,8 +40,8 @@
 #define GRAPH_MAX_M 128u
 #define GRAPH_CODE_PAGES 1u
 #define GRAPH_MAX_LINKS (2 * GRAPH_MAX_M)
-#define GRAPH_ARRAYS 3u
-#define GRAPH_REFS_AT 64u
+#define GRAPH_ARRAYS 3u /* beside those of the upper levels */
+#define GRAPH_ALL_ARRAYS (GRAPH_ARRAYS + GRAPH_MAX_LEVELS)
 
 /* Bytes of a node's links on level 0, of a record above. */
 static inline u32 graph_link_stride(u32 m) { return (2 * m * 4 + 63) / 64 * 64; }
@@ -60,15 +60,17 @@ typedef struct GraphHead {
 typedef struct GraphArrays {
   GraphHead head;
   PageRef page;
-  Array links, codes, learned, upper[GRAPH_MAX_LEVELS];
+  union {
+    struct {
+      Array links, codes, learned, upper[GRAPH_MAX_LEVELS];
+    };
+    Array all[GRAPH_ALL_ARRAYS];
+  };
 } GraphArrays;
 
 /* `ref` as in the table page; {0,0}: a graph of no nodes. Links, nodes and codes must fit the slots. */
 int graph_arrays_open(GraphArrays *g, Slots *slots, u32 column, PageRef ref);
 void graph_arrays_close(GraphArrays *g);
-/* The 4-bit codes' parameters; *out NULL if the graph has no such codes. */
-int graph_learned(GraphArrays *g, const SlotColumn *col, Sq4 **out);
-ArrayId graph_array_id(u64 owner, u32 column, u32 array);
 
 /* What searches of one version need and keep: part of the view, opened by the first search. */
 typedef struct Graph Graph;
@@ -124,6 +126,5 @@ int walk_descend(Walker *w, const GraphHead *head, const LayerMaps *maps, Space 
 /* --- folding (graph_build.c) --- */
 
 int graph_fold(const StructureFold *fold, PageRef *out, u64 *nodes);
-int graph_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, PageVisit visit, void *arg);
 
 #endif

@@ -1074,25 +1074,6 @@ static int encode(Builder *b, const Sq4 *sq4, ArrayWriter *w, u64 from) {
   return rc;
 }
 
-static int put_learned(Builder *b, const Sq4 *sq4, u32 dim, u8 *ref) {
-  ArrayWriter w;
-  u32 at;
-  int rc = array_writer_begin(&w, b->f->tx, &b->old.learned, 0);
-  u8 *bytes = mem_zeroed(&rc, (sq4_size(dim) + 63) / 64, 64);
-  if (rc == SQLITE_OK) sq4_store(sq4, bytes);
-  b->head.learned_bytes = sq4_size(dim);
-  for (at = 0; at < b->head.learned_bytes && rc == SQLITE_OK; at += 64) {
-    u8 *out;
-    u64 got;
-    rc = array_writer_append(&w, 1, &out, &got);
-    if (rc == SQLITE_OK) memcpy(out, bytes + at, 64);
-  }
-  if (rc == SQLITE_OK) rc = array_writer_finish(&w, ref);
-  array_writer_end(&w);
-  mem_free(bytes);
-  return rc;
-}
-
 /* Whether the data has left the range: of new rows, that are a good part of all, too many coordinates are clipped. */
 static int left_range(Builder *b, const Sq4 *sq4, u64 from, int *left) {
   SlotColumn *col = &b->f->after->column[b->f->column];
@@ -1122,7 +1103,7 @@ static int codes_learned(Builder *b, u64 from, Sq4 **sq4, int *again) {
   const GraphHead *old = &b->old.head;
   int rc = SQLITE_OK;
   *again = old->learned_bytes == 0 || (b->slots >= RELEARN_GROWTH * old->learned_at && old->learned_at < RELEARN_LIMIT);
-  if (!*again) rc = graph_learned(&b->old, col, sq4);
+  if (!*again) rc = structure_learned(&b->old.learned, old->learned_bytes, col, sq4);
   if (rc == SQLITE_OK && !*again) rc = left_range(b, *sq4, from, again);
   if (rc || !*again) return rc;
   sq4_free(*sq4);
@@ -1148,7 +1129,8 @@ static int put_codes(Builder *b, u8 *refs) {
   array_writer_end(&w);
   if (rc == SQLITE_OK && from == 0) rc = array_free_pages(&b->old.codes, b->f->tx);
   if (rc == SQLITE_OK && again) {
-    rc = put_learned(b, sq4, col->dim, learned_ref);
+    b->head.learned_bytes = sq4_size(col->dim);
+    rc = structure_put_learned(&b->old.learned, b->f->tx, sq4, col->dim, learned_ref);
     if (rc == SQLITE_OK) rc = array_free_pages(&b->old.learned, b->f->tx);
   } else if (rc == SQLITE_OK) {
     rc = array_move(&b->old.learned, b->f->tx, learned_ref);
@@ -1266,7 +1248,7 @@ static int write_graph(Builder *b, PageRef *out) {
   u32 i;
   if (rc) return rc;
   body = page + PAGE_HEADER_SIZE;
-  refs = body + GRAPH_REFS_AT;
+  refs = body + STRUCTURE_REFS_AT;
   rc = sheet_write(&b->sheet[0], b->f->tx, refs);
   for (i = 0; i < GRAPH_MAX_LEVELS && rc == SQLITE_OK; i++)
     rc = sheet_write(&b->sheet[1 + i], b->f->tx, refs + (GRAPH_ARRAYS + i) * ARRAY_REF_SIZE);
@@ -1288,31 +1270,10 @@ static int write_graph(Builder *b, PageRef *out) {
 /* The same graph, its pages where the transaction wants them. */
 static int move_pages(const StructureFold *f, PageRef *out) {
   GraphArrays g;
-  u8 *page = NULL, *refs;
-  const u8 *old;
-  PageHold hold;
-  u32 before = f->tx->moved, i;
   int rc;
   if (f->tx->move_from == 0) return SQLITE_OK;
   rc = graph_arrays_open(&g, f->before, f->column, *out);
-  if (rc) return rc;
-  page = mem_array(&rc, 1, PAGE_SIZE);
-  if (rc == SQLITE_OK) rc = pages_get_structure(f->tx->pages, *out, PAGE_GRAPH, f->before->id, f->column, &old, &hold);
-  if (rc == SQLITE_OK) {
-    memcpy(page, old, PAGE_SIZE);
-    pages_release(f->tx->pages, &hold);
-    refs = page + PAGE_HEADER_SIZE + GRAPH_REFS_AT;
-    rc = array_move(&g.links, f->tx, refs);
-    if (rc == SQLITE_OK) rc = array_move(&g.codes, f->tx, refs + ARRAY_REF_SIZE);
-    if (rc == SQLITE_OK) rc = array_move(&g.learned, f->tx, refs + 2 * ARRAY_REF_SIZE);
-    for (i = 0; i < GRAPH_MAX_LEVELS && rc == SQLITE_OK; i++)
-      rc = array_move(&g.upper[i], f->tx, refs + (GRAPH_ARRAYS + i) * ARRAY_REF_SIZE);
-  }
-  if (rc == SQLITE_OK && (f->tx->moved != before || page_tx_moves(f->tx, out->pgno, 1))) {
-    rc = page_tx_free(f->tx, out->pgno, 1);
-    if (rc == SQLITE_OK) rc = page_tx_put_structure(f->tx, page, PAGE_GRAPH, 0, f->before->id, f->column, out);
-  }
-  mem_free(page);
+  if (rc == SQLITE_OK) rc = structure_move(f, PAGE_GRAPH, g.all, GRAPH_ALL_ARRAYS, out);
   graph_arrays_close(&g);
   return rc;
 }
@@ -1339,20 +1300,5 @@ int graph_fold(const StructureFold *f, PageRef *out, u64 *nodes) {
   if (rc == SQLITE_OK) f->work->graphs++;
   close_builder(b);
   mem_free(b);
-  return rc;
-}
-
-/* A graph page says enough to find its arrays. */
-int graph_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, PageVisit visit, void *arg) {
-  const u8 *page, *refs;
-  PageHold hold;
-  u32 i;
-  int rc = pages_get_structure(pages, ref, PAGE_GRAPH, id, column, &page, &hold);
-  if (rc) return rc;
-  refs = page + PAGE_HEADER_SIZE + GRAPH_REFS_AT;
-  for (i = 0; i < GRAPH_ARRAYS + GRAPH_MAX_LEVELS && rc == SQLITE_OK; i++)
-    rc = array_pages_at(pages, graph_array_id(id, column, i), refs + i * ARRAY_REF_SIZE, visit, arg);
-  if (rc == SQLITE_OK) rc = visit(arg, ref.pgno, 1);
-  pages_release(pages, &hold);
   return rc;
 }

@@ -46,7 +46,7 @@ typedef struct Ivf {
 
 /* --- opening --- */
 
-ArrayId ivf_array_id(u64 owner, u32 column, u32 array) {
+static ArrayId ivf_array_id(u64 owner, u32 column, u32 array) {
   ArrayId id;
   id.owner = owner;
   id.tag = 0x20000 + column * IVF_ARRAYS + array;
@@ -78,13 +78,8 @@ static void init_arrays(IvfArrays *v, Slots *slots, u32 column) {
   array_init(&v->learned, slots->pages, ivf_array_id(slots->id, column, 3), 64, 16);
 }
 
-static int open_array(Array *array, const u8 *ref) {
-  return array_open(array, array->pages, array->id, array->stride, array->extent_pages, ref);
-}
-
 static int open_page(IvfArrays *v, Slots *slots, u32 column, const u8 *body) {
   const SlotColumn *col = &slots->column[column];
-  const u8 *refs = body + IVF_REFS_AT;
   IvfHead *h = &v->head;
   u32 learned =
       row_bytes_of(col) == sq4_stride(col->metric, col->elem, col->dim) && col->index.quantizer == QUANTIZER_INT4
@@ -99,10 +94,7 @@ static int open_page(IvfArrays *v, Slots *slots, u32 column, const u8 *body) {
   if (h->lists > IVF_MAX_LISTS || h->covered != col->covered || load32(body + 8) != v->row_bytes ||
       h->learned_bytes != (h->lists ? learned : 0))
     return CORRUPT(v->page.pgno);
-  rc = open_array(&v->centroids, refs);
-  if (rc == SQLITE_OK) rc = open_array(&v->directory, refs + ARRAY_REF_SIZE);
-  if (rc == SQLITE_OK) rc = open_array(&v->blocks, refs + 2 * ARRAY_REF_SIZE);
-  if (rc == SQLITE_OK) rc = open_array(&v->learned, refs + 3 * ARRAY_REF_SIZE);
+  rc = structure_open(v->all, IVF_ARRAYS, body + STRUCTURE_REFS_AT);
   if (rc) return rc;
   if (v->centroids.count != h->lists || v->directory.count != v->blocks.count ||
       v->learned.count != (h->learned_bytes + 63) / 64 || (h->lists == 0 && v->blocks.count))
@@ -125,25 +117,7 @@ int ivf_arrays_open(IvfArrays *v, Slots *slots, u32 column, PageRef ref) {
   return rc;
 }
 
-void ivf_arrays_close(IvfArrays *v) {
-  array_free(&v->centroids);
-  array_free(&v->directory);
-  array_free(&v->blocks);
-  array_free(&v->learned);
-}
-
-int ivf_learned(IvfArrays *v, const SlotColumn *col, Sq4 **out) {
-  u8 *bytes;
-  u64 i;
-  int rc = SQLITE_OK;
-  *out = NULL;
-  if (v->head.learned_bytes == 0) return SQLITE_OK;
-  bytes = mem_array(&rc, v->learned.count, 64);
-  for (i = 0; i < v->learned.count && rc == SQLITE_OK; i++) rc = array_read(&v->learned, i, bytes + 64 * i);
-  if (rc == SQLITE_OK) rc = sq4_load(col->metric, col->elem, col->dim, bytes, out);
-  mem_free(bytes);
-  return rc;
-}
+void ivf_arrays_close(IvfArrays *v) { structure_close(v->all, IVF_ARRAYS); }
 
 void ivf_directory_free(IvfDirectory *d) {
   mem_free(d->list);
@@ -229,7 +203,7 @@ static int open_all(Ivf *v, PageRef ref) {
   if (rc == SQLITE_OK) rc = array_map_open(&v->present, &col->present, 0, 1);
   if (rc == SQLITE_OK) rc = array_map_open(&v->rowids, &v->slots->rowids, 0, 0);
   if (rc == SQLITE_OK) rc = ivf_directory_load(&v->at, &v->directory);
-  if (rc == SQLITE_OK) rc = ivf_learned(&v->at, col, &v->sq4);
+  if (rc == SQLITE_OK) rc = structure_learned(&v->at.learned, v->at.head.learned_bytes, col, &v->sq4);
   if (rc) return rc;
   space_rowless(col, v->sq4, &v->space);
   v->near = distance_scan(col->metric == METRIC_DOT ? METRIC_DOT : METRIC_L2, ELEM_F32);
@@ -553,11 +527,7 @@ static int ivf_pages(Slots *slots, u32 column, PageVisit visit, void *arg) {
   IvfArrays v;
   PageRef ref = slots->column[column].structure_ref;
   int rc = ivf_arrays_open(&v, slots, column, ref);
-  if (rc == SQLITE_OK) rc = visit(arg, ref.pgno, 1);
-  if (rc == SQLITE_OK) rc = array_walk(&v.centroids, visit, arg);
-  if (rc == SQLITE_OK) rc = array_walk(&v.directory, visit, arg);
-  if (rc == SQLITE_OK) rc = array_walk(&v.blocks, visit, arg);
-  if (rc == SQLITE_OK) rc = array_walk(&v.learned, visit, arg);
+  if (rc == SQLITE_OK) rc = structure_walk(v.all, IVF_ARRAYS, ref, visit, arg);
   ivf_arrays_close(&v);
   return rc;
 }
@@ -635,5 +605,5 @@ static void ivf_count(Slots *slots, u32 column, TableCounts *counts) {
   ivf_arrays_close(&v);
 }
 
-const StructureMethods ivf_structure = {PAGE_IVF,     ivf_row_bytes, ivf_fold,  ivf_pages,
-                                        ivf_pages_at, ivf_check,     ivf_count, ivf_close};
+const StructureMethods ivf_structure = {PAGE_IVF,  IVF_ARRAYS, ivf_array_id, ivf_row_bytes, ivf_fold,
+                                        ivf_pages, ivf_check,  ivf_count,    ivf_close};

@@ -33,7 +33,6 @@
 
 #define IVF_FREE 0xffffffffu
 #define IVF_ARRAYS 4u
-#define IVF_REFS_AT 64u
 #define IVF_MAX_LISTS 65535u
 #define IVF_DIRECTORY_STRIDE 8u
 
@@ -48,15 +47,17 @@ typedef struct IvfArrays {
   PageRef page;
   u32 row_bytes, room; /* of a row in a block; rows in a block */
   u32 rows_at;         /* where they begin */
-  Array centroids, directory, blocks, learned;
+  union {
+    struct {
+      Array centroids, directory, blocks, learned;
+    };
+    Array all[IVF_ARRAYS];
+  };
 } IvfArrays;
 
-ArrayId ivf_array_id(u64 owner, u32 column, u32 array);
 /* `ref` as in the table page; {0,0}: no lists. */
 int ivf_arrays_open(IvfArrays *v, Slots *slots, u32 column, PageRef ref);
 void ivf_arrays_close(IvfArrays *v);
-/* The 4-bit codes' parameters; *out NULL if there are no such codes. */
-int ivf_learned(IvfArrays *v, const SlotColumn *col, Sq4 **out);
 
 /* The blocks of each list: block[start[i]] to block[start[i + 1] - 1] of list i, ascending, of rows[block] rows. */
 typedef struct IvfDirectory {
@@ -76,6 +77,5 @@ static inline u32 ivf_centroid_stride(u32 dim) { return vector_stride(dim * (u32
 /* --- folding (ivf_build.c) --- */
 
 int ivf_fold(const StructureFold *fold, PageRef *out, u64 *covered);
-int ivf_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, PageVisit visit, void *arg);
 
 #endif

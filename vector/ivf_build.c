@@ -280,7 +280,7 @@ static int choose_codes(Builder *b) {
   if (b->head.lists == 0) return SQLITE_OK;
   if (col->index.quantizer != QUANTIZER_INT4 || sq4_stride(col->metric, col->elem, col->dim) == 0) return SQLITE_OK;
   again |= b->f->after->slots >= RELEARN_GROWTH * old->learned_at && old->learned_at < RELEARN_LIMIT;
-  if (!again) rc = ivf_learned(&b->old, col, &b->sq4);
+  if (!again) rc = structure_learned(&b->old.learned, old->learned_bytes, col, &b->sq4);
   if (rc == SQLITE_OK && !again) rc = left_range(b, &again);
   if (rc || !again) return rc;
   b->keep = 0;
@@ -649,24 +649,9 @@ static int put_directory(Builder *b, u8 *ref) {
 }
 
 static int put_learned(Builder *b, u8 *ref) {
-  ArrayWriter w;
-  u32 at;
-  u8 *bytes;
-  int rc;
-  if (b->head.lists == 0) return array_free_pages(&b->old.learned, b->f->tx);
-  if (!b->learned) return array_move(&b->old.learned, b->f->tx, ref);
-  rc = array_writer_begin(&w, b->f->tx, &b->old.learned, 0);
-  bytes = mem_zeroed(&rc, (b->head.learned_bytes + 63) / 64, 64);
-  if (rc == SQLITE_OK) sq4_store(b->sq4, bytes);
-  for (at = 0; at < b->head.learned_bytes && rc == SQLITE_OK; at += 64) {
-    u8 *out;
-    u64 got;
-    rc = array_writer_append(&w, 1, &out, &got);
-    if (rc == SQLITE_OK) memcpy(out, bytes + at, 64);
-  }
-  if (rc == SQLITE_OK) rc = array_writer_finish(&w, ref);
-  array_writer_end(&w);
-  mem_free(bytes);
+  int rc = SQLITE_OK;
+  if (b->head.lists && !b->learned) return array_move(&b->old.learned, b->f->tx, ref);
+  if (b->head.lists) rc = structure_put_learned(&b->old.learned, b->f->tx, b->sq4, b->col->dim, ref);
   return rc ? rc : array_free_pages(&b->old.learned, b->f->tx);
 }
 
@@ -682,7 +667,7 @@ static int write_page(Builder *b, const u8 *refs, PageRef *out) {
   store64(body + 16, h->covered);
   store64(body + 24, h->learned_at);
   store64(body + 32, h->trained_at);
-  memcpy(body + IVF_REFS_AT, refs, IVF_ARRAYS * ARRAY_REF_SIZE);
+  memcpy(body + STRUCTURE_REFS_AT, refs, IVF_ARRAYS * ARRAY_REF_SIZE);
   rc = page_tx_put_structure(b->f->tx, page, PAGE_IVF, 0, b->f->after->id, b->f->column, out);
   if (rc == SQLITE_OK && b->old.page.pgno) rc = page_tx_free(b->f->tx, b->old.page.pgno, 1);
   mem_free(page);
@@ -782,29 +767,10 @@ static int build(Builder *b, PageRef *out) {
 /* The same lists, their pages where the transaction wants them. */
 static int move_pages(const StructureFold *f, PageRef *out) {
   IvfArrays v;
-  u8 *page = NULL, *refs;
-  const u8 *old;
-  PageHold hold;
-  u32 before = f->tx->moved;
   int rc;
   if (f->tx->move_from == 0) return SQLITE_OK;
   rc = ivf_arrays_open(&v, f->before, f->column, *out);
-  page = mem_array(&rc, 1, PAGE_SIZE);
-  if (rc == SQLITE_OK) rc = pages_get_structure(f->tx->pages, *out, PAGE_IVF, f->before->id, f->column, &old, &hold);
-  if (rc == SQLITE_OK) {
-    memcpy(page, old, PAGE_SIZE);
-    pages_release(f->tx->pages, &hold);
-    refs = page + PAGE_HEADER_SIZE + IVF_REFS_AT;
-    rc = array_move(&v.centroids, f->tx, refs);
-    if (rc == SQLITE_OK) rc = array_move(&v.directory, f->tx, refs + ARRAY_REF_SIZE);
-    if (rc == SQLITE_OK) rc = array_move(&v.blocks, f->tx, refs + 2 * ARRAY_REF_SIZE);
-    if (rc == SQLITE_OK) rc = array_move(&v.learned, f->tx, refs + 3 * ARRAY_REF_SIZE);
-  }
-  if (rc == SQLITE_OK && (f->tx->moved != before || page_tx_moves(f->tx, out->pgno, 1))) {
-    rc = page_tx_free(f->tx, out->pgno, 1);
-    if (rc == SQLITE_OK) rc = page_tx_put_structure(f->tx, page, PAGE_IVF, 0, f->before->id, f->column, out);
-  }
-  mem_free(page);
+  if (rc == SQLITE_OK) rc = structure_move(f, PAGE_IVF, v.all, IVF_ARRAYS, out);
   ivf_arrays_close(&v);
   return rc;
 }
@@ -826,20 +792,5 @@ int ivf_fold(const StructureFold *f, PageRef *out, u64 *covered) {
   if (rc == SQLITE_OK) rc = build(b, out);
   *covered = b->head.covered;
   close_builder(b);
-  return rc;
-}
-
-/* The page says enough to find its arrays. */
-int ivf_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, PageVisit visit, void *arg) {
-  const u8 *page, *refs;
-  PageHold hold;
-  u32 i;
-  int rc = pages_get_structure(pages, ref, PAGE_IVF, id, column, &page, &hold);
-  if (rc) return rc;
-  refs = page + PAGE_HEADER_SIZE + IVF_REFS_AT;
-  for (i = 0; i < IVF_ARRAYS && rc == SQLITE_OK; i++)
-    rc = array_pages_at(pages, ivf_array_id(id, column, i), refs + i * ARRAY_REF_SIZE, visit, arg);
-  if (rc == SQLITE_OK) rc = visit(arg, ref.pgno, 1);
-  pages_release(pages, &hold);
   return rc;
 }

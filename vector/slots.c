@@ -784,7 +784,7 @@ static int structure_pages_at(Pages *pages, u64 id, u32 column, PageRef ref, Pag
   int rc = pages_structure_kind(pages, ref, &kind);
   if (rc) return rc;
   methods = structure_of_page(kind);
-  return methods ? methods->visit_at(pages, id, column, ref, visit, arg) : CORRUPT(ref.pgno);
+  return methods ? structure_walk_at(methods, pages, id, column, ref, visit, arg) : CORRUPT(ref.pgno);
 }
 
 /* A table page says enough to find its arrays without knowing the table's shape. */

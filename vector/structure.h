@@ -4,12 +4,18 @@
  * A column's entry in the table page (slots.h) is a reference to one structure page, whose kind says what it is: a graph (graph.h) or lists
  * (ivf.h); and how many slots the structure covers. Later slots are searched exactly beside it, so that it may lag behind and is never
  * wrong by it.
+ *
+ * The page has a head of its own and, from STRUCTURE_REFS_AT on, references to its arrays, whose numbers are their places there. One of the arrays may
+ * have what 4-bit codes are made with, in blocks of 64 bytes.
  */
 #ifndef QUIRE_STRUCTURE_H
 #define QUIRE_STRUCTURE_H
 
 #include "../wal_shim/table_methods.h"
 #include "slots.h"
+#include "sq4.h"
+
+#define STRUCTURE_REFS_AT 64u
 
 typedef int (*PageVisit)(void *arg, u32 pgno, u32 count);
 
@@ -28,14 +34,14 @@ typedef struct StructureFold {
 
 struct StructureMethods {
   PageKind page;
+  u32 arrays; /* of a page */
+  ArrayId (*array_id)(u64 owner, u32 column, u32 array);
   /* Bytes of a row in it, about. */
   u32 (*row_bytes)(const SlotColumn *col);
   /* The next version, {0,0} if there is none yet, and how many slots it covers. Frees the pages it replaces. */
   int (*fold)(const StructureFold *fold, PageRef *out, u64 *covered);
   /* Every page, verified. */
   int (*visit)(Slots *slots, u32 column, PageVisit visit, void *arg);
-  /* Every page of one whose column is not known any more. */
-  int (*visit_at)(Pages *pages, u64 id, u32 column, PageRef ref, PageVisit visit, void *arg);
   /* *problem a sentence if something does not fit. */
   int (*check)(Slots *slots, u32 column, char **problem);
   /* Add to the counts for reports. */
@@ -50,5 +56,22 @@ extern const StructureMethods graph_structure, ivf_structure;
 const StructureMethods *structure_of(u32 kind);
 /* That of a structure page; NULL: none has such a page. */
 const StructureMethods *structure_of_page(PageKind page);
+
+/* --- what they do alike (structure.c): `array` has all arrays of a page --- */
+
+/* Of arrays that are initialized. refs: the page's. */
+int structure_open(Array *array, u32 count, const u8 *refs);
+void structure_close(Array *array, u32 count);
+/* Every page, verified; the structure's is `page`. */
+int structure_walk(Array *array, u32 count, PageRef page, PageVisit visit, void *arg);
+/* Every page of a structure whose column is not known any more. */
+int structure_walk_at(const StructureMethods *methods, Pages *pages, u64 id, u32 column, PageRef page, PageVisit visit,
+                      void *arg);
+/* The same structure, its pages where the transaction wants them. *page: as it is now, and then as it will be. */
+int structure_move(const StructureFold *f, PageKind kind, Array *array, u32 count, PageRef *page);
+/* What the codes of `bytes` bytes are made with; *out NULL if `bytes` is 0. */
+int structure_learned(Array *learned, u32 bytes, const SlotColumn *col, Sq4 **out);
+/* Write it anew, of sq4_size(dim) bytes. The pages of `old` are not freed. */
+int structure_put_learned(Array *old, PageTx *tx, const Sq4 *sq4, u32 dim, u8 *ref);
 
 #endif
