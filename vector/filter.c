@@ -170,7 +170,7 @@ static int compute(Fields *f, Array *present, const Filter *filter, SlotBits **o
 /* --- the cache --- */
 
 typedef struct CachedFilter {
-  u32 column, count;
+  u32 column;
   u64 hash;
   u64 used; /* the number of the last use */
   Filter filter;

@@ -154,25 +154,21 @@ static int rename_external(VecTable *vt, const char *name) {
 
 static int integrity_external(VecTable *vt, char **problem) { return table_integrity(vt->table, problem); }
 
+/* What all of them have alike. */
+#define IN_PAGES                                                                                                       \
+  .words = words, .index = index_of, .search = search, .begin = begin, .sync = sync_pages, .commit = commit,           \
+  .rollback = rollback, .savepoint = savepoint, .release = release, .rollback_to = rollback_to
+
 const Storage storage_external = {
     .mode = &content_external,
     .create = create_external,
     .drop = drop_external,
     .rename = rename_external,
-    .words = words,
-    .index = index_of,
-    .search = search,
+    IN_PAGES,
     .vector = vector_in_cell,
     .update = external_update,
     .integrity = integrity_external,
     .rows_may_be_gone = 1,
-    .begin = begin,
-    .sync = sync_pages,
-    .commit = commit,
-    .rollback = rollback,
-    .savepoint = savepoint,
-    .release = release,
-    .rollback_to = rollback_to,
 };
 
 const Storage storage_pages = {
@@ -180,19 +176,10 @@ const Storage storage_pages = {
     .create = create,
     .drop = drop,
     .rename = rename_to,
-    .words = words,
-    .index = index_of,
-    .search = search,
+    IN_PAGES,
     .vector = vector_in_cell,
     .update = pages_update,
     .integrity = integrity,
-    .begin = begin,
-    .sync = sync_pages,
-    .commit = commit,
-    .rollback = rollback,
-    .savepoint = savepoint,
-    .release = release,
-    .rollback_to = rollback_to,
     .map = 1,
 };
 
@@ -201,19 +188,10 @@ const Storage storage_paged = {
     .create = create_paged,
     .drop = drop,
     .rename = rename_to,
-    .words = words,
-    .index = index_of,
-    .search = search,
+    IN_PAGES,
     .vector = vector_of_pages,
     .whole_rows = 1,
     .update = pages_update,
     .integrity = integrity,
-    .begin = begin,
-    .sync = sync_pages,
-    .commit = commit,
-    .rollback = rollback,
-    .savepoint = savepoint,
-    .release = release,
-    .rollback_to = rollback_to,
     .map = 1,
 };
