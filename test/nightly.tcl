@@ -2,8 +2,8 @@
 #
 #   tclsh test/nightly.tcl MINUTES      (make nightly BUDGET=minutes)
 #
-# A programme is a row of the table below. Programmes that run once go first; the others share the rest of the time by their weights, in
-# chunks of about a minute with new seeds each, two at a time. RELIABILITY's nightly counts are the goals; the summary says which share of them
+# A programme is a row of the table below. Programmes with a weight go first with a chunk each, so that all have had a turn however short the
+# budget; then those that run once; the rest of the time is shared by the weights, in chunks of about a minute with new seeds each, two at a time. RELIABILITY's nightly counts are the goals; the summary says which share of them
 # this run has reached, so that runs add up. A chunk that fails prints the command that repeats it, and its output is kept.
 #
 #   NIGHTLY_SEED   the first seed (default: from the clock; printed)
@@ -120,11 +120,11 @@ proc next_seed {} {
 
 proc time_left {} {expr {($::deadline - [clock milliseconds]) / 1000.0}}
 
-# What is to run next: a programme for once, else the one that has had the least of its share. "" if the time is up.
+# What is to run next: a programme that has had no turn, else the one that has had the least of its share. "" if the time is up.
 proc choose {} {
   global p names
   foreach name $names {
-    if {$p($name,weight) == 0 && !$p($name,chunks) && !$p($name,running)} {return $name}
+    if {!$p($name,chunks) && !$p($name,running)} {return $name}
   }
   if {[time_left] < 10} return
   set best ""
