@@ -3,8 +3,9 @@
 #   tclsh test/nightly.tcl MINUTES      (make nightly BUDGET=minutes)
 #
 # A programme is a row of the table below. Programmes with a weight go first with a chunk each, so that all have had a turn however short the
-# budget; then those that run once; the rest of the time is shared by the weights, in chunks of about a minute with new seeds each, two at a time. RELIABILITY's nightly counts are the goals; the summary says which share of them
-# this run has reached, so that runs add up. A chunk that fails prints the command that repeats it, and its output is kept.
+# budget; then those that run once; then the weights share the rest of the time, in chunks of about a minute with new seeds each, two at a time.
+# RELIABILITY's nightly counts are the goals; the summary says which share of them this run has reached, so that runs add up. A chunk that fails
+# prints the command that repeats it, and its output is kept.
 #
 #   NIGHTLY_SEED   the first seed (default: from the clock; printed)
 #   NIGHTLY_ONLY   names of programmes: only those
