@@ -14,54 +14,6 @@
 
 #define MAX_DENSE (1 << 20) /* dimensions: a few bytes of text shall not take gigabytes */
 
-int value_is_sparse(sqlite3_value *value) {
-  int type = sqlite3_value_type(value), size;
-  if (type == SQLITE_BLOB) {
-    unsigned subtype = sqlite3_value_subtype(value);
-    const void *blob = sqlite3_value_blob(value);
-    if (subtype == SUBTYPE_SPARSE) return 1;
-    return blob && elem_of_subtype(subtype) == (Elem)0 && sparse_marked(blob, (u64)sqlite3_value_bytes(value));
-  }
-  if (type == SQLITE_TEXT) {
-    const char *text = (const char *)sqlite3_value_text(value);
-    size = sqlite3_value_bytes(value);
-    while (text && size > 0 && (*text == ' ' || *text == '\t' || *text == '\n' || *text == '\r')) text++, size--;
-    return text && size > 0 && *text == '{';
-  }
-  return 0;
-}
-
-int value_sparse(sqlite3_value *value, u64 dim, SparseVector *out, char **error) {
-  const void *data =
-      sqlite3_value_type(value) == SQLITE_TEXT ? (const void *)sqlite3_value_text(value) : sqlite3_value_blob(value);
-  u64 size = (u64)sqlite3_value_bytes(value);
-  int rc;
-
-  memset(out, 0, sizeof *out);
-  *error = NULL;
-  if (data == NULL && size) return SQLITE_NOMEM;
-  out->blob = data;
-  out->size = size;
-  if (sqlite3_value_type(value) == SQLITE_TEXT) {
-    rc = sparse_parse(data, size, dim, &out->owned, &out->size, error);
-    if (rc) return rc;
-    out->blob = out->owned;
-  }
-  rc = sparse_open(out->blob, out->size, &out->sparse, error);
-  if (rc == SQLITE_OK && dim && out->sparse.dim != dim) {
-    *error = sqlite3_mprintf("sparse vector: %u dimensions where %llu are expected", out->sparse.dim,
-                             (unsigned long long)dim);
-    rc = *error ? SQLITE_ERROR : SQLITE_NOMEM;
-  }
-  if (rc) sparse_vector_clear(out);
-  return rc;
-}
-
-void sparse_vector_clear(SparseVector *vector) {
-  mem_free(vector->owned);
-  memset(vector, 0, sizeof *vector);
-}
-
 int get_sparse(sqlite3_context *ctx, sqlite3_value *value, SparseVector *out) {
   char *error = NULL;
   int rc = value_sparse(value, 0, out, &error);

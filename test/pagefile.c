@@ -18,13 +18,15 @@
 #define FIELDS_REFS (BODY + 64u)
 #define IVF_REFS (BODY + 64u)
 #define IVF_ARRAYS 4u
+#define INVERTED_REFS (BODY + 64u)
+#define INVERTED_SEGMENTS (BODY + 1600u)
 #define REF_SIZE 32u
 #define ENTRY_SIZE 16u
 
-static const char *const kind_names[PF_KINDS] = {"head",    "root",    "catalog",   "table",     "leaf",    "node",
-                                                 "graph",   "fields",  "ivf",       "rowids",    "vectors", "present",
-                                                 "codes",   "words",   "lines",     "chunks",    "links",   "sq4",
-                                                 "learned", "records", "centroids", "directory", "blocks",  "free"};
+static const char *const kind_names[PF_KINDS] = {
+    "head",     "root",    "catalog", "table",     "leaf",      "node",   "graph", "fields",   "ivf",
+    "inverted", "rowids",  "vectors", "present",   "codes",     "words",  "lines", "chunks",   "links",
+    "sq4",      "learned", "records", "centroids", "directory", "blocks", "blobs", "postings", "free"};
 const char *pf_kind_name(PfKind kind) { return kind_names[kind]; }
 
 #define HEADER(kind)                                                                                                   \
@@ -135,6 +137,23 @@ const PfField pf_fields[] = {
     {PF_IVF, "array_count", IVF_REFS + 16, 8, PF_ITEM},
     {PF_IVF, "array_tag", IVF_REFS + 24, 8, PF_ITEM},
 
+    HEADER(PF_INVERTED),
+    {PF_INVERTED, "segments", BODY, 4, PF_ONCE},
+    {PF_INVERTED, "zero2", BODY + 4, 4, PF_ONCE},
+    {PF_INVERTED, "covered", BODY + 16, 8, PF_ONCE},
+    {PF_INVERTED, "array_page", INVERTED_REFS, 4, PF_ITEM},
+    {PF_INVERTED, "array_crc", INVERTED_REFS + 4, 4, PF_ITEM},
+    {PF_INVERTED, "array_levels", INVERTED_REFS + 8, 1, PF_ITEM},
+    {PF_INVERTED, "array_extent_pages", INVERTED_REFS + 9, 1, PF_ITEM},
+    {PF_INVERTED, "array_stride", INVERTED_REFS + 12, 4, PF_ITEM},
+    {PF_INVERTED, "array_count", INVERTED_REFS + 16, 8, PF_ITEM},
+    {PF_INVERTED, "array_tag", INVERTED_REFS + 24, 8, PF_ITEM},
+    {PF_INVERTED, "first", INVERTED_SEGMENTS, 8, PF_ITEM},
+    {PF_INVERTED, "slots", INVERTED_SEGMENTS + 8, 4, PF_ITEM},
+    {PF_INVERTED, "terms", INVERTED_SEGMENTS + 12, 4, PF_ITEM},
+    {PF_INVERTED, "postings", INVERTED_SEGMENTS + 16, 8, PF_ITEM},
+    {PF_INVERTED, "least", INVERTED_SEGMENTS + 24, 4, PF_ITEM},
+
     HEADER(PF_LEAF),
     {PF_LEAF, "extent_page", BODY, 4, PF_ITEM},
     {PF_LEAF, "extent_pages", BODY + 4, 4, PF_ITEM},
@@ -156,6 +175,9 @@ const PfField pf_fields[] = {
     {PF_CODES, "zero", 12, 4, PF_ITEM},
     {PF_CODES, "code", 16, 1, PF_ITEM},
     {PF_CODES, "unused", 4088, 8, PF_ONCE},
+    BULK(PF_BLOBS, 4),
+    BULK(PF_POSTINGS, 4),
+    {PF_POSTINGS, "first16", 0, 2, PF_ITEM},
     BULK(PF_WORDS, 8),
     {PF_LINES, "word", 0, 8, PF_ITEM},
     {PF_LINES, "second", 4, 4, PF_ITEM},
@@ -306,6 +328,7 @@ static const char *walk_refs(PageFile *file, u32 self, u32 at, u32 count, PfKind
   for (u32 i = 0; i < count && wrong == NULL; i++, at += REF_SIZE) {
     const u8 *ref = page + at;
     Array a = {role(columns, i), (u32)pf_load(ref + 12, 4), ref[9], pf_load(ref + 16, 8)};
+    if (a.role == PF_CODES && a.stride == 4) a.role = PF_BLOBS;
     if (ref[8]) wrong = walk_array(file, &a, ref[8], (u32)pf_load(ref, 4), self, at + 4);
   }
   return wrong;
@@ -353,6 +376,19 @@ static const char *walk_ivf(PageFile *file, u32 pgno, u32 parent, u32 crc_at) {
   return walk_refs(file, file->count - 1, IVF_REFS, p.items, role_in_ivf, 0);
 }
 
+static PfKind role_in_inverted(u32 columns, u32 number) {
+  (void)columns;
+  (void)number;
+  return PF_POSTINGS;
+}
+
+static const char *walk_inverted(PageFile *file, u32 pgno, u32 parent, u32 crc_at) {
+  PfPage p = {.kind = PF_INVERTED, .pgno = pgno, .parent = parent, .crc_at = crc_at, .stride = REF_SIZE};
+  p.items = (u32)pf_load(page_at(file, pgno) + BODY, 4);
+  pf_add(file, p);
+  return walk_refs(file, file->count - 1, INVERTED_REFS, p.items, role_in_inverted, 0);
+}
+
 /* The page's kind says what it is. */
 static const char *walk_structure(PageFile *file, u32 pgno, u32 parent, u32 crc_at) {
   const u8 *page = page_at(file, pgno);
@@ -360,6 +396,7 @@ static const char *walk_structure(PageFile *file, u32 pgno, u32 parent, u32 crc_
   switch (page[4]) {
     case 5: return walk_graph(file, pgno, parent, crc_at);
     case 7: return walk_ivf(file, pgno, parent, crc_at);
+    case 8: return walk_inverted(file, pgno, parent, crc_at);
     default: return "a structure page of an index has an unknown kind";
   }
 }

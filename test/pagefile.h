@@ -32,6 +32,7 @@ typedef enum PfKind {
   PF_GRAPH,
   PF_FIELDS,
   PF_IVF,
+  PF_INVERTED,
   PF_ROWIDS,
   PF_VECTORS,
   PF_PRESENT,
@@ -46,12 +47,14 @@ typedef enum PfKind {
   PF_CENTROIDS,
   PF_DIRECTORY, /* of the blocks of lists */
   PF_BLOCKS,
+  PF_BLOBS,    /* of sparse vectors */
+  PF_POSTINGS, /* of a segment */
   PF_FREE,
   PF_KINDS
 } PfKind;
 
 const char *pf_kind_name(PfKind kind);
-static inline int pf_is_structure(PfKind kind) { return kind >= PF_ROOT && kind <= PF_IVF; }
+static inline int pf_is_structure(PfKind kind) { return kind >= PF_ROOT && kind <= PF_INVERTED; }
 
 typedef struct PfPage {
   PfKind kind;

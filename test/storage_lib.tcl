@@ -31,7 +31,12 @@ proc sl_exact {{tables t} {handle db} {dim 4}} {
   foreach table $tables {
     foreach {seed k} {-1 1 -2 7 -3 40 5 1000} {
       set query [$handle onecolumn {SELECT test_vector($seed, $dim)}]
-      set got [$handle eval "SELECT rowid, distance FROM $table WHERE e MATCH \$query AND k = $k AND exact = 1"]
+      set exact "AND exact = 1"
+      if {[$handle exists {SELECT 1 FROM sqlite_schema WHERE name = $table AND sql LIKE '% sparse[%'}]} {
+        set query [$handle onecolumn {SELECT vec_sparse($query)}]
+        set exact "" ;# it is without
+      }
+      set got [$handle eval "SELECT rowid, distance FROM $table WHERE e MATCH \$query AND k = $k $exact"]
       set want [brute_force $table $query $k -handle $handle]
       if {![wl_same_neighbours $got $want]} {
         return "$table: nearest $k of $seed: {[string range $got 0 500]} instead of {[string range $want 0 500]}"

@@ -168,7 +168,7 @@ proc wl_wrong {tab to} {
   if {![catch {db eval $wl(last)}] && $there} {error "accepted as a vector: $value"}
 }
 
-# An index that may miss rows: 1 a graph, 2 lists; with its candidates (lists: of those to visit).
+# An index that may miss rows: 1 a graph, 2 lists; with its candidates (lists: of those to visit). (3: a sparse column, which takes the same dense vectors.)
 proc wl_graph {graph ef} {
   if {$graph == 2} {return "ivf(from_rows=1, nprobe=$ef, quantizer=[wl_pick {none int8 int4}][wl_pick {{} {, nlist=3}}])"}
   return "hnsw(m=4, ef_construction=8, ef_search=$ef, quantizer=[wl_pick {none int8 int4}])"
@@ -178,12 +178,14 @@ proc wl_create {} {
   set tab [lindex {t u w} [wl_rand 3]]
   if {$tab in [wl_tables]} return
   set wl(last) "CREATE $tab"
-  set graph [wl_pick {0 0 0 1 1 2 2}]
+  set graph [wl_pick {0 0 0 1 1 2 2 3}]
+  set kind [wl_pick [expr {$wl(quire) ? $wl(contents) : "rows"}]]
+  if {$graph == 3 && $kind ne "rows"} {set graph 0}
   set ef [lindex {64 8 2} $graph]
-  set index [expr {$graph ? "INDEXED BY [wl_graph $graph $ef]" : ""}]
+  set type [expr {$graph == 3 ? "sparse" : "float"}]
+  set index [expr {$graph in {1 2} ? "INDEXED BY [wl_graph $graph $ef]" : ""}]
   set content ""
   set option ""
-  set kind [wl_pick [expr {$wl(quire) ? $wl(contents) : "rows"}]]
   switch $kind {
     pages {
       set content pages
@@ -196,10 +198,11 @@ proc wl_create {} {
       db eval "CREATE TABLE docs$i (id INTEGER PRIMARY KEY, e BLOB, a INTEGER)"
     }
   }
-  if {$wl(quire)} {db eval "CREATE VIRTUAL TABLE $tab USING quire(e float\[4] $index, a integer, fold_rows=$wl(fold_rows)$option)"}
+  if {$wl(quire)} {db eval "CREATE VIRTUAL TABLE $tab USING quire(e $type\[4] $index, a integer, fold_rows=$wl(fold_rows)$option)"}
   if {[string match docs* $content]} {db eval "INSERT INTO $tab ($tab) VALUES('triggers')"}
   incr wl_total(tables_of_$kind)
-  db eval {INSERT INTO live VALUES(:tab, :ef, :graph, :content)}
+  incr wl_total(tables_sparse) [expr {$graph == 3}]
+  db eval {INSERT INTO live VALUES(:tab, nullif(:ef, ''), :graph, :content)}
 }
 
 proc wl_ddl {} {
@@ -250,6 +253,7 @@ proc wl_command {} {
   }
   lassign [db eval {SELECT ef, graph FROM live WHERE tab = :tab}] ef graph
   set command [wl_pick {fold fold fold merge=1000 optimize rebuild options}]
+  if {$command eq "options" && $graph == 3} {set command optimize}
   if {$command eq "options"} {
     # auto() is exact for tables of this size
     set value [expr {$graph == 2 ? 1 + [wl_rand 8] : 8 + [wl_rand [expr {$graph ? 12 : 90}]]}]
@@ -285,8 +289,9 @@ proc wl_compare {handle} {
   set there [$handle eval {SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE % USING quire(%' ORDER BY name}]
   if {$live ne $there} {return "tables {$there} instead of {$live}"}
   foreach tab $live {
-    set wrong [$handle eval "SELECT 'extra', rowid FROM (SELECT rowid, e, a FROM $tab EXCEPT SELECT id, e, a FROM m WHERE tab = :tab)
-      UNION ALL SELECT 'missing', id FROM (SELECT id, e, a FROM m WHERE tab = :tab EXCEPT SELECT rowid, e, a FROM $tab) LIMIT 4"]
+    set e [wl_vector $handle $tab]
+    set wrong [$handle eval "SELECT 'extra', rowid FROM (SELECT rowid, e, a FROM $tab EXCEPT SELECT id, $e, a FROM m WHERE tab = :tab)
+      UNION ALL SELECT 'missing', id FROM (SELECT id, $e, a FROM m WHERE tab = :tab EXCEPT SELECT rowid, e, a FROM $tab) LIMIT 4"]
     if {$wrong ne ""} {return "$tab: rows differ from m: $wrong"}
     set ef [$handle onecolumn {SELECT ef FROM live WHERE tab = :tab}]
     set found [$handle eval "SELECT coalesce(ef_search, nprobe) FROM $tab WHERE e MATCH test_vector(1, 4) AND k = 1"]
@@ -305,8 +310,13 @@ proc wl_compare {handle} {
   return
 }
 
+# The mirror's vector as the table has it.
+proc wl_vector {handle tab} {
+  expr {[$handle onecolumn {SELECT graph FROM live WHERE tab = :tab}] == 3 ? "CASE WHEN e IS NOT NULL THEN vec_sparse(e) END" : "e"}
+}
+
 # What a search has to say to be exact.
-proc wl_exact {handle tab} {expr {[$handle onecolumn {SELECT graph FROM live WHERE tab = :tab}] ? "AND exact = 1" : ""}}
+proc wl_exact {handle tab} {expr {[$handle onecolumn {SELECT graph FROM live WHERE tab = :tab}] in {1 2} ? "AND exact = 1" : ""}}
 
 # A search through a graph: as many rows as there should be, each once, with the true distance; nearest first unless it streams (`end`): then a row that a
 # batch missed may come late.

@@ -38,6 +38,7 @@
 #endif
 
 #include "distance_int.h"
+#include "sparse.h"
 
 #include <float.h>
 #include <stdlib.h>
@@ -74,6 +75,7 @@ Metric metric_parse(const char *name, size_t size) {
 
 int metric_fits(Metric metric, Elem elem) {
   int of_bits = metric == METRIC_HAMMING || metric == METRIC_JACCARD;
+  if (elem == ELEM_SPARSE) return sparse_metric_fits(metric);
   if ((u32)metric < 1 || (u32)metric > METRIC_LAST || (u32)elem < 1 || (u32)elem > ELEM_LAST) return 0;
   return of_bits == (elem == ELEM_BIT);
 }
@@ -249,6 +251,10 @@ double distance_exact(Metric metric, Elem elem, const void *a, const void *b, u3
     case ELEM_BF16: d = float_distance(metric, elem, a, b, dim); break;
     case ELEM_I8: d = i8_distance(metric, a, b, dim); break;
     case ELEM_BIT: d = bit_distance(metric, a, b, dim); break;
+    case ELEM_SPARSE: {
+      Sparse x = sparse_view(a), y = sparse_view(b);
+      return sparse_distance(metric, &x, &y);
+    }
   }
   return distance_rounded(d);
 }
@@ -328,7 +334,7 @@ static const Kernels *kernels(void) {
 }
 
 DistanceScan distance_scan(Metric metric, Elem elem) {
-  return metric_fits(metric, elem) ? kernels()->scan[metric][elem] : NULL;
+  return elem != ELEM_SPARSE && metric_fits(metric, elem) ? kernels()->scan[metric][elem] : NULL;
 }
 
 const char *simd_level(void) { return kernels()->name; }

@@ -58,7 +58,7 @@ double distance_rounded(double d);
 typedef void (*DistanceScan)(const void *query, const void *rows, size_t stride, u32 count, u32 dim, float *out,
                              float *norm2_max);
 
-/* The fastest scan kernel for this CPU (or for the level forced by simd_force). Never NULL if metric_fits. */
+/* The fastest scan kernel for this CPU (or for the level forced by simd_force). Never NULL if metric_fits and the type is a dense one. */
 DistanceScan distance_scan(Metric metric, Elem elem);
 
 /*

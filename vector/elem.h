@@ -2,31 +2,34 @@
  * elem.h: element types of vectors: sizes, names, checks, text forms.
  *
  * A vector is `dim` elements, little-endian, dense: float32, float16 (IEEE binary16), bfloat16, int8, or bits packed
- * eight to a byte with element i in bit i%8 of byte i/8 (as sqlite-vec packs them). The numbers of the enums are stored in
- * databases: never renumber.
+ * eight to a byte with element i in bit i%8 of byte i/8 (as sqlite-vec packs them); or it is the BLOB of a sparse one (sparse.h), whose
+ * bytes are not elements: vector_bytes() says how many they are. The numbers of the enums are stored in databases: never renumber.
  */
 #ifndef QUIRE_ELEM_H
 #define QUIRE_ELEM_H
 
 #include "../wal_shim/base.h"
 
-typedef enum { ELEM_F32 = 1, ELEM_F16 = 2, ELEM_BF16 = 3, ELEM_I8 = 4, ELEM_BIT = 5 } Elem;
-#define ELEM_LAST ELEM_BIT
+typedef enum { ELEM_F32 = 1, ELEM_F16 = 2, ELEM_BF16 = 3, ELEM_I8 = 4, ELEM_BIT = 5, ELEM_SPARSE = 6 } Elem;
+#define ELEM_LAST ELEM_BIT /* of the dense ones */
 
-/* Subtypes of SQL values that hold a vector; 223..225 are sqlite-vec's, the two others ours. */
+/* Subtypes of SQL values that hold a vector; 223..225 are sqlite-vec's, the others ours. */
 #define SUBTYPE_F32 223
 #define SUBTYPE_BIT 224
 #define SUBTYPE_I8 225
 #define SUBTYPE_F16 226
 #define SUBTYPE_BF16 227
+#define SUBTYPE_SPARSE 228
 
-/* Bytes of a vector of `dim` elements. For bits: dim/8 rounded up. */
+/* Bytes of a vector of `dim` elements. For bits: dim/8 rounded up. 0 for sparse ones, which have different sizes. */
 u64 elem_size(Elem elem, u32 dim);
+/* Bytes of this vector, a sound one. */
+u64 vector_bytes(Elem elem, u32 dim, const void *vector);
 /* Elements in a blob of `size` bytes, or 0 if the size does not fit the type. For bits: 8*size. */
 u64 elem_count(Elem elem, u64 size);
 /* SQL name: "float32", "float16", "bfloat16", "int8", "bit" (as vec_type() answers). */
 const char *elem_name(Elem elem);
-/* SQL subtype of a value of this type, and back (0: not a vector subtype). */
+/* SQL subtype of a value of this type, and back (0: not that of a dense vector). */
 unsigned elem_subtype(Elem elem);
 Elem elem_of_subtype(unsigned subtype);
 

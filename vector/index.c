@@ -18,7 +18,9 @@ static const struct {
   u32 kind;
   const IndexMethods *index;
   const StructureMethods *structure;
-} kinds[] = {{INDEX_HNSW, &hnsw_index, &graph_structure}, {INDEX_IVF, &ivf_index, &ivf_structure}};
+} kinds[] = {{INDEX_HNSW, &hnsw_index, &graph_structure},
+             {INDEX_IVF, &ivf_index, &ivf_structure},
+             {INDEX_INVERTED, &inverted_index, &inverted_structure}};
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
 
 const IndexMethods *index_find(u32 kind) {

@@ -9,9 +9,9 @@
  *   nprobe           ivf: lists that a search visits that does not say how many
  *   quantizer        what the walk reads
  *   oversample       hundredths: candidates re-ranked on full vectors are k * oversample / 100 at least; 0: the default
- *   from_rows        auto(), ivf(): the search is exact until the table has so many rows; 0: never
+ *   from_rows        auto(), ivf(), inverted(): the search compares all until the table has so many rows; 0: never
  *
- * A flat index has a kind only. The numbers of the enums are stored in databases: never renumber.
+ * A flat index has a kind only. Sparse columns have an inverted one, and no other column has. The numbers of the enums are stored in databases: never renumber.
  */
 #ifndef QUIRE_INDEX_H
 #define QUIRE_INDEX_H
@@ -21,7 +21,7 @@
 #include "pool.h"
 #include "slots.h"
 
-typedef enum { INDEX_FLAT = 1, INDEX_HNSW = 2, INDEX_IVF = 3 } IndexKind;
+typedef enum { INDEX_FLAT = 1, INDEX_HNSW = 2, INDEX_IVF = 3, INDEX_INVERTED = 4 } IndexKind;
 
 /* Full vectors, the code rows of codes.h, 4-bit codes. */
 typedef enum { QUANTIZER_NONE = 1, QUANTIZER_INT8 = 2, QUANTIZER_INT4 = 3 } Quantizer;
@@ -40,6 +40,7 @@ typedef struct IndexPass {
   const u32 *only;    /* ascending slots to look at; NULL: all */
   const u64 *allowed; /* a bit per slot, or NULL: all */
   u64 chosen;         /* with `only` or `allowed`: how many slots these are */
+  int compare_all;    /* an exact index shall look at every row */
   u64 compared;       /* raised by the rows that were compared with the query, by code or vector */
   float norm2_max;    /* raised as by DistanceScan */
   /* for an index that approximates */
@@ -56,6 +57,7 @@ typedef struct IndexMethods {
   const char *name;
   /* Whether this version of the table has the index, so that it is worth asking. */
   int (*ready)(const Slots *slots, u32 column);
+  int distances; /* exact, and what the pool is offered are distances (distance_exact) instead of order-preserving values */
   int approximate; /* the pool may miss rows that it wants, and what it is offered has exact values (POOL_EXACT) */
   /* Approximate ones: how many candidates the pool needs room for; 0: an exact pass is no worse than this one. */
   int (*room)(const IndexPass *pass, u64 *out);
@@ -84,7 +86,7 @@ static inline int scan_wants(const Pool *pool, float value) {
 /* The fewest rows that a pass is made for. */
 #define PASS_ROWS 16u
 
-extern const IndexMethods flat_index, hnsw_index, ivf_index;
+extern const IndexMethods flat_index, hnsw_index, ivf_index, inverted_index;
 /* The exact scan of the slots from `first` on. */
 int flat_search_from(IndexPass *pass, Pool *pool, u64 first);
 

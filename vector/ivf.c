@@ -519,7 +519,7 @@ static int ivf_search(IndexPass *p, Pool *pool) {
 
 static int ivf_ready(const Slots *slots, u32 column) { return slots->column[column].covered > 0; }
 
-const IndexMethods ivf_index = {"ivf", ivf_ready, 1, ivf_room, ivf_cost, ivf_search};
+const IndexMethods ivf_index = {"ivf", ivf_ready, 0, 1, ivf_room, ivf_cost, ivf_search};
 
 /* --- checking --- */
 

@@ -10,6 +10,12 @@ void pool_init(Pool *pool, u64 cap, double low, double limit) {
   pool->cap = cap;
   pool->low = low;
   pool->worst = pool->limit = limit;
+  pool->after = -HUGE_VAL;
+}
+
+void pool_after(Pool *pool, double value, i64 rowid) {
+  pool->after = value;
+  pool->after_rowid = rowid;
 }
 
 void pool_free(Pool *pool) {
@@ -50,6 +56,7 @@ void pool_offer(Pool *pool, double value, i64 rowid, u64 ref) {
     pool->nonfinite = 1;
     return;
   }
+  if (value == pool->after && rowid <= pool->after_rowid) return;
   c.value = value;
   c.rowid = rowid;
   c.ref = ref;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "../wal_shim/bytes.h"
+#include "forms.h"
 #include "portable.h"
 
 typedef struct RowPlaces {
@@ -241,7 +242,8 @@ int rows_vector(RowReader *r, u32 column, const RowPlace *place, const u8 **vect
   }
   rc = s->columns > 1 ? is_present(s, column, place->slot, &present) : SQLITE_OK;
   if (rc || !present) return rc;
-  rc = get_item(s, &s->places->vectors[column], &col->vectors, place->slot, vector, hold);
+  rc = col->form->in_slots ? get_item(s, &s->places->vectors[column], &col->vectors, place->slot, vector, hold)
+                           : col->form->get(s, column, place->slot, vector, hold);
   *lasts = rc == SQLITE_OK && hold->block == NULL;
   return rc;
 }

@@ -12,6 +12,8 @@
  *       their rowids, since one that was missed may be nearer than the last given: what one call gives is sorted as a whole. When it would have to look at a good part of all rows,
  *       or distances are bounded or rows chosen, the search is exact, to the last row.
  *   Q5  A damaged page before the first hit: the search starts anew over the content rows; after it: SQLITE_CORRUPT_VTAB (S15), or what snapshot_damaged says.
+ *   Q6  Where the values in a pool are distances (the content rows' are, and those of an index that says so), a full pool is complete to its largest
+ *       (distance, rowid), and the next pass begins after the last hit's.
  */
 #include "search.h"
 
@@ -63,6 +65,9 @@ struct Search {
   double query_norm2;
 
   const IndexMethods *method; /* of this pass */
+  const IndexMethods *scan;   /* the exact one */
+  int distances;              /* Q6 */
+  int compare_all;
   u32 ef, nprobe, oversample; /* of an approximate pass; the first two times `growth` */
   u32 growth;
   i64 *seen; /* rowids given by approximate passes; ascending once `seen_sorted` */
@@ -162,8 +167,8 @@ static int fall_to_content(Search *s, int rc) {
   if (rc != SQLITE_CORRUPT_VTAB || s->content) return rc;
   rc = snapshot_damaged(s->snap);
   if (s->delivered) return rc;
-  s->content = 1;
-  s->method = &flat_index;
+  s->content = s->distances = 1;
+  s->method = s->scan;
   return SQLITE_OK;
 }
 
@@ -191,6 +196,7 @@ static void describe_pass(const Search *s, u64 want, IndexPass *pass) {
   pass->growth = s->growth;
   pass->want = want;
   pass->oversample = s->oversample;
+  pass->compare_all = s->compare_all;
   pass->interrupted = s->interrupted;
   pass->interrupt_arg = s->interrupt_arg;
 }
@@ -214,12 +220,13 @@ static int exact_is_quicker(const Search *s, u64 want) {
 /* Exact wherever that is asked for, or is what the index would come to (Q4). */
 static const IndexMethods *first_method(const Search *s, const SearchRequest *r) {
   const IndexMethods *index = index_find(s->index.kind);
-  if (!index->approximate || s->content || r->exact || !index->ready(s->slots, r->column)) return &flat_index;
-  return isinf(r->min) && isinf(r->max) ? index : &flat_index;
+  if (!index->approximate || s->content || r->exact || !index->ready(s->slots, r->column)) return s->scan;
+  return isinf(r->min) && isinf(r->max) ? index : s->scan;
 }
 
 /* A search of rows of this shape; where the rows are is the caller's to say. */
 static Search *search_new(const SearchRequest *r, const VectorShape *shape, int *rc) {
+  u64 size;
   Search *s = mem_zeroed(rc, 1, sizeof *s);
   if (s == NULL) return NULL;
   s->column = r->column;
@@ -237,14 +244,19 @@ static Search *search_new(const SearchRequest *r, const VectorShape *shape, int 
   s->max_open = r->max_open;
   s->interrupted = r->interrupted;
   s->interrupt_arg = r->interrupt_arg;
-  s->method = &flat_index;
-  s->query = mem_aligned(rc, MAX(shape->size, 64));
+  s->compare_all = r->exact != 0;
+  s->scan = index_find(s->index.kind);
+  if (s->scan->approximate) s->scan = &flat_index;
+  s->method = s->scan;
+  s->distances = s->scan->distances;
+  size = vector_bytes(s->elem, s->dim, r->query);
+  s->query = mem_aligned(rc, MAX(size, 64));
   if (*rc) {
     search_close(s);
     return NULL;
   }
-  memcpy(s->query, r->query, shape->size);
-  if (s->metric == METRIC_DOT) s->query_norm2 = norm2(s->elem, s->query, s->dim);
+  memcpy(s->query, r->query, (size_t)size);
+  if (s->metric == METRIC_DOT && !s->distances) s->query_norm2 = norm2(s->elem, s->query, s->dim);
   return s;
 }
 
@@ -259,6 +271,7 @@ int search_open(const SearchRequest *r, Search **out) {
   s->at = at;
   s->slots = at.view;
   s->content = at.degraded;
+  s->distances |= s->content;
   s->method = first_method(s, r);
   s->oversample = r->oversample ? r->oversample : s->index.oversample;
   s->ef = r->ef_search ? r->ef_search : s->index.ef_search;
@@ -282,7 +295,7 @@ int search_open_rows(const SearchRequest *r, const VectorShape *shape, SearchRow
     return rc;
   }
   s->rows_given = rows;
-  s->content = 1;
+  s->content = s->distances = 1;
   *out = s;
   return SQLITE_OK;
 }
@@ -310,20 +323,20 @@ u64 search_distances(const Search *s) { return s->compared; }
 
 SearchMode search_mode(const Search *s) {
   if (s->content) return SEARCH_CONTENT;
-  if (s->method->approximate) return s->restricted ? SEARCH_INDEX_FILTERED : SEARCH_INDEX;
+  if (s->method != &flat_index && !s->compare_all) return s->restricted ? SEARCH_INDEX_FILTERED : SEARCH_INDEX;
   return by_list(s) ? SEARCH_CHOSEN : SEARCH_SCAN;
 }
 
 /* --- units: what the user sees, and what the scan kernels give --- */
 
 static double order_value(const Search *s, double distance) {
-  return s->metric == METRIC_L2 && !s->content ? distance * distance : distance;
+  return s->metric == METRIC_L2 && !s->distances ? distance * distance : distance;
 }
 
 /* Slack around an order value: the kernels' error, and the rounding of the distances that users see to float. */
 static double slack(const Search *s, double value) {
   double product;
-  if (s->content) return 0;
+  if (s->distances) return 0;
   product = s->metric == METRIC_DOT ? s->query_norm2 * (double)s->norm2_max : 0;
   return distance_error(s->metric, s->elem, s->dim, fabs(value), product) + fabs(value) * (4.0 * FLT_EPSILON) + FLT_MIN;
 }
@@ -366,6 +379,14 @@ static void offer_row(Search *s, Pool *pool, u32 row, double value) {
   pool_offer(pool, value, r->rowid, POOL_OVERLAY | row);
 }
 
+/* The same, with the true value. */
+static void compare_row(Search *s, Pool *pool, u32 row) {
+  const OverlayRow *r = overlay_row(s->at.overlay, row);
+  if (!overlay_visible(r, s->at.length) || !(r->present >> s->column & 1)) return;
+  s->compared++;
+  offer_row(s, pool, row, order_value(s, exact(s, overlay_vector(s->at.overlay, row, s->column))));
+}
+
 static void scan_overlay(Search *s, Pool *pool) {
   const Overlay *o = s->at.overlay;
   DistanceScan scan = distance_scan(s->metric, s->elem);
@@ -373,12 +394,11 @@ static void scan_overlay(Search *s, Pool *pool) {
   u32 first, i;
   if (s->rowids) {
     u64 k;
-    for (k = 0; k < s->row_count; k++) {
-      double v = exact(s, overlay_vector(o, s->rows[k], s->column));
-      s->compared++;
-      v = order_value(s, v);
-      offer_row(s, pool, s->rows[k], v);
-    }
+    for (k = 0; k < s->row_count; k++) compare_row(s, pool, s->rows[k]);
+    return;
+  }
+  if (s->distances) {
+    for (i = 0; i < o->rows; i++) compare_row(s, pool, i);
     return;
   }
   for (first = 0; first < o->rows; first += OVERLAY_CHUNK) {
@@ -434,7 +454,7 @@ static int candidate_distance(Search *s, const Candidate *c, double *distance) {
   const u8 *row;
   PageHold hold;
   int rc;
-  if (s->content) {
+  if (s->distances) {
     *distance = c->value;
     return SQLITE_OK;
   }
@@ -481,7 +501,7 @@ static int take_hits(Search *s, const Pool *pool) {
   u64 i, n = 0;
   int rc = mem_reserve(&s->ready, &s->ready_cap, pool->count, sizeof *s->ready);
   if (rc) return rc;
-  if (pool_full(pool) && !s->content && !s->method->approximate)
+  if (pool_full(pool) && !s->distances && !s->method->approximate)
     bound = pool->heap[0].value - slack(s, pool->heap[0].value);
   for (i = 0; i < pool->count; i++) {
     SearchHit hit;
@@ -501,16 +521,17 @@ static int take_hits(Search *s, const Pool *pool) {
 static int run_pass(Search *s, u64 cap, u64 want) {
   Pool pool;
   double low = -HUGE_VAL, limit = HUGE_VAL, from = s->given ? MAX(s->min, s->last.distance) : s->min;
-  int slack_known = s->metric != METRIC_DOT || s->norm2_known || s->content, rc;
+  int slack_known = s->metric != METRIC_DOT || s->norm2_known || s->distances, rc;
   if (isfinite(from) && slack_known) low = order_value(s, from) - slack(s, order_value(s, from));
   if (s->metric == METRIC_L2 && from < 0) low = -HUGE_VAL;
   if (isfinite(s->max) && slack_known) limit = order_value(s, s->max) + slack(s, order_value(s, s->max));
   if (s->metric == METRIC_L2 && s->max < 0) limit = -1;
-  if (s->content) {
+  if (s->distances) {
     low = from;
     limit = s->max;
   }
   pool_init(&pool, cap, low, limit);
+  if (s->distances && s->given) pool_after(&pool, s->last.distance, s->last.rowid);
   if (s->content) {
     ContentScan scan = {s, &pool, 0};
     rc = s->rows_given ? s->rows_given->each(s->rows_given, content_row, &scan)
@@ -547,11 +568,11 @@ static int fill_approximately(Search *s, u64 want, int *done) {
   rc = s->method->room(&pass, &room);
   if (rc) return rc;
   if (room == 0 || exact_is_quicker(s, s->seen_count + want)) {
-    s->method = &flat_index;
+    s->method = s->scan;
     return SQLITE_OK;
   }
   rc = run_pass(s, MAX(total, room), s->seen_count + want);
-  if (rc == SQLITE_OK && s->ready_count == 0) s->method = &flat_index;
+  if (rc == SQLITE_OK && s->ready_count == 0) s->method = s->scan;
   *done = s->ready_count > 0;
   return rc;
 }

@@ -7,6 +7,7 @@
 
 #include "../wal_shim/bytes.h"
 #include "../wal_shim/table_methods.h"
+#include "forms.h"
 #include "portable.h"
 #include "rows.h"
 #include "structure.h"
@@ -74,11 +75,10 @@ static void shape_columns(Slots *s, const TableShape *shape) {
     col->elem = (Elem)shape->vector[c].elem;
     col->metric = (Metric)shape->vector[c].metric;
     col->dim = shape->vector[c].dim;
-    col->size = shape->vector[c].size;
-    col->stride = vector_stride(col->size);
     col->index = shape->vector[c].index;
     col->structure = structure_of(col->index.kind);
-    col->code_stride = codes_stride(col->metric, col->elem, col->dim);
+    col->form = form_of(col->elem);
+    col->form->lay_out(col);
   }
 }
 
@@ -89,7 +89,7 @@ static void init_arrays(Slots *s, u32 field_words) {
     SlotColumn *col = &s->column[c];
     array_init(&col->vectors, s->pages, array_id(s->id, vectors_tag(c)), col->stride, EXTENT_MAX_PAGES);
     array_init(&col->present, s->pages, array_id(s->id, present_tag(c)), 8, BITS_EXTENT_PAGES);
-    array_init(&col->codes, s->pages, array_id(s->id, codes_tag(c)), MAX(col->code_stride, 16), EXTENT_MAX_PAGES);
+    array_init(&col->codes, s->pages, array_id(s->id, codes_tag(c)), col->beside, EXTENT_MAX_PAGES);
   }
   array_init(&s->rowids, s->pages, array_id(s->id, 0), 8, ROWID_EXTENT_PAGES);
   s->map.pages = s->pages;
@@ -107,11 +107,11 @@ static int open_column(Slots *s, u32 c, const u8 *refs) {
                     refs + present_tag(c) * ARRAY_REF_SIZE);
   }
   if (rc == SQLITE_OK) {
-    rc = array_open(&col->codes, s->pages, array_id(s->id, codes_tag(c)), MAX(col->code_stride, 16), EXTENT_MAX_PAGES,
+    rc = array_open(&col->codes, s->pages, array_id(s->id, codes_tag(c)), col->beside, EXTENT_MAX_PAGES,
                     refs + codes_tag(c) * ARRAY_REF_SIZE);
   }
   if (rc == SQLITE_OK && (col->vectors.count != s->slots || col->present.count != (s->slots + 63) / 64 ||
-                          col->codes.count != (col->code_stride ? s->slots : 0))) {
+                          !col->form->fits(col, s->slots))) {
     rc = CORRUPT(s->table.pgno);
   }
   return rc;
@@ -163,11 +163,10 @@ static int slots_of_body(const Slots *like, const u8 *body, Slots **out) {
     to->elem = from->elem;
     to->metric = from->metric;
     to->dim = from->dim;
-    to->size = from->size;
-    to->stride = from->stride;
-    to->code_stride = from->code_stride;
     to->index = from->index;
     to->structure = from->structure;
+    to->form = from->form;
+    to->form->lay_out(to);
   }
   init_arrays(s, like->fields.words);
   rc = open_table_page(s, body);
@@ -300,9 +299,28 @@ static int slots_vector(void *view, u32 slot, u32 column, void *out, int *presen
   SlotColumn *col = &s->column[column];
   int rc = slots_present(s, column, slot, present);
   if (rc || !*present) return rc;
-  rc = array_item(&col->vectors, slot, &data, &hold);
+  rc = col->form->get(s, column, slot, &data, &hold);
   if (rc) return rc;
   memcpy(out, data, col->size);
+  pages_release(s->pages, &hold);
+  return SQLITE_OK;
+}
+
+static u64 slots_bytes(const void *vector) { return vector_bytes(ELEM_SPARSE, 0, vector); }
+
+static int slots_same(void *view, u32 slot, u32 column, const void *vector, int *same) {
+  Slots *s = view;
+  SlotColumn *col = &s->column[column];
+  const u8 *data;
+  PageHold hold;
+  u64 size;
+  int present = 0, rc = slots_present(s, column, slot, &present);
+  *same = !present && vector == NULL;
+  if (rc || !present || vector == NULL) return rc;
+  rc = col->form->get(s, column, slot, &data, &hold);
+  if (rc) return rc;
+  size = vector_bytes(col->elem, col->dim, vector);
+  *same = size == vector_bytes(col->elem, col->dim, data) && memcmp(data, vector, (size_t)size) == 0;
   pages_release(s->pages, &hold);
   return SQLITE_OK;
 }
@@ -311,8 +329,8 @@ static int slots_fields(void *view, const Overlay *overlay, u32 length, u32 slot
   return fields_read(&((Slots *)view)->fields, overlay, length, slot, out);
 }
 
-static int slots_valid(const VectorShape *shape, const void *vector) {
-  return elem_first_nonfinite((Elem)shape->elem, vector, shape->dim) < 0;
+static int slots_valid(const VectorShape *shape, const void *bytes, u64 size) {
+  return form_of((Elem)shape->elem)->valid(shape, bytes, size);
 }
 
 static int slots_lag(void *view) {
@@ -420,8 +438,6 @@ static int need_word(ArrayWriter *w, u64 slot) {
 
 /* The vector of an incoming row in column c; NULL if it has none. */
 static int incoming_vector(SlotsWriter *w, const Incoming *in, u32 c, const u8 **vector, PageHold *hold) {
-  SlotColumn *col = &w->old->column[c];
-  u32 items = 0, per = col->vectors.per_extent;
   int present = 0, rc;
   *vector = NULL;
   hold->block = NULL;
@@ -431,23 +447,7 @@ static int incoming_vector(SlotsWriter *w, const Incoming *in, u32 c, const u8 *
   }
   rc = slots_present(w->old, c, in->slot, &present);
   if (rc || !present) return rc;
-  rc = array_extent(&col->vectors, in->slot / per, vector, &items, hold);
-  if (rc == SQLITE_OK) *vector += (size_t)(in->slot % per) * col->stride;
-  return rc;
-}
-
-/* The code row of a vector, or zeros where there is none. */
-static int put_codes(SlotsWriter *w, u32 c, const u8 *vector) {
-  const SlotColumn *col = &w->old->column[c];
-  u8 *out;
-  u64 got;
-  int rc = array_writer_append(&w->codes[c], 1, &out, &got);
-  if (rc) return rc;
-  if (vector)
-    codes_encode(col->metric, col->elem, vector, col->dim, out);
-  else
-    memset(out, 0, col->code_stride);
-  return SQLITE_OK;
+  return w->old->column[c].form->get(w->old, c, in->slot, vector, hold);
 }
 
 static int put_fields(SlotsWriter *w, const Incoming *in) {
@@ -474,13 +474,8 @@ static int put_row(SlotsWriter *w, const Incoming *in) {
     PageHold hold;
     rc = incoming_vector(w, in, c, &vector, &hold);
     if (rc) return rc;
-    rc = array_writer_append(&w->vectors[c], 1, &out, &got);
-    if (rc == SQLITE_OK) {
-      if (vector) memcpy(out, vector, col->size);
-      memset(out + (vector ? col->size : 0), 0, col->stride - (vector ? col->size : 0));
-      rc = vector ? set_present(&w->present[c], w->slots) : need_word(&w->present[c], w->slots);
-    }
-    if (rc == SQLITE_OK && col->code_stride) rc = put_codes(w, c, vector);
+    rc = col->form->put(col, &w->vectors[c], &w->codes[c], vector);
+    if (rc == SQLITE_OK) rc = vector ? set_present(&w->present[c], w->slots) : need_word(&w->present[c], w->slots);
     pages_release(w->old->pages, &hold);
   }
   w->slots++;
@@ -583,6 +578,7 @@ static int fold_structures(SlotsWriter *w, const FoldHow *how, u8 *body) {
   f.dead = w->dead;
   f.dead_count = w->dead_count;
   f.rows = how->index_rows;
+  f.whole = how->compact;
   f.threads = how->threads;
   f.tx = w->tx;
   f.work = how->work;
@@ -708,7 +704,7 @@ static u64 live_pages(const Slots *s) {
   u32 c;
   for (c = 0; c < s->columns; c++) {
     const SlotColumn *col = &s->column[c];
-    bytes += col->stride + col->code_stride;
+    bytes += col->form->row_bytes(col);
     if (col->structure_ref.pgno) bytes += col->structure->row_bytes(col);
   }
   return s->live * bytes / PAGE_SIZE;
@@ -830,27 +826,13 @@ static int walk_all(Slots *s, int (*visit)(void *arg, u32 pgno, u32 count), void
   return rc;
 }
 
-/* Whether a slot's code rows are those of its vectors. */
+/* Whether what a slot has beside its vectors is theirs. */
 static int codes_fit(Slots *s, u64 slot, u8 *row, int *fit) {
   u32 c;
-  int rc = SQLITE_OK;
+  int rc = SQLITE_OK, present = 0;
   for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
-    SlotColumn *col = &s->column[c];
-    const u8 *vectors, *codes = NULL;
-    PageHold vector_hold, code_hold;
-    u32 items = 0, per = col->vectors.per_extent, code_per = col->codes.per_extent;
-    int present = 0;
-    if (col->code_stride == 0) continue;
     rc = slots_present(s, c, slot, &present);
-    if (rc || !present) continue;
-    rc = array_extent(&col->vectors, (u32)(slot / per), &vectors, &items, &vector_hold);
-    if (rc) return rc;
-    codes_encode(col->metric, col->elem, vectors + (size_t)(slot % per) * col->stride, col->dim, row);
-    rc = array_extent(&col->codes, (u32)(slot / code_per), &codes, &items, &code_hold);
-    if (rc == SQLITE_OK)
-      *fit &= memcmp(codes + (size_t)(slot % code_per) * col->code_stride, row, col->code_stride) == 0;
-    pages_release(s->pages, &code_hold);
-    pages_release(s->pages, &vector_hold);
+    if (rc == SQLITE_OK && present) rc = s->column[c].form->check(s, c, slot, row, fit);
   }
   return rc;
 }
@@ -898,6 +880,7 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   return rc;
 }
 
-const TableMethods table_methods = {slots_valid,     slots_open,     slots_retain, slots_release, slots_find_view,
-                                    slots_max_rowid, slots_complete, slots_fold,   slots_lag,     slots_pages_at,
-                                    slots_check,     slots_counts,   slots_vector, slots_fields};
+const TableMethods table_methods = {slots_valid,   slots_bytes,     slots_open,      slots_retain,
+                                    slots_release, slots_find_view, slots_max_rowid, slots_complete,
+                                    slots_fold,    slots_lag,       slots_pages_at,  slots_check,
+                                    slots_counts,  slots_vector,    slots_same,      slots_fields};

@@ -10,7 +10,7 @@
  *     32  PageRef of the page of fields (fields.h), 0: none    40  zeros
  *     64  array references (array.h): 0 rowids (i64 by slot); 1+3c vectors of column c; 2+3c its presence bits (u64 words, bit
  *         slot%64 of word slot/64); 3+3c its code rows (codes.h), empty if its type has none; from 1+3*columns on two per run of the
- *         rowid map
+ *         rowid map. What a sparse column has in 1+3c and 3+3c instead, forms.h says.
  *   3168  per run of the map: i64 smallest and largest rowid
  *   3808  per column: PageRef of its index's structure page (structure.h), 0: none; u64 slots that it covers
  *
@@ -30,12 +30,15 @@
 #include "rowmap.h"
 
 typedef struct StructureMethods StructureMethods; /* structure.h */
+typedef struct VectorForm VectorForm;             /* forms.h */
 
 typedef struct SlotColumn {
   Elem elem;
   Metric metric;
-  u32 dim, size, stride;
-  u32 code_stride; /* 0: no code rows */
+  const VectorForm *form;
+  u32 dim, size, stride; /* size: of a vector; 0: they have different ones */
+  u32 code_stride;       /* 0: no code rows */
+  u32 beside;            /* bytes of an item of `codes` */
   IndexShape index;
   Array vectors, present, codes;
   ArrayMap present_map;              /* opened by the first slots_present */

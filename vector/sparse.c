@@ -35,6 +35,13 @@ PRINTF_LIKE(2, 3) static int fail(char **error, const char *fmt, ...) {
 u32 sparse_index(const Sparse *sparse, u32 i) { return load32_fast(sparse->index + 4 * (size_t)i); }
 float sparse_value(const Sparse *sparse, u32 i) { return f32_at(sparse->value, i); }
 
+Sparse sparse_view(const void *blob) {
+  const u8 *p = blob;
+  Sparse view = {load32(p + 4), load32(p + 8), p + SPARSE_HEADER, NULL};
+  view.value = view.index + 4 * (size_t)view.count;
+  return view;
+}
+
 int sparse_marked(const void *blob, u64 size) { return size >= 4 && load32(blob) == SPARSE_MARK; }
 
 int sparse_open(const void *blob, u64 size, Sparse *out, char **error) {

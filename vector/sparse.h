@@ -24,7 +24,8 @@
 #define SPARSE_MARK 0x7fb15053u
 #define SPARSE_HEADER 12
 #define SPARSE_MAX_DIM ((u64)1 << 31)
-#define SUBTYPE_SPARSE 228 /* beside those of elem.h */
+/* The most values of one in a vector table: it has room in an extent of pages. */
+#define SPARSE_MAX_VALUES 32766u
 
 /* A view of a checked BLOB. */
 typedef struct Sparse {
@@ -34,6 +35,8 @@ typedef struct Sparse {
 
 /* Whether it says that it is one; nothing else is checked. */
 int sparse_marked(const void *blob, u64 size);
+/* The view of a BLOB that was checked before. */
+Sparse sparse_view(const void *blob);
 /*
  * Check all of a BLOB. On SQLITE_ERROR a message in *error (sqlite3_mprintf), which is NULL if memory is out.
  */

@@ -1,8 +1,8 @@
 /*
  * structure.h: what an index keeps in the pages of a table, whichever index it is.
  *
- * A column's entry in the table page (slots.h) is a reference to one structure page, whose kind says what it is: a graph (graph.h) or lists
- * (ivf.h); and how many slots the structure covers. Later slots are searched exactly beside it, so that it may lag behind and is never
+ * A column's entry in the table page (slots.h) is a reference to one structure page, whose kind says what it is: a graph (graph.h), lists
+ * (ivf.h) or an inverted index (inverted.h); and how many slots the structure covers. Later slots are searched exactly beside it, so that it may lag behind and is never
  * wrong by it.
  *
  * The page has a head of its own and, from STRUCTURE_REFS_AT on, references to its arrays, whose numbers are their places there. One of the arrays may
@@ -26,7 +26,8 @@ typedef struct StructureFold {
   const u32 *moved; /* by slot of before: its slot in after or NO_SLOT; NULL: slots have kept their numbers */
   const u32 *dead;  /* without `moved`: slots that died, ascending */
   u64 dead_count;
-  u64 rows; /* without `moved`: slots that it may add; more lag behind */
+  u64 rows;  /* without `moved`: slots that it may add; more lag behind */
+  int whole; /* what is in pieces shall be put together */
   u32 threads;
   PageTx *tx;
   IndexWork *work; /* added to */
@@ -50,7 +51,7 @@ struct StructureMethods {
   void (*close)(void *opened);
 };
 
-extern const StructureMethods graph_structure, ivf_structure;
+extern const StructureMethods graph_structure, ivf_structure, inverted_structure;
 
 /* That of an IndexKind; NULL: the index keeps nothing. */
 const StructureMethods *structure_of(u32 kind);

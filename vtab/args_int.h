@@ -33,6 +33,6 @@ void parse_index(Parser *p, IndexShape *out);
 /* Fill in what `index` leaves open for a column whose type and metric are known; what does not fit them sets p->rc. */
 void resolve_index(Parser *p, const Column *column, IndexShape *index);
 /* The index of a column that does not say. */
-IndexShape index_default(const Dialect *dialect);
+IndexShape index_default(const Dialect *dialect, Elem elem);
 
 #endif

@@ -546,8 +546,8 @@ static int result_vector(GetCursor *cur, sqlite3_context *ctx) {
     rc = rows_vector(&cur->reader, cur->target->vector, place, &bytes, &lasts, &hold);
     if (rc == SQLITE_OK) {
       if (bytes) {
-        sqlite3_result_blob(ctx, bytes, (int)shape->size,
-                            lasts && cur->hold == NULL ? SQLITE_STATIC : SQLITE_TRANSIENT);
+        sqlite3_result_blob64(ctx, bytes, vector_bytes((Elem)shape->elem, shape->dim, bytes),
+                              lasts && cur->hold == NULL ? SQLITE_STATIC : SQLITE_TRANSIENT);
         sqlite3_result_subtype(ctx, elem_subtype((Elem)shape->elem));
       }
       rows_release(&cur->reader, &hold);

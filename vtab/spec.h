@@ -30,6 +30,7 @@ typedef struct Dialect {
   int refuse_k_and_limit;    /* `k = ?` and LIMIT together are an error (vec0) */
   int default_auto;          /* the index of a column that does not say: auto() (quire), else flat() (vec0) */
   int content;               /* content= is known (quire) */
+  int sparse;                /* sparse columns are (quire) */
   int chunk_tables;          /* its tables may be sqlite-vec's, in chunks (vec0) */
   i64 max_k;                 /* 4096 in vec0, no limit in quire */
 } Dialect;

@@ -5,7 +5,6 @@
  */
 #include "value.h"
 
-#include "../vector/sparse.h"
 #include "../wal_shim/bytes.h"
 
 #define NONE_OF_OURS ((Elem)0)
@@ -132,10 +131,88 @@ int value_vector(sqlite3_value *value, Vector *out, char **error) {
   return decode(value, tag ? tag : ELEM_F32, out, error);
 }
 
+/* --- sparse vectors --- */
+
+int value_is_sparse(sqlite3_value *value) {
+  int type = sqlite3_value_type(value), size;
+  if (type == SQLITE_BLOB) {
+    unsigned subtype = sqlite3_value_subtype(value);
+    const void *blob = sqlite3_value_blob(value);
+    if (subtype == SUBTYPE_SPARSE) return 1;
+    return blob && elem_of_subtype(subtype) == (Elem)0 && sparse_marked(blob, (u64)sqlite3_value_bytes(value));
+  }
+  if (type == SQLITE_TEXT) {
+    const char *text = (const char *)sqlite3_value_text(value);
+    size = sqlite3_value_bytes(value);
+    while (text && size > 0 && (*text == ' ' || *text == '\t' || *text == '\n' || *text == '\r')) text++, size--;
+    return text && size > 0 && *text == '{';
+  }
+  return 0;
+}
+
+int value_sparse(sqlite3_value *value, u64 dim, SparseVector *out, char **error) {
+  const void *data =
+      sqlite3_value_type(value) == SQLITE_TEXT ? (const void *)sqlite3_value_text(value) : sqlite3_value_blob(value);
+  u64 size = (u64)sqlite3_value_bytes(value);
+  int rc;
+
+  memset(out, 0, sizeof *out);
+  *error = NULL;
+  if (data == NULL && size) return SQLITE_NOMEM;
+  out->blob = data;
+  out->size = size;
+  if (sqlite3_value_type(value) == SQLITE_TEXT) {
+    rc = sparse_parse(data, size, dim, &out->owned, &out->size, error);
+    if (rc) return rc;
+    out->blob = out->owned;
+  }
+  rc = sparse_open(out->blob, out->size, &out->sparse, error);
+  if (rc == SQLITE_OK && dim && out->sparse.dim != dim) {
+    *error = sqlite3_mprintf("sparse vector: %u dimensions where %llu are expected", out->sparse.dim,
+                             (unsigned long long)dim);
+    rc = *error ? SQLITE_ERROR : SQLITE_NOMEM;
+  }
+  if (rc) sparse_vector_clear(out);
+  return rc;
+}
+
+void sparse_vector_clear(SparseVector *vector) {
+  mem_free(vector->owned);
+  memset(vector, 0, sizeof *vector);
+}
+
+/* A vector for a sparse column. */
+static int decode_sparse(sqlite3_value *value, u32 dim, Vector *out, char **error) {
+  SparseVector sparse = {0};
+  u64 size;
+  int rc;
+
+  vector_clear(out);
+  if (value_is_sparse(value)) {
+    rc = value_sparse(value, sqlite3_value_type(value) == SQLITE_TEXT ? dim : 0, &sparse, error);
+    if (rc) return rc;
+    *out = (Vector){ELEM_SPARSE, sparse.sparse.dim, sparse.blob, sparse.owned};
+  } else {
+    Vector dense = {0};
+    rc = value_vector(value, &dense, error);
+    if (rc) return rc;
+    rc = sparse_of_dense(dense.elem, dense.data, dense.dim, &sparse.owned, &size);
+    if (rc == SQLITE_OK) *out = (Vector){ELEM_SPARSE, dense.dim, sparse.owned, sparse.owned};
+    vector_clear(&dense);
+    if (rc) return rc;
+  }
+  sparse.sparse = sparse_view(out->data);
+  if (sparse.sparse.count <= SPARSE_MAX_VALUES) return SQLITE_OK;
+  vector_clear(out);
+  return fail(error,
+              sqlite3_mprintf("%u values are not zero, at most %u can be", sparse.sparse.count, SPARSE_MAX_VALUES));
+}
+
 int value_vector_for(sqlite3_value *value, Elem wanted, u32 dim, Vector *out, char **error) {
   Elem elem = tag_of(value);
   int type = sqlite3_value_type(value);
 
+  if (wanted == ELEM_SPARSE) return decode_sparse(value, dim, out, error);
   if (elem == NONE_OF_OURS) {
     elem = ELEM_F32;
     if (type == SQLITE_BLOB && (u64)sqlite3_value_bytes(value) == elem_size(wanted, dim)) elem = wanted;

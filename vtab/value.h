@@ -9,14 +9,14 @@
 #ifndef QUIRE_VALUE_H
 #define QUIRE_VALUE_H
 
-#include "../vector/elem.h"
+#include "../vector/sparse.h"
 #include "../wal_shim/field.h"
 
 /* Set to {0} before first use; vector_clear accepts that and any other state. */
 typedef struct Vector {
   Elem elem;
   u32 dim;
-  const void *data; /* elem_size(elem, dim) bytes at any alignment; the sqlite3_value's own or `owned` */
+  const void *data; /* vector_bytes() at any alignment; the sqlite3_value's own or `owned` */
   void *owned;      /* NULL, or what vector_clear frees */
 } Vector;
 
@@ -38,6 +38,8 @@ int value_vector(sqlite3_value *value, Vector *out, char **error);
  *   JSON text      is parsed as a `wanted` for float16 and bfloat16; for int8 and bit it is a float32, as in
  *                  sqlite-vec, where these want vec_int8() or vec_bit() around them
  *
+ * For a sparse column it is all that vec_sparse() takes, dense vectors too, of SPARSE_MAX_VALUES values at most.
+ *
  * The caller compares out->elem and out->dim with the column's and finds the words, since only it knows the column's
  * name.
  */
@@ -51,6 +53,22 @@ int value_vector_for(sqlite3_value *value, Elem wanted, u32 dim, Vector *out, ch
  * float32 and to each other, and float32 and int8 to float16 and bfloat16; elements that overflow are an error.
  */
 int value_vector_as(sqlite3_value *value, Elem elem, Vector *out, char **error);
+
+/* --- sparse vectors --- */
+
+/* A checked BLOB of a value, or one that was made of its text. */
+typedef struct SparseVector {
+  Sparse sparse;
+  const void *blob; /* `owned`, or the value's own: until that changes */
+  u64 size;
+  void *owned;
+} SparseVector;
+
+/* Whether the value is to be read as a sparse vector; it may still be none. */
+int value_is_sparse(sqlite3_value *value);
+/* Decode it; dim 0: any. On SQLITE_ERROR words in *error. On failure *out is empty. */
+int value_sparse(sqlite3_value *value, u64 dim, SparseVector *out, char **error);
+void sparse_vector_clear(SparseVector *vector);
 
 /* The words of a value for a field (wal_shim/field.h). SQLITE_OK or SQLITE_NOMEM. */
 int value_words(FieldType type, u64 key, sqlite3_value *value, u64 *words);

@@ -8,10 +8,11 @@
  *   option     = word "=" ( word | number | 'text' )
  *   name       = word | "quoted" | [quoted] | `quoted`
  *
- * This is sqlite-vec's grammar and more: quoted names, names beyond ASCII, float16 and bfloat16, the metrics dot, hamming and jaccard,
+ * This is sqlite-vec's grammar and more: quoted names, names beyond ASCII, float16, bfloat16 and sparse, the metrics dot, hamming and jaccard,
  * BLOB metadata. Keywords and types are case-insensitive. Text of messages is sqlite-vec's where it has one; the first
  * error wins. Start at spec_parse().
  */
+#include "../vector/sparse.h"
 #include "args_int.h"
 
 #include <stdarg.h>
@@ -33,6 +34,7 @@ const Dialect dialect_quire = {
     .default_auto = 1,
     .chunk_tables = 0,
     .content = 1,
+    .sparse = 1,
     .max_k = INT64_MAX,
 };
 
@@ -47,6 +49,7 @@ const Dialect dialect_vec0 = {
     .default_auto = 0,
     .chunk_tables = 1,
     .content = 0,
+    .sparse = 0,
     .max_k = 4096,
 };
 
@@ -189,11 +192,13 @@ static Elem take_vector_type(Parser *p) {
     const char *name;
     Elem elem;
   } types[] = {
-      {"float", ELEM_F32},     {"f32", ELEM_F32},   {"float32", ELEM_F32}, {"float16", ELEM_F16}, {"f16", ELEM_F16},
-      {"bfloat16", ELEM_BF16}, {"bf16", ELEM_BF16}, {"int8", ELEM_I8},     {"i8", ELEM_I8},       {"bit", ELEM_BIT},
+      {"float", ELEM_F32}, {"f32", ELEM_F32},       {"float32", ELEM_F32},   {"float16", ELEM_F16},
+      {"f16", ELEM_F16},   {"bfloat16", ELEM_BF16}, {"bf16", ELEM_BF16},     {"int8", ELEM_I8},
+      {"i8", ELEM_I8},     {"bit", ELEM_BIT},       {"sparse", ELEM_SPARSE},
   };
   const char *start = p->at;
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    if (types[i].elem == ELEM_SPARSE && !p->spec->dialect->sparse) continue;
     if (take_word(p, types[i].name) && take_char(p, '[')) return types[i].elem;
     p->at = start;
   }
@@ -253,16 +258,17 @@ static int take_index(Parser *p, Column *column) {
 /* What follows the "[" of a vector column; takes `name` over. */
 static void parse_vector(Parser *p, char *name, Elem elem) {
   Column *column = add_column(p, COL_VECTOR, name);
-  i64 dim = take_number(p);
+  i64 dim = take_number(p), most;
 
   if (column == NULL) return;
   if (!take_char(p, ']') || dim <= 0) {
     fail_vector(p);
     return;
   }
-  if (dim > MAX_DIM) {
+  most = elem == ELEM_SPARSE ? (i64)SPARSE_MAX_DIM : (i64)MAX_DIM;
+  if (dim > most) {
     parser_fail(p, "Dimension on vector column too large, provided %lld, maximum %lld", (long long)dim,
-                (long long)MAX_DIM);
+                (long long)most);
     return;
   }
   if (elem == ELEM_BIT && dim % 8 != 0) {
@@ -277,7 +283,7 @@ static void parse_vector(Parser *p, char *name, Elem elem) {
     if (!is_metric && !is_index) fail_vector(p);
   }
   if (column->metric == 0) column->metric = elem == ELEM_BIT ? METRIC_HAMMING : METRIC_L2;
-  if (column->index.kind == 0) column->index = index_default(p->spec->dialect);
+  if (column->index.kind == 0) column->index = index_default(p->spec->dialect, elem);
   resolve_index(p, column, &column->index);
   if (p->count[COL_VECTOR] > MAX_VECTOR_COLUMNS)
     parser_fail(p, "Too many provided vector columns, maximum %d", MAX_VECTOR_COLUMNS);
@@ -562,6 +568,11 @@ static void check_relation_column(Parser *p) {
 static void check_content(Parser *p) {
   TableSpec *spec = p->spec;
   const char *key = spec->key >= 0 ? spec->column[spec->key].name : "rowid";
+  for (int i = 0; i < spec->column_count && spec->content_pages; i++) {
+    if (spec->column[i].elem == ELEM_SPARSE)
+      parser_fail(p, "content='' is for dense vectors: the rows keep those of sparse column %s; leave content='' out",
+                  spec->column[i].name);
+  }
   if (spec->content && spec->content_pages) parser_fail(p, "content= is given twice: as '%s' and as ''", spec->content);
   if (spec->content == NULL) {
     if (spec->content_rowid) parser_fail(p, "content_rowid= needs content='table'");

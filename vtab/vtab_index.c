@@ -16,6 +16,7 @@
 #define DEFAULT_NPROBE 48
 #define INT4_MIN_DIM 64            /* fewer dimensions are walked on int8 */
 #define FROM_ROWS_OPEN 0xffffffffu /* auto() or ivf() that does not say */
+#define FROM_ROWS_NEVER 0x7fffffffu
 
 typedef struct ValueWord {
   const char *name;
@@ -62,7 +63,7 @@ static const Option no_options[] = {{0}};
 static const Kind kinds[] = {
     {"auto", INDEX_HNSW, FROM_ROWS_OPEN, auto_options}, {"hnsw", INDEX_HNSW, 0, hnsw_options},
     {"ivf", INDEX_IVF, FROM_ROWS_OPEN, ivf_options},    {"flat", INDEX_FLAT, 0, no_options},
-    {"rescore", INDEX_FLAT, 0, rescore_options},
+    {"rescore", INDEX_FLAT, 0, rescore_options},        {"inverted", INDEX_INVERTED, 0, no_options},
 };
 
 /* --- options --- */
@@ -202,8 +203,9 @@ void parse_index(Parser *p, IndexShape *out) {
   if (!take_char(p, ')')) parser_fail(p, "expected ',' or ')' in %s(): %s", kind->name, p->arg);
 }
 
-IndexShape index_default(const Dialect *dialect) {
+IndexShape index_default(const Dialect *dialect, Elem elem) {
   IndexShape index = {.kind = INDEX_FLAT};
+  if (elem == ELEM_SPARSE) return (IndexShape){.kind = INDEX_INVERTED};
   if (dialect->default_auto) index = (IndexShape){.kind = INDEX_HNSW, .from_rows = FROM_ROWS_OPEN};
   return index;
 }
@@ -219,6 +221,22 @@ static void or_default(u32 *value, u32 otherwise) {
 }
 
 void resolve_index(Parser *p, const Column *column, IndexShape *index) {
+  if ((column->elem == ELEM_SPARSE) != (index->kind == INDEX_INVERTED)) {
+    if (column->elem == ELEM_SPARSE)
+      parser_fail(
+          p, "%s() does not fit column %s: a sparse column has an inverted index, which is exact: leave INDEXED BY out",
+          index_word(index), column->name);
+    else
+      parser_fail(p,
+                  "inverted() does not fit column %s (%s): it is the index of sparse columns; use auto(), hnsw(), "
+                  "ivf() or flat()",
+                  column->name, elem_name(column->elem));
+    return;
+  }
+  if (index->kind == INDEX_INVERTED) { /* lists tell nothing about absolute differences */
+    *index = (IndexShape){.kind = INDEX_INVERTED, .from_rows = column->metric == METRIC_L1 ? FROM_ROWS_NEVER : 0};
+    return;
+  }
   if (index->kind == INDEX_FLAT) {
     *index = (IndexShape){.kind = INDEX_FLAT};
     return;
@@ -259,6 +277,7 @@ int spec_parse_index(const TableSpec *spec, int column, const char *text, IndexS
 
 const char *index_word(const IndexShape *index) {
   if (index->kind == INDEX_IVF) return "ivf";
+  if (index->kind == INDEX_INVERTED) return "inverted";
   if (index->kind != INDEX_HNSW) return "flat";
   return index->from_rows ? "auto" : "hnsw";
 }

@@ -524,7 +524,7 @@ static int take_term(const char **at, PlanTerm *term) {
 }
 
 static int take_index(const char **at) {
-  return take(at, " flat") || take(at, " hnsw") || take(at, " auto") || take(at, " ivf");
+  return take(at, " flat") || take(at, " hnsw") || take(at, " auto") || take(at, " ivf") || take(at, " inverted");
 }
 
 /* The terms in order; 0 if the text is none of ours. */

@@ -210,7 +210,8 @@ int map_result(MapCursor *m, u32 vector, sqlite3_context *ctx) {
     return SQLITE_NOTFOUND;
   }
   if (rc || bytes == NULL) return rc;
-  sqlite3_result_blob(ctx, bytes, (int)shape->size, lasts ? SQLITE_STATIC : SQLITE_TRANSIENT);
+  sqlite3_result_blob64(ctx, bytes, vector_bytes((Elem)shape->elem, shape->dim, bytes),
+                        lasts ? SQLITE_STATIC : SQLITE_TRANSIENT);
   sqlite3_result_subtype(ctx, elem_subtype((Elem)shape->elem));
   rows_release(&m->reader, &hold);
   return SQLITE_OK;

@@ -14,6 +14,7 @@
  * Conflicts: the key alone is unique. OR REPLACE is done here; for all else SQLITE_CONSTRAINT is returned before anything
  * is written, and SQLite does what the statement says.
  */
+#include "../vector/forms.h"
 #include "vtab_int.h"
 
 /* A row as it shall be. */
@@ -145,7 +146,7 @@ static int read_vector(Change *ch, int column, sqlite3_value *value, int is_upda
   if (rc) return rc;
   cell->kind = CELL_BYTES;
   cell->bytes = vector->data;
-  cell->size = elem_size(vector->elem, vector->dim);
+  cell->size = vector_bytes(vector->elem, vector->dim, vector->data);
   return SQLITE_OK;
 }
 
@@ -406,8 +407,10 @@ static int keep_vector(Change *ch, i64 rowid, u32 i, sqlite3_value *value) {
   const Column *c = &vt->spec->column[vt->vector_column[i]];
   u64 size = elem_size(c->elem, c->dim);
   const void *bytes = NULL;
+  VectorShape shape;
   int rc = vt->storage->vector(vt, rowid, i, value, &bytes);
 
+  vtab_vector_shape(vt, i, &shape);
   if (rc) return rc == SQLITE_NOTFOUND ? CORRUPT(0) : rc;
   if (bytes) {
     ch->paged[i] = mem_array(&rc, size, 1);
@@ -415,10 +418,12 @@ static int keep_vector(Change *ch, i64 rowid, u32 i, sqlite3_value *value) {
     ch->bytes[i] = memcpy(ch->paged[i], bytes, (size_t)size);
   } else {
     if (sqlite3_value_type(value) == SQLITE_NULL) return SQLITE_OK;
-    if (sqlite3_value_type(value) != SQLITE_BLOB || (u64)sqlite3_value_bytes(value) != size) return CORRUPT(0);
+    if (sqlite3_value_type(value) != SQLITE_BLOB) return CORRUPT(0);
     ch->kept[i] = sqlite3_value_dup(value);
     if (ch->kept[i] == NULL) return SQLITE_NOMEM;
     ch->bytes[i] = sqlite3_value_blob(ch->kept[i]);
+    size = (u64)sqlite3_value_bytes(ch->kept[i]);
+    if (ch->bytes[i] == NULL || !form_of(c->elem)->shaped(&shape, ch->bytes[i], size)) return CORRUPT(0);
   }
   if (vt->storage->whole_rows) ch->cell[vt->vector_column[i]] = (Cell){CELL_BYTES, NULL, ch->bytes[i], size};
   return SQLITE_OK;
@@ -587,14 +592,19 @@ static int command_merge(Change *ch, const char *argument) {
   return table_merge(ch->vt->table, (u32)pages);
 }
 
-/* 'rebuild=hnsw(...)': of every vector column. */
+/* 'rebuild=hnsw(...)': of every vector column, but for sparse ones where there are others: they have one index. */
 static int command_rebuild_as(Change *ch, const char *argument) {
   VecTable *vt = ch->vt;
   IndexShape index[MAX_VECTOR_COLUMNS];
+  int dense = 0;
 
+  for (u32 i = 0; i < vt->vector_count; i++) dense |= vt->spec->column[vt->vector_column[i]].elem != ELEM_SPARSE;
   for (u32 i = 0; i < vt->vector_count; i++) {
     char *error = NULL;
-    int rc = spec_parse_index(vt->spec, vt->vector_column[i], argument, &index[i], &error);
+    int rc;
+    index[i] = table_shape(vt->table)->vector[i].index;
+    if (dense && index[i].kind == INDEX_INVERTED) continue;
+    rc = spec_parse_index(vt->spec, vt->vector_column[i], argument, &index[i], &error);
     if (rc == SQLITE_ERROR) rc = vtab_error(vt, rc, "%s", error);
     sqlite3_free(error);
     if (rc) return rc;
@@ -695,9 +705,12 @@ static int check_external_vectors(VecTable *vt, sqlite3_value **column) {
     const Column *c = &vt->spec->column[vt->vector_column[i]];
     sqlite3_value *value = column[vt->layout.declared[vt->vector_column[i]]];
     int type = sqlite3_value_type(value);
+    VectorShape shape;
 
     if (type == SQLITE_NULL) continue;
-    if (type != SQLITE_BLOB || (u64)sqlite3_value_bytes(value) != elem_size(c->elem, c->dim))
+    vtab_vector_shape(vt, i, &shape);
+    if (type != SQLITE_BLOB ||
+        !form_of(c->elem)->shaped(&shape, sqlite3_value_blob(value), (u64)sqlite3_value_bytes(value)))
       return vtab_error(vt, SQLITE_ERROR,
                         "column %s of %s must hold %s vectors of %u elements as BLOBs, which vec_%s() makes; found %s",
                         c->name, vt->spec->content, elem_name(c->elem), c->dim,
@@ -705,7 +718,9 @@ static int check_external_vectors(VecTable *vt, sqlite3_value **column) {
                         : c->elem == ELEM_F16  ? "f16"
                         : c->elem == ELEM_BF16 ? "bf16"
                                                : elem_name(c->elem),
-                        type == SQLITE_BLOB ? "a BLOB of another size" : sql_type_name(type));
+                        type != SQLITE_BLOB      ? sql_type_name(type)
+                        : c->elem == ELEM_SPARSE ? "a BLOB that is no such vector"
+                                                 : "a BLOB of another size");
   }
   return SQLITE_OK;
 }

@@ -153,23 +153,28 @@ int array_extent(Array *array, u32 index, const u8 **out, u32 *items, PageHold *
   return pages_get(array->pages, load32(entry), pages, entry + 8, out, hold);
 }
 
-int array_item(Array *array, u64 index, const u8 **out, PageHold *hold) {
+int array_items(Array *array, u64 index, u32 items, const u8 **out, PageHold *hold) {
   const u8 *entry;
   u32 extent, offset, page, count;
   int rc = array_load(array);
   hold->block = NULL;
   if (rc) return rc;
-  if (index >= array->count) return CORRUPT(array->root.pgno);
+  if (index >= array->count || items > array->count - index || items > array->per_extent - index % array->per_extent)
+    return CORRUPT(array->root.pgno);
   extent = (u32)(index / array->per_extent);
   offset = (u32)(index % array->per_extent) * array->stride;
   page = offset / PAGE_SIZE;
-  count = (offset + array->stride - 1) / PAGE_SIZE - page + 1;
+  count = (offset + items * array->stride - 1) / PAGE_SIZE - page + 1;
   entry = array->entries + (size_t)extent * entry_size(array->extent_pages);
   if (load32(entry + 4) != pages_for(extent_items(array->count, array->per_extent, extent), array->stride))
     return CORRUPT(array->root.pgno);
   rc = pages_get(array->pages, load32(entry) + page, count, entry + 8 + 4 * page, out, hold);
   if (rc == SQLITE_OK) *out += offset % PAGE_SIZE;
   return rc;
+}
+
+int array_item(Array *array, u64 index, const u8 **out, PageHold *hold) {
+  return array_items(array, index, 1, out, hold);
 }
 
 int array_read(Array *array, u64 index, void *item) {

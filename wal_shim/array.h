@@ -65,7 +65,9 @@ void array_free(Array *array);
 int array_extent(Array *array, u32 index, const u8 **out, u32 *items, PageHold *hold);
 /* One item; only the pages that it lies on are read and checked. */
 int array_item(Array *array, u64 index, const u8 **out, PageHold *hold);
-/* The same, copied. */
+/* `count` items (>= 1) that lie in one extent; SQLITE_CORRUPT_VTAB if they do not. */
+int array_items(Array *array, u64 index, u32 count, const u8 **out, PageHold *hold);
+/* One item, copied. */
 int array_read(Array *array, u64 index, void *item);
 
 /*

@@ -63,7 +63,6 @@ static u32 first_left(const Owners *o) {
 typedef struct Compare {
   Table *table;
   ContentReader reader;
-  u8 *buffer;
   u64 rows;
   char *problem;
 } Compare;
@@ -88,6 +87,17 @@ static int compare_fields(Compare *c, i64 rowid, u32 row, u32 slot, const u64 *f
   return rc;
 }
 
+/* Whether row `row` of the overlay has this vector in column i; NULL: none. */
+static int in_overlay(const Table *t, u32 row, u32 i, const void *vector) {
+  int present = overlay_row(t->overlay, row)->present >> i & 1;
+  u64 size = t->shape.vector[i].size;
+  const u8 *have;
+  if (!present || vector == NULL) return !present && vector == NULL;
+  have = overlay_vector(t->overlay, row, i);
+  if (size == 0) size = table_methods.bytes(vector) == table_methods.bytes(have) ? table_methods.bytes(have) : 0;
+  return size && memcmp(have, vector, (size_t)size) == 0;
+}
+
 static int compare_row(void *arg, i64 rowid, const void *const *vectors, const u64 *fields) {
   Compare *c = arg;
   Table *t = c->table;
@@ -105,19 +115,12 @@ static int compare_row(void *arg, i64 rowid, const void *const *vectors, const u
     say(c, rowid, "its content row says that the pages alone have its vectors, which are in the delta");
   }
   for (i = 0; i < t->shape.vector_count && rc == SQLITE_OK; i++) {
-    const void *have = NULL;
-    int present = 0;
-    if (row != NO_ROW) {
-      present = overlay_row(t->overlay, row)->present >> i & 1;
-      have = overlay_vector(t->overlay, row, i);
-    } else {
-      rc = table_methods.vector(t->view, slot, i, c->buffer, &present);
-      have = c->buffer;
-    }
-    if (rc == SQLITE_OK &&
-        (present != (vectors[i] != NULL) || (present && memcmp(have, vectors[i], t->shape.vector[i].size)))) {
-      say(c, rowid, "its vector differs from the content row's");
-    }
+    int same = 0;
+    if (row != NO_ROW)
+      same = in_overlay(t, row, i, vectors[i]);
+    else
+      rc = table_methods.same(t->view, slot, i, vectors[i], &same);
+    if (rc == SQLITE_OK && !same) say(c, rowid, "its vector differs from the content row's");
   }
   return rc ? rc : compare_fields(c, rowid, row, slot, fields);
 }
@@ -144,16 +147,13 @@ static u64 visible_rows(Table *t) {
 
 static int compare_content(Table *t, char **problem) {
   Compare c;
-  u32 i, size = 1;
   int rc = SQLITE_OK;
   memset(&c, 0, sizeof c);
   c.table = t;
   c.reader.row = compare_row;
   c.reader.lost = lost_row;
   c.reader.arg = &c;
-  for (i = 0; i < t->shape.vector_count; i++) size = MAX(size, t->shape.vector[i].size);
-  c.buffer = mem_array(&rc, size, 1);
-  if (rc == SQLITE_OK) rc = table_load_content(t, &c.reader);
+  rc = table_load_content(t, &c.reader);
   if (rc == SQLITE_OK && c.problem == NULL && c.rows != visible_rows(t)) {
     c.problem = sqlite3_mprintf("table %s: %lld rows have vectors in pages and delta, %lld in the content", t->name,
                                 (long long)visible_rows(t), (long long)c.rows);
@@ -165,7 +165,6 @@ static int compare_content(Table *t, char **problem) {
         sqlite3_mprintf("table %s: there are rows without a vector, of which pages and delta do not know", t->name);
     if (c.problem == NULL) rc = SQLITE_NOMEM;
   }
-  mem_free(c.buffer);
   *problem = c.problem;
   return rc;
 }
@@ -194,8 +193,7 @@ static int check_table(Table *t, void *arg) {
   if (c->problem) return SQLITE_OK;
   t->current = 0;
   rc = table_refresh(t);
-  if (rc == SQLITE_OK && !store_usable(t->store))
-    return say_unusable(t, store_problem(t->store), &c->problem);
+  if (rc == SQLITE_OK && !store_usable(t->store)) return say_unusable(t, store_problem(t->store), &c->problem);
   if (rc == SQLITE_OK) rc = table_methods.check(t->view, take_pages, &c->owners, &c->problem);
   if (rc == SQLITE_OK && c->problem == NULL && !c->pages_only) rc = compare_content(t, &c->problem);
   if (rc == SQLITE_CORRUPT_VTAB) {
@@ -316,6 +314,7 @@ static int report_table(Table *t, void *arg) {
   if (r->emit(r->arg, "graph_nodes", t->name, (i64)counts.graph_nodes, NULL)) return SQLITE_OK;
   if (counts.list_rows && r->emit(r->arg, "list_rows", t->name, (i64)counts.list_rows, NULL)) return SQLITE_OK;
   if (counts.list_rows && r->emit(r->arg, "lists", t->name, (i64)counts.lists, NULL)) return SQLITE_OK;
+  if (counts.segments && r->emit(r->arg, "segments", t->name, (i64)counts.segments, NULL)) return SQLITE_OK;
   r->emit(r->arg, "delta_rows", t->name, overlay_pending(t->overlay), NULL);
   return SQLITE_OK;
 }
@@ -371,6 +370,8 @@ int store_report(Store *s, Emit emit, void *arg) {
                 {"lists_trained", (i64)s->stats.work.trained},
                 {"list_rows_added", (i64)s->stats.work.added},
                 {"list_splits", (i64)s->stats.work.splits},
+                {"segments_written", (i64)s->stats.work.segments},
+                {"segments_merged", (i64)s->stats.work.segments_merged},
                 {"pages_written", (i64)p.written},
                 {"pages_reused", (i64)p.reused},
                 {"pages_extended", (i64)p.extended},

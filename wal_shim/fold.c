@@ -415,6 +415,8 @@ static void add_work(IndexWork *sum, const IndexWork *work) {
   sum->trained += work->trained;
   sum->added += work->added;
   sum->splits += work->splits;
+  sum->segments += work->segments;
+  sum->segments_merged += work->segments_merged;
 }
 
 static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pages *to) {

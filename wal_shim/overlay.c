@@ -5,6 +5,9 @@
 
 #include "bytes.h"
 
+#define BLOCK_FIRST (16u << 10)  /* bytes of the first block of vectors; each further one is twice as large ... */
+#define BLOCK_LARGEST (1u << 20) /* ... up to this, or as large as one vector */
+
 u32 vector_stride(u32 size) {
   u32 stride = 1;
   if (size >= 64) return (size + 63) & ~63u;
@@ -23,7 +26,7 @@ int overlay_new(u32 columns, const u32 *sizes, u32 field_words, Overlay **out) {
   o->all_dead_at = o->bare_at = 0xffffffff;
   for (i = 0; i < columns; i++) {
     o->size[i] = sizes[i];
-    o->stride[i] = vector_stride(sizes[i]);
+    o->stride[i] = vector_stride(sizes[i] ? sizes[i] : (u32)sizeof(u8 *));
   }
   *out = o;
   return SQLITE_OK;
@@ -52,9 +55,16 @@ static void free_chunk(OverlayChunk *c, u32 columns) {
   mem_free(c);
 }
 
+static void free_blocks(Overlay *o) {
+  while (o->blocks) mem_free(o->block[--o->blocks]);
+  o->block_used = o->block_size = o->block_bytes = 0;
+}
+
 void overlay_release(Overlay *o) {
   u32 i;
   if (o == NULL || --o->refs) return;
+  free_blocks(o);
+  mem_free(o->block);
   for (i = 0; i < o->chunks; i++) free_chunk(o->chunk[i], o->columns);
   mem_free(o->chunk);
   free_log(&o->kills);
@@ -71,6 +81,7 @@ void overlay_reset(Overlay *o) {
   o->row_hash_used = o->rows = o->length = o->passed_over = 0;
   o->others = 0;
   o->all_dead_at = o->bare_at = 0xffffffff;
+  free_blocks(o);
 }
 
 static u64 row_bytes(const Overlay *o) {
@@ -83,17 +94,25 @@ static u64 row_bytes(const Overlay *o) {
 static u64 patch_bytes(const Overlay *o) { return sizeof(SlotEvent) + 8 + 8 * (u64)o->field_words; }
 
 u64 overlay_weight(const Overlay *o) {
-  return o->rows * row_bytes(o) + o->kills.count * (sizeof(SlotEvent) + 8) + o->patches.count * patch_bytes(o);
+  return o->rows * row_bytes(o) + o->block_bytes + o->kills.count * (sizeof(SlotEvent) + 8) +
+         o->patches.count * patch_bytes(o);
 }
 
 u64 overlay_memory(const Overlay *o) {
-  return (u64)o->chunks * OVERLAY_CHUNK * row_bytes(o) + o->kills.cap * sizeof(SlotEvent) +
+  return (u64)o->chunks * OVERLAY_CHUNK * row_bytes(o) + o->block_bytes + o->kills.cap * sizeof(SlotEvent) +
          o->patches.cap * patch_bytes(o) +
          ((u64)o->row_hash_size + o->kills.hash_size + o->patches.hash_size) * sizeof(u32);
 }
 
-const u8 *overlay_vector(const Overlay *o, u32 row, u32 column) {
+static u8 *vector_place(const Overlay *o, u32 row, u32 column) {
   return o->chunk[row / OVERLAY_CHUNK]->vectors[column] + (size_t)(row % OVERLAY_CHUNK) * o->stride[column];
+}
+
+const u8 *overlay_vector(const Overlay *o, u32 row, u32 column) {
+  const u8 *place = vector_place(o, row, column), *at;
+  if (o->size[column]) return place;
+  memcpy(&at, place, sizeof at);
+  return at;
 }
 
 static u64 *row_fields(const Overlay *o, u32 row) {
@@ -200,6 +219,38 @@ static void note_others(Overlay *o, const u64 *fields) {
   for (w = 0; w < o->field_words; w++) o->others |= (u64)(fields[w] == FIELD_OTHER) << w;
 }
 
+/* A vector's bytes where they do not move. */
+static int put_block(Overlay *o, const void *vector, u64 size, const u8 **out) {
+  int rc = SQLITE_OK;
+  if (o->blocks == 0 || o->block_size - o->block_used < size) {
+    u64 fresh = MAX(MIN(MAX(o->block_size * 2, BLOCK_FIRST), BLOCK_LARGEST), size);
+    rc = mem_reserve(&o->block, &o->block_cap, o->blocks + 1, sizeof *o->block);
+    if (rc) return rc;
+    o->block[o->blocks] = mem_array(&rc, fresh, 1);
+    if (rc) return rc;
+    o->blocks++;
+    o->block_bytes += fresh;
+    o->block_size = fresh;
+    o->block_used = 0;
+  }
+  *out = memcpy(o->block[o->blocks - 1] + o->block_used, vector, (size_t)size);
+  o->block_used += size;
+  return rc;
+}
+
+static int put_vector(Overlay *o, u32 row, u32 column, const void *vector) {
+  u8 *place = vector_place(o, row, column);
+  const u8 *at;
+  int rc;
+  if (o->size[column]) {
+    memcpy(place, vector, o->size[column]);
+    return SQLITE_OK;
+  }
+  rc = put_block(o, vector, o->bytes(vector), &at);
+  if (rc == SQLITE_OK) memcpy(place, &at, sizeof at);
+  return rc;
+}
+
 int overlay_add(Overlay *o, i64 rowid, const void *const *vectors, const u64 *fields) {
   OverlayRow *r;
   u32 row = o->rows, bucket, k;
@@ -214,14 +265,14 @@ int overlay_add(Overlay *o, i64 rowid, const void *const *vectors, const u64 *fi
   r->from = o->length;
   r->until = 0xffffffff;
   r->older = o->row_hash[bucket] ? o->row_hash[bucket] - 1 : NO_ROW;
-  if (r->older != NO_ROW && overlay_row(o, r->older)->until == 0xffffffff) overlay_row(o, r->older)->until = o->length;
   r->present = 0;
   for (k = 0; k < o->columns; k++) {
     if (vectors[k] == NULL) continue;
-    memcpy(o->chunk[row / OVERLAY_CHUNK]->vectors[k] + (size_t)(row % OVERLAY_CHUNK) * o->stride[k], vectors[k],
-           o->size[k]);
+    rc = put_vector(o, row, k, vectors[k]);
+    if (rc) return rc;
     r->present = (u16)(r->present | 1u << k);
   }
+  if (r->older != NO_ROW && overlay_row(o, r->older)->until == 0xffffffff) overlay_row(o, r->older)->until = o->length;
   if (o->field_words) {
     memcpy(row_fields(o, row), fields, o->field_words * sizeof *fields);
     note_others(o, fields);

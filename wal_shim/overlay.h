@@ -14,7 +14,7 @@
  *       anything else.
  *
  * Vectors of one column lie in chunks of OVERLAY_CHUNK rows, stride bytes apart, 64-byte aligned, so that the scan kernels run
- * over them as over an extent.
+ * over them as over an extent. Where they have different sizes the chunk has their addresses, and their bytes are in blocks beside the chunks.
  */
 #ifndef QUIRE_OVERLAY_H
 #define QUIRE_OVERLAY_H
@@ -54,7 +54,12 @@ typedef struct SlotLog {
 typedef struct Overlay {
   u32 refs;
   u32 columns, field_words;
-  u32 size[MAX_VECTOR_COLUMNS], stride[MAX_VECTOR_COLUMNS];
+  u32 size[MAX_VECTOR_COLUMNS]; /* 0: they have different sizes, */
+  u32 stride[MAX_VECTOR_COLUMNS];
+  u64 (*bytes)(const void *vector); /* which this gives; set by who makes an overlay with such a column */
+  u8 **block;                       /* that hold them; the last has room at `block_used` */
+  u64 blocks, block_cap, block_used, block_size;
+  u64 block_bytes; /* of all blocks */
   OverlayChunk **chunk;
   u64 chunk_cap;
   u32 chunks; /* that there are */
@@ -86,7 +91,7 @@ void overlay_reset(Overlay *o);
 Overlay *overlay_retain(Overlay *o);
 void overlay_release(Overlay *o);
 
-/* vectors[i] NULL: none in column i; else size[i] bytes, copied. fields: field_words of them. */
+/* vectors[i] NULL: none in column i; else its bytes are copied. fields: field_words of them. */
 int overlay_add(Overlay *o, i64 rowid, const void *const *vectors, const u64 *fields);
 /* The row at `slot` of the pages has these fields. */
 int overlay_patch(Overlay *o, u32 slot, const u64 *fields);
@@ -105,6 +110,7 @@ static inline u32 overlay_pending(const Overlay *o) { return o->length + o->pass
 u64 overlay_weight(const Overlay *o);
 /* Bytes that it holds, about, used or kept. */
 u64 overlay_memory(const Overlay *o);
+/* Where the row has one. */
 const u8 *overlay_vector(const Overlay *o, u32 row, u32 column);
 const u64 *overlay_fields(const Overlay *o, u32 row);
 static inline int overlay_visible(const OverlayRow *r, u32 length) { return r->from < length && length <= r->until; }

@@ -35,7 +35,8 @@ typedef enum {
   PAGE_ARRAY = 4,   /* logical id = array tag << 40 | level << 32 | number of the page in its level */
   PAGE_GRAPH = 5,   /* logical id = the vector column's number (vector/graph.h) */
   PAGE_FIELDS = 6,  /* logical id 0 (vector/fields.h) */
-  PAGE_IVF = 7      /* logical id = the vector column's number (vector/ivf.h) */
+  PAGE_IVF = 7,     /* logical id = the vector column's number (vector/ivf.h) */
+  PAGE_INVERTED = 8 /* logical id = the vector column's number (vector/inverted.h) */
 } PageKind;
 
 typedef struct Pages Pages;

@@ -35,7 +35,7 @@ typedef struct IndexShape {
 typedef struct VectorShape {
   const char *column; /* its name in the content table */
   u32 elem, metric, dim;
-  u32 size; /* bytes of one vector */
+  u32 size; /* bytes of one vector; 0: they have different sizes (table_methods.bytes) */
   IndexShape index;
 } VectorShape;
 
@@ -110,7 +110,7 @@ int table_write_begin(Table *table);
 /* The tag that the content row must get which the next table_add is about. */
 i64 table_new_tag(Table *table);
 /*
- * Row `rowid` now has these vectors: vectors[i] is NULL (none) or shape.vector[i].size bytes, copied; all NULL: it has none. fields: the words of
+ * Row `rowid` now has these vectors: vectors[i] is NULL (none) or the bytes of one of shape.vector[i], copied; all NULL: it has none. fields: the words of
  * its fields. Its content row was written with table_new_tag before. A row that had vectors before must have been removed first.
  * Only SQLITE_OK, IOERR, NOMEM or FULL (S11).
  */

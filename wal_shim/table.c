@@ -72,7 +72,7 @@ static u32 fold_rows(const Table *table) {
   u32 i;
   if (table->shape.fold_rows) return table->shape.fold_rows;
   for (i = 0; i < table->shape.vector_count; i++) bytes += vector_stride(table->shape.vector[i].size);
-  return (u32)MIN(MAX(DEFAULT_FOLD_BYTES / bytes, DEFAULT_FOLD_MIN), DEFAULT_FOLD_MAX);
+  return (u32)MIN(MAX(DEFAULT_FOLD_BYTES / MAX(bytes, 1), DEFAULT_FOLD_MIN), DEFAULT_FOLD_MAX);
 }
 
 static void finalize_table(Table *t) {
@@ -414,12 +414,11 @@ static int read_row(Table *t, sqlite3_stmt *stmt, int first, RowData *row) {
       continue;
     }
     if (sqlite3_column_type(stmt, first + (int)i) == SQLITE_NULL) continue;
-    if (sqlite3_column_type(stmt, first + (int)i) == SQLITE_BLOB &&
-        sqlite3_column_bytes(stmt, first + (int)i) == (int)shape->size) {
+    if (sqlite3_column_type(stmt, first + (int)i) == SQLITE_BLOB && sqlite3_column_bytes(stmt, first + (int)i) > 0) {
       blob = sqlite3_column_blob(stmt, first + (int)i);
       if (blob == NULL) return SQLITE_NOMEM;
     }
-    if (blob == NULL || !table_methods.valid(shape, blob)) {
+    if (blob == NULL || !table_methods.valid(shape, blob, (u64)sqlite3_column_bytes(stmt, first + (int)i))) {
       t->store->stats.content_rows_skipped++; /* D3 */
       continue;
     }
@@ -586,8 +585,11 @@ static int extend_overlay(Table *t, int is_new) {
 
 int table_new_overlay(const Table *t, Overlay **out) {
   u32 sizes[MAX_VECTOR_COLUMNS], i;
+  int rc;
   for (i = 0; i < t->shape.vector_count; i++) sizes[i] = t->shape.vector[i].size;
-  return overlay_new(t->shape.vector_count, sizes, t->shape.field_words, out);
+  rc = overlay_new(t->shape.vector_count, sizes, t->shape.field_words, out);
+  if (rc == SQLITE_OK) (*out)->bytes = table_methods.bytes;
+  return rc;
 }
 
 /* An overlay without operations, made of the old one's memory if nobody else holds that and it is not large. */
@@ -1010,7 +1012,8 @@ int table_knows(Table *t, i64 rowid, int *known) {
   u32 slot = NO_SLOT;
   int rc;
   *known = 1;
-  if (t->unsure && t->met_gone) return SQLITE_OK; /* this row's removal may be what the load saw, and others have not been told */
+  if (t->unsure && t->met_gone)
+    return SQLITE_OK; /* this row's removal may be what the load saw, and others have not been told */
   if (!has_overlay(t) || overlay_find(o, o->length, rowid) != NO_ROW) return SQLITE_OK;
   *known = 0;
   if (o->all_dead_at != 0xffffffff || rowid > o->pages_max) return SQLITE_OK;

@@ -14,13 +14,14 @@
  */
 /* What folds did to indexes, added up. */
 typedef struct IndexWork {
-  u64 graphs;  /* written */
-  u64 linked;  /* nodes inserted */
-  u64 repairs; /* nodes that got others for links to dead nodes */
-  u64 ivfs;    /* sets of lists written */
-  u64 trained; /* of these with new centroids */
-  u64 added;   /* rows put into lists */
-  u64 splits;  /* lists that had become too long */
+  u64 graphs;                    /* written */
+  u64 linked;                    /* nodes inserted */
+  u64 repairs;                   /* nodes that got others for links to dead nodes */
+  u64 ivfs;                      /* sets of lists written */
+  u64 trained;                   /* of these with new centroids */
+  u64 added;                     /* rows put into lists */
+  u64 splits;                    /* lists that had become too long */
+  u64 segments, segments_merged; /* of inverted indexes: written; that went into these */
 } IndexWork;
 
 /* What a fold does beside moving the overlay into pages. */
@@ -36,11 +37,14 @@ typedef struct TableCounts {
   u64 graph_nodes; /* the most slots that a graph covers */
   u64 list_rows;   /* that lists do */
   u64 lists;       /* of all columns */
+  u64 segments;    /* of inverted indexes */
 } TableCounts;
 
 typedef struct TableMethods {
   /* Whether these bytes are a vector of this shape (finite elements). */
-  int (*valid)(const VectorShape *shape, const void *vector);
+  int (*valid)(const VectorShape *shape, const void *bytes, u64 size);
+  /* The bytes of a vector, which is one, where they have different sizes. */
+  u64 (*bytes)(const void *vector);
   int (*open)(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void **view);
   void *(*retain)(void *view);
   void (*release)(void *view);
@@ -60,8 +64,10 @@ typedef struct TableMethods {
   int (*check)(void *view, int (*visit)(void *arg, u32 pgno, u32 count), void *arg, char **problem);
   /* Counts for reports. */
   void (*counts)(void *view, TableCounts *counts);
-  /* The vector of a live row, copied; *present 0 if it has none in that column. For integrity-check. */
+  /* The vector of a live row, copied; *present 0 if it has none in that column. Of shapes whose vectors have one size. */
   int (*vector)(void *view, u32 slot, u32 column, void *out, int *present);
+  /* Whether a live row has this vector in that column; NULL: none. For integrity-check. */
+  int (*same)(void *view, u32 slot, u32 column, const void *vector, int *same);
   /* The fields of a live row, with the overlay's patches. */
   int (*fields)(void *view, const Overlay *overlay, u32 length, u32 slot, u64 *out);
 } TableMethods;
