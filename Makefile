@@ -214,7 +214,7 @@ layers: ## check the include directions and that each header compiles alone
 	CC="$(CC)" $(TCLSH) test/layers.tcl
 
 # The pure part of vector/, linked without the rest; the tests and benchmarks of its kernels.
-KERNELS_SRC := $(wildcard vector/elem*.c vector/sparse.c vector/distance*.c vector/codes*.c vector/sq4*.c vector/walk8*.c) vector/filter_match.c wal_shim/mem.c wal_shim/crc32c.c wal_shim/cpu.c
+KERNELS_SRC := $(wildcard vector/elem*.c vector/sparse.c vector/distance*.c vector/codes*.c vector/sq4*.c vector/rabitq*.c vector/walk8*.c) vector/filter_match.c wal_shim/mem.c wal_shim/crc32c.c wal_shim/cpu.c
 KERNELS_FLAGS = $(filter-out -MMD -MP,$(CFLAGS_ALL)) -DSQLITE_CORE
 KERNELS_LINK = $(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c %.o,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)
 AARCH64_CC ?= aarch64-linux-gnu-gcc

@@ -8,11 +8,14 @@
  *   ranking    nearest rows are found among the first by value
  *   stored     round trips; every kind of wrong bytes is refused
  *   bytes      one checksum over what was learned, codes and queries, that must come out on every processor and compiler
+ *   rabitq     1-bit codes: signs and factors against a reference in double; estimates without bias, bounds kept by as many rows as the deviation says; codes,
+ *              queries and values the same bits at every level, nothing read outside groups; sums at the ends of their range; hostile rows
  *   walk8      every level against plain bit for bit and against double; odd and hostile rows
  *   match      filter_match.h: every level against comparisons one by one, any count, ends of ranges, nothing read beyond the words
  */
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 #include "../vector/filter_match.h"
+#include "../vector/rabitq_int.h"
 #include "../vector/sq4_int.h"
 #include "../vector/walk8.h"
 
@@ -603,6 +606,199 @@ static void test_values(void) {
   }
 }
 
+/* ---- 1-bit codes ---------------------------------------------------------------------------------------------------- */
+
+#define GROUP_MAX (RABITQ_ROWS * (8 + MAX_DIM / 8))
+
+static u8 group_bytes[2][GROUP_MAX];
+static float centre[MAX_DIM + 64], point[MAX_DIM];
+
+static int sign_of(const u8 *group, u32 row, u32 d) {
+  return group[RABITQ_CODES_AT + d / 8 * RABITQ_ROWS + row] >> d % 8 & 1 ? 1 : -1;
+}
+
+/* Row `row` of a group against the reference. x: its residual in double. */
+static void check_signs(const Sq4 *s, Kind kind, const double *x, const double *c, const u8 *group, u32 row) {
+  double norm2 = 0, sum = 0, shift = 0, factor, add, slack = 0;
+  u32 d, wrong = 0;
+  for (d = 0; d < s->dim; d++) {
+    int sign = sign_of(group, row, d);
+    norm2 += x[d] * x[d];
+    sum += sign * x[d];
+    shift += sign * c[d];
+    slack += fabs(c[d]) + fabs(x[d]);
+    wrong += fabs(x[d]) > 1e-3 * (1 + fabs(c[d])) && sign != (x[d] < 0 ? -1 : 1);
+  }
+  CHECK(wrong == 0, "%s %s[%u] kind %d: %u signs", metric_name(s->metric), elem_name(s->elem), s->dim, kind, wrong);
+  for (d = s->dim; d < (s->dim + 7) / 8 * 8; d++) CHECK(sign_of(group, row, d) < 0, "[%u]: a bit beyond", s->dim);
+  factor = sum > 0 ? norm2 / sum : 0;
+  add = s->metric == METRIC_DOT ? 0 : norm2 + 2 * factor * shift;
+  CHECK(fabs(factor - (double)f32_at(group, RABITQ_ROWS + row)) <= 1e-3 * (1 + factor), "[%u]: factor %g, not %g",
+        s->dim, (double)f32_at(group, RABITQ_ROWS + row), factor);
+  CHECK(fabs(add - (double)f32_at(group, row)) <= 1e-2 * (1 + norm2 + factor * slack), "[%u]: add %g, not %g", s->dim,
+        (double)f32_at(group, row), add);
+}
+
+static void test_rabitq_of(Metric metric, Elem elem, u32 dim, Kind kind) {
+  static double x[MAX_DIM], c[MAX_DIM];
+  u32 row_size = rabitq_row_bytes(metric, elem, dim), size = RABITQ_ROWS * row_size, level, i, d, hits[2] = {0, 0};
+  u8 *group = code_memory.end - size, *vector = vector_memory.end - (size_t)elem_size(elem, dim);
+  float w[2][RABITQ_ROWS], limit = 0;
+  RabitqList list[2];
+  RabitqQuery *q, *plain;
+  Sq4 *s;
+  int rc = SQLITE_OK;
+  for (i = 0; i < ROWS; i++) fill(elem, kind, dim, rows[i]);
+  simd_force("plain");
+  s = learn(metric, elem, dim, rows, ROWS - 1);
+  for (d = 0; d < dim; d++) point[d] = (float)elem_get(elem, rows[0], d) * 0.75f;
+  q = mem_aligned(&rc, rabitq_query_size(dim));
+  plain = mem_aligned(&rc, rabitq_query_size(dim));
+  if (rc) exit(1);
+  for (level = 0; level < LEVELS; level++) {
+    u32 side = level > 0;
+    if (!simd_force(levels[level])) continue;
+    memset(group, 255, size);
+    rabitq_centre(s, point, centre);
+    for (i = 0; i < RABITQ_ROWS; i++) {
+      memcpy(vector, rows[i % ROWS], (size_t)elem_size(elem, dim));
+      rabitq_put(s, centre, vector, group, i);
+    }
+    memcpy(group_bytes[side], group, size);
+    CHECK(memcmp(group_bytes[0], group, size) == 0, "%s %s %s[%u] kind %d: other code than plain", levels[level],
+          metric_name(metric), elem_name(elem), dim, kind);
+    memcpy(vector, rows[ROWS - 1], (size_t)elem_size(elem, dim));
+    memset(q, 255, rabitq_query_size(dim));
+    rabitq_query(s, vector, q);
+    rabitq_list(q, 3.5f, &list[side]);
+    if (level == 0) memcpy(plain, q, rabitq_query_size(dim));
+    plain->scan = q->scan;
+    CHECK(memcmp(q, plain, rabitq_query_size(dim)) == 0, "%s %s %s[%u] kind %d: other query than plain", levels[level],
+          metric_name(metric), elem_name(elem), dim, kind);
+    hits[side] = rabitq_scan(q, &list[side], group, limit, w[side]);
+    if (level == 0) { /* again, where some rows are on either side */
+      limit = w[0][dim % RABITQ_ROWS];
+      hits[0] = rabitq_scan(q, &list[0], group, limit, w[0]);
+      for (i = 0; i < RABITQ_ROWS; i++)
+        CHECK((hits[0] >> i & 1) == (u32) !(w[0][i] > limit), "[%u] kind %d row %u: hit", dim, kind, i);
+    }
+    CHECK(hits[side] == hits[0] && memcmp(w[side], w[0], sizeof w[0]) == 0,
+          "%s %s %s[%u] kind %d: other values than plain", levels[level], metric_name(metric), elem_name(elem), dim,
+          kind);
+  }
+  for (i = 0; is_regular(kind) && i < ROWS; i++) {
+    coordinates_reference(s, rows[i], x);
+    for (d = 0; d < dim; d++) c[d] = (double)centre[d];
+    for (d = 0; d < dim; d++) x[d] -= c[d];
+    check_signs(s, kind, x, c, group_bytes[0], i);
+  }
+  mem_aligned_free(q);
+  mem_aligned_free(plain);
+  sq4_free(s);
+}
+
+/* All entries of the tables 127, dimensions beyond what 16 bits sum. */
+static void test_rabitq_sums(void) {
+  static const u32 dims[] = {1, 8, 2040, 2048, 2056, 4096, 8192};
+  static float w[RABITQ_ROWS];
+  u32 d, level, i;
+  int rc = SQLITE_OK;
+  for (d = 0; d < sizeof dims / sizeof *dims; d++) {
+    RabitqQuery *q = mem_aligned(&rc, rabitq_query_size(dims[d]));
+    Sq4 *s = bare(dims[d]);
+    RabitqList list = {0, 1, 0};
+    if (rc) exit(1);
+    memset(group_bytes[0], 0x5a, GROUP_MAX);
+    for (i = 0; i < RABITQ_ROWS; i++) {
+      store32(group_bytes[0] + 4 * i, 0);
+      store32(group_bytes[0] + 4 * (RABITQ_ROWS + i), 0x3f800000);
+    }
+    for (level = 0; level < LEVELS; level++) {
+      if (!simd_force(levels[level])) continue;
+      rabitq_query(s, row_bytes[0], q);
+      memset(q->table, 127, 32 * (size_t)q->bytes);
+      q->slope = 1;
+      CHECK(rabitq_scan(q, &list, group_bytes[0], INFINITY, w) == 0xffffffffu, "a limit of infinity");
+      for (i = 0; i < RABITQ_ROWS; i++)
+        CHECK(w[i] == (float)(254 * ((dims[d] + 7) / 8)), "%s[%u] row %u: %g", levels[level], dims[d], i, (double)w[i]);
+    }
+    mem_aligned_free(q);
+    sq4_free(s);
+  }
+}
+
+/* Rows about a centre: the estimate has no bias, and the bound is kept by about nine in ten. */
+static void test_rabitq_estimate(Metric metric, u32 dim) {
+  static float row[RABITQ_ROWS][8192], query[8192];
+  u32 runs = DIM_STEP > 1 ? 10 : 60, run, i, d, kept = 0, count = 0;
+  double bias = 0, deviation = 0;
+  Sq4 *s = bare(dim);
+  RabitqQuery *q;
+  int rc = SQLITE_OK;
+  s->metric = metric;
+  q = mem_aligned(&rc, rabitq_query_size(dim));
+  if (rc) exit(1);
+  for (run = 0; run < runs; run++) {
+    RabitqList list;
+    float w[RABITQ_ROWS];
+    double distance = 0, product = 0;
+    for (d = 0; d < dim; d++) point[d] = (float)random_normal();
+    for (d = 0; d < dim; d++) query[d] = point[d] + (float)random_normal();
+    for (i = 0; i < RABITQ_ROWS; i++) {
+      for (d = 0; d < dim; d++) row[i][d] = point[d] + (float)random_normal();
+    }
+    for (d = 0; d < dim; d++) distance += pow((double)query[d] - (double)point[d], 2);
+    for (d = 0; d < dim; d++) product += (double)query[d] * (double)point[d];
+    rabitq_centre(s, point, centre);
+    memset(group_bytes[0], 0, GROUP_MAX);
+    for (i = 0; i < RABITQ_ROWS; i++) rabitq_put(s, centre, row[i], group_bytes[0], i);
+    rabitq_query(s, query, q);
+    rabitq_list(q, (float)(metric == METRIC_DOT ? -product : distance), &list);
+    rabitq_scan(q, &list, group_bytes[0], INFINITY, w);
+    for (i = 0; i < RABITQ_ROWS; i++) {
+      double truth = metric == METRIC_DOT ? distance_exact(METRIC_DOT, ELEM_F32, query, row[i], dim)
+                                          : pow(distance_exact(METRIC_L2, ELEM_F32, query, row[i], dim), 2);
+      double off = (double)list.base + (double)list.scale * (double)w[i];
+      kept += off <= truth;
+      off += (double)list.scale * (double)(q->zero - list.offset) * (double)f32_at(group_bytes[0], RABITQ_ROWS + i);
+      bias += off - truth;
+      deviation += (off - truth) * (off - truth);
+      count++;
+    }
+  }
+  deviation = sqrt(deviation / count);
+  printf("rabitq, %s[%u]: bias %.3f deviations, bound kept by %.3f\n", metric_name(metric), dim,
+         bias / count / deviation, (double)kept / count);
+  CHECK(fabs(bias / count) < deviation * 5 / sqrt(count), "%s[%u]: bias %g of %g", metric_name(metric), dim,
+        bias / count, deviation);
+  CHECK(kept > 0.84 * count && kept < 0.97 * count, "%s[%u]: bound kept by %u of %u", metric_name(metric), dim, kept,
+        count);
+  mem_aligned_free(q);
+  sq4_free(s);
+}
+
+static void test_rabitq(void) {
+  u32 m, e, dim;
+  int kind;
+  code_memory = guarded_new(GROUP_MAX);
+  vector_memory = guarded_new(4 * MAX_DIM);
+  for (m = 0; m < METRICS; m++) {
+    for (e = 0; e < ELEMS; e++) {
+      for (dim = 1; dim; dim = next_dim(dim)) {
+        for (kind = 0; kind < KINDS; kind++) {
+          if (dim > 40 && (dim + (u32)kind) % 4) continue;
+          test_rabitq_of(metrics[m], elems[e], dim, (Kind)kind);
+        }
+      }
+    }
+  }
+  test_rabitq_sums();
+  simd_force(LEVELS > 1 && simd_force(levels[1]) ? levels[1] : "plain");
+  test_rabitq_estimate(METRIC_L2, 128);
+  test_rabitq_estimate(METRIC_L2, 768);
+  test_rabitq_estimate(METRIC_DOT, 200);
+}
+
 /* ---- stored --------------------------------------------------------------------------------------------------------- */
 
 static void test_stored(void) {
@@ -884,6 +1080,7 @@ int main(void) {
   test_ranking();
   test_stored();
   test_hostile();
+  test_rabitq();
   test_walk8();
   test_match();
   printf("%u passed, %u failed\n", passed, failed);

@@ -170,7 +170,7 @@ proc wl_wrong {tab to} {
 
 # An index that may miss rows: 1 a graph, 2 lists; with its candidates (lists: of those to visit). (3: a sparse column, which takes the same dense vectors.)
 proc wl_graph {graph ef} {
-  if {$graph == 2} {return "ivf(from_rows=1, nprobe=$ef, quantizer=[wl_pick {none int8 int4}][wl_pick {{} {, nlist=3}}])"}
+  if {$graph == 2} {return "ivf(from_rows=1, nprobe=$ef, quantizer=[wl_pick {none int8 int4 bit}][wl_pick {{} {, nlist=3}}])"}
   return "hnsw(m=4, ef_construction=8, ef_search=$ef, quantizer=[wl_pick {none int8 int4}])"
 }
 proc wl_create {} {

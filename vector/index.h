@@ -23,8 +23,8 @@
 
 typedef enum { INDEX_FLAT = 1, INDEX_HNSW = 2, INDEX_IVF = 3, INDEX_INVERTED = 4 } IndexKind;
 
-/* Full vectors, the code rows of codes.h, 4-bit codes. */
-typedef enum { QUANTIZER_NONE = 1, QUANTIZER_INT8 = 2, QUANTIZER_INT4 = 3 } Quantizer;
+/* Full vectors, the code rows of codes.h, 4-bit codes, 1-bit codes. */
+typedef enum { QUANTIZER_NONE = 1, QUANTIZER_INT8 = 2, QUANTIZER_INT4 = 3, QUANTIZER_BIT = 4 } Quantizer;
 
 /* auto()'s from_rows for vectors of this dimension and type. */
 u32 index_default_from_rows(u32 dim, Elem elem);

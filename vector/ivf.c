@@ -2,7 +2,8 @@
  * ivf.c: opening lists, searching them, checking them. See ivf.h.
  *
  * A search compares the query with all centroids, then scans lists from the nearest on: nprobe of them, and more until there are as many rows as
- * are asked for. The best rows by code are kept, `rerank` of them, and compared on full vectors; slots that are in no list are scanned (I1).
+ * are asked for. What is found is compared on full vectors (Collector): at the end the best by code, `keep` of them; or, where codes give bounds, after each
+ * list all whose bound is below the value of the keep-th best so far. Slots that are in no list are scanned (I1).
  */
 #include "ivf.h"
 
@@ -12,12 +13,14 @@
 
 #include "portable.h"
 
-#define BLOCK_ROWS_MIN 32u /* rows that a block has room for, if pages allow */
 #define CENTROID_PAGES 16u
-#define SCAN_AT_ONCE 64u
 #define MIN_RERANK 40u
-#define RERANK_SHARE 2u /* and one more candidate for so many lists visited */
-#define FOUND_ROOM 4u   /* times the candidates kept: so many are gathered before the best are chosen */
+#define RERANK_SHARE 2u   /* and one more candidate for so many lists visited */
+#define FOUND_ROOM 4u     /* times the candidates kept: so many are gathered before the best are chosen; */
+#define BOUND_ROOM 512u   /* by bounds as many more; */
+#define BOUND_WAITING 96u /* so many wait for the limit to fall, */
+#define BOUND_SOME 16u    /* which it does after each so many that are compared */
+#define FETCH_AHEAD 8u
 #define FILTERED_POWER 0.5
 #define POLL_ROWS 65536u
 #define MAX_BLOCK_PREFETCH 8192u /* bytes of a block fetched ahead */
@@ -26,23 +29,39 @@
 #define CENTROID_32_BYTES_NS 0.7 /* 32 bytes of a centroid, */
 #define RERANK_NS 60.0           /* and a row that is compared in full */
 
-typedef struct Ivf {
+/* What becomes of rows that are found. */
+typedef struct Ivf Ivf;
+typedef struct Collector {
+  u64 (*room)(u64 keep);               /* of `found` */
+  int (*full)(Ivf *v, IndexPass *p);   /* make room */
+  int (*listed)(Ivf *v, IndexPass *p); /* a list was scanned */
+  int (*end)(Ivf *v, IndexPass *p);
+  void (*offered)(Ivf *v); /* a row was compared */
+} Collector;
+
+struct Ivf {
   IvfArrays at;
   Slots *slots;
   u32 column;
   ArrayMap centroids, blocks, vectors, present, rowids;
   IvfDirectory directory;
-  Sq4 *sq4;
-  Space space;
+  ListCodes codes;
   DistanceScan near; /* of a point to centroids */
+  u16 *hit;          /* rows of a block, and their values */
+  u32 *hit_value;
   /* of one search */
-  void *query;
   float *point, *value;
   u64 *order; /* distance << 32 | list */
-  u64 *found; /* estimate << 32 | slot */
-  u64 found_cap, count;
-  u32 worst; /* an estimate from which on rows are no candidates */
-} Ivf;
+  const Collector *collector;
+  Pool *pool;
+  u64 *found; /* value by code << 32 | slot */
+  u64 found_cap, count, room;
+  u64 keep;  /* how many are compared on full vectors at least, if there are as many */
+  u64 met;   /* rows that were found so far */
+  u32 worst; /* a value from which on rows are no candidates */
+};
+
+static const Collector by_rank, by_bound;
 
 /* --- opening --- */
 
@@ -53,23 +72,17 @@ static ArrayId ivf_array_id(u64 owner, u32 column, u32 array) {
   return id;
 }
 
-static u32 row_bytes_of(const SlotColumn *col) {
-  if (col->index.quantizer == QUANTIZER_INT4 && sq4_stride(col->metric, col->elem, col->dim))
-    return sq4_stride(col->metric, col->elem, col->dim);
-  if (col->index.quantizer != QUANTIZER_NONE && col->code_stride && walk8_fits(col->metric)) return col->code_stride;
-  return col->stride;
-}
-
 static u32 padded_slots(u32 rows) { return (rows * 4 + 63) / 64 * 64; }
 
 static void init_arrays(IvfArrays *v, Slots *slots, u32 column) {
   const SlotColumn *col = &slots->column[column];
+  const ListCodesMethods *codes = list_codes_of(col);
   u32 size, pages;
-  v->row_bytes = row_bytes_of(col);
-  pages = MIN((BLOCK_ROWS_MIN * (v->row_bytes + 4) + PAGE_SIZE - 1) / PAGE_SIZE, EXTENT_MAX_PAGES);
+  v->row_bytes = codes->row_bytes(col);
+  pages = MIN((codes->block_rows * (v->row_bytes + 4) + PAGE_SIZE - 1) / PAGE_SIZE, EXTENT_MAX_PAGES);
   size = pages * PAGE_SIZE;
-  v->room = size / (v->row_bytes + 4);
-  while (padded_slots(v->room) + v->room * v->row_bytes > size) v->room--;
+  v->room = size / (v->row_bytes + 4) / codes->group * codes->group;
+  while (padded_slots(v->room) + v->room * v->row_bytes > size) v->room -= codes->group;
   v->rows_at = padded_slots(v->room);
   array_init(&v->centroids, slots->pages, ivf_array_id(slots->id, column, 0), ivf_centroid_stride(col->dim),
              CENTROID_PAGES);
@@ -81,10 +94,7 @@ static void init_arrays(IvfArrays *v, Slots *slots, u32 column) {
 static int open_page(IvfArrays *v, Slots *slots, u32 column, const u8 *body) {
   const SlotColumn *col = &slots->column[column];
   IvfHead *h = &v->head;
-  u32 learned =
-      row_bytes_of(col) == sq4_stride(col->metric, col->elem, col->dim) && col->index.quantizer == QUANTIZER_INT4
-          ? sq4_size(col->dim)
-          : 0;
+  u32 learned = list_codes_of(col)->learned_bytes(col);
   int rc;
   h->lists = load32(body);
   h->learned_bytes = load32(body + 4);
@@ -177,8 +187,7 @@ int ivf_directory_load(IvfArrays *v, IvfDirectory *d) {
 static void ivf_close(void *opened) {
   Ivf *v = opened;
   if (v == NULL) return;
-  space_close(&v->space);
-  sq4_free(v->sq4);
+  list_codes_close(&v->codes);
   array_map_close(&v->centroids);
   array_map_close(&v->blocks);
   array_map_close(&v->vectors);
@@ -186,8 +195,9 @@ static void ivf_close(void *opened) {
   array_map_close(&v->rowids);
   ivf_directory_free(&v->directory);
   ivf_arrays_close(&v->at);
-  mem_aligned_free(v->query);
   mem_aligned_free(v->point);
+  mem_free(v->hit);
+  mem_free(v->hit_value);
   mem_free(v->value);
   mem_free(v->order);
   mem_free(v->found);
@@ -196,6 +206,7 @@ static void ivf_close(void *opened) {
 
 static int open_all(Ivf *v, PageRef ref) {
   SlotColumn *col = &v->slots->column[v->column];
+  Sq4 *sq4 = NULL;
   int rc = ivf_arrays_open(&v->at, v->slots, v->column, ref);
   if (rc == SQLITE_OK) rc = array_map_open(&v->centroids, &v->at.centroids, 0, 1);
   if (rc == SQLITE_OK) rc = array_map_open(&v->blocks, &v->at.blocks, 0, 1);
@@ -203,11 +214,13 @@ static int open_all(Ivf *v, PageRef ref) {
   if (rc == SQLITE_OK) rc = array_map_open(&v->present, &col->present, 0, 1);
   if (rc == SQLITE_OK) rc = array_map_open(&v->rowids, &v->slots->rowids, 0, 0);
   if (rc == SQLITE_OK) rc = ivf_directory_load(&v->at, &v->directory);
-  if (rc == SQLITE_OK) rc = structure_learned(&v->at.learned, v->at.head.learned_bytes, col, &v->sq4);
+  if (rc == SQLITE_OK) rc = structure_learned(&v->at.learned, v->at.head.learned_bytes, col, &sq4);
+  if (rc == SQLITE_OK) rc = list_codes_open(&v->codes, col, sq4);
   if (rc) return rc;
-  space_rowless(col, v->sq4, &v->space);
+  v->collector = v->codes.methods->bounds ? &by_bound : &by_rank;
   v->near = distance_scan(col->metric == METRIC_DOT ? METRIC_DOT : METRIC_L2, ELEM_F32);
-  v->query = mem_aligned(&rc, MAX(v->space.methods->query_size(&v->space), 64));
+  v->hit = mem_array(&rc, v->at.room, sizeof *v->hit);
+  v->hit_value = mem_array(&rc, v->at.room, sizeof *v->hit_value);
   v->point = mem_aligned(&rc, (u64)col->dim * sizeof(float));
   v->value = mem_array(&rc, v->at.head.lists, sizeof *v->value);
   v->order = mem_array(&rc, v->at.head.lists, sizeof *v->order);
@@ -328,11 +341,12 @@ static u64 lists_of(const IndexPass *p, u32 lists) {
   return (u64)MAX(MIN(visit, (double)lists), 1);
 }
 
-/* Candidates that are compared on full vectors. */
-static u64 rerank_of(const IndexPass *p, u64 visit) {
+/* Candidates that are compared on full vectors, at least. */
+static u64 keep_of(const IndexPass *p, u64 visit) {
+  const SlotColumn *col = &p->slots->column[p->column];
   u64 over = p->want * p->oversample / 100;
   u64 most = MAX(MIN_RERANK, 2 * p->want) + visit / RERANK_SHARE;
-  if (p->slots->column[p->column].index.quantizer == QUANTIZER_NONE) most = MAX(p->want, PASS_ROWS);
+  if (col->index.quantizer == QUANTIZER_NONE || list_codes_of(col)->bounds) most = MAX(p->want, PASS_ROWS);
   return MAX(most, over);
 }
 
@@ -345,7 +359,7 @@ static int ivf_room(const IndexPass *p, u64 *out) {
   visit = lists_of(p, v->at.head.lists);
   if (p->want > MAX_CANDIDATES || p->want > v->at.head.covered / EXACT_SHARE) return SQLITE_OK;
   if (p->growth > 1 && visit >= v->at.head.lists / 2) return SQLITE_OK;
-  *out = rerank_of(p, visit);
+  *out = keep_of(p, visit);
   return SQLITE_OK;
 }
 
@@ -355,8 +369,8 @@ static double ivf_cost(const IndexPass *p) {
   u32 lists = (u32)MAX(sqrt(rows), 1);
   if (col->opened) lists = MAX(((const Ivf *)col->opened)->at.head.lists, 1);
   visit = (double)lists_of(p, lists);
-  return visit / lists * rows * (ROW_NS + ROW_32_BYTES_NS / 32 * row_bytes_of(col)) +
-         lists * CENTROID_32_BYTES_NS / 32 * (4.0 * col->dim) + (double)rerank_of(p, (u64)visit) * RERANK_NS;
+  return visit / lists * rows * (ROW_NS + ROW_32_BYTES_NS / 32 * list_codes_of(col)->row_bytes(col)) +
+         lists * CENTROID_32_BYTES_NS / 32 * (4.0 * col->dim) + (double)keep_of(p, (u64)visit) * RERANK_NS;
 }
 
 /* The distances of the query to all centroids. */
@@ -390,35 +404,119 @@ static int is_wanted(Ivf *v, const IndexPass *p, u32 slot, int *wanted) {
   return SQLITE_OK;
 }
 
-/* Leave the best `rerank` of what was found. */
-static void keep_best(Ivf *v, u64 rerank) {
-  u64 i;
-  if (v->count < rerank) return;
-  select_smallest(v->found, v->count, rerank);
-  v->count = rerank;
-  v->worst = 0;
-  for (i = 0; i < rerank; i++) v->worst = MAX(v->worst, (u32)(v->found[i] >> 32));
+/* --- what was found --- */
+
+/* Compare found[from .. to) on full vectors, those still below `worst`; they are fetched ahead. */
+static int refine(Ivf *v, IndexPass *p, u64 from, u64 to) {
+  const SlotColumn *col = &v->slots->column[v->column];
+  u64 i, fetched = from;
+  int rc = SQLITE_OK;
+  for (i = from; i < to && rc == SQLITE_OK; i++) {
+    const u8 *vector, *rowid;
+    u32 slot = (u32)v->found[i];
+    double value;
+    for (; fetched < MIN(i + FETCH_AHEAD, to) && rc == SQLITE_OK; fetched++) {
+      rc = array_map_get(&v->vectors, (u32)v->found[fetched], &vector);
+      if (rc == SQLITE_OK) fetch_row(vector, v->vectors.stride);
+    }
+    if (rc || (u32)(v->found[i] >> 32) >= v->worst) continue;
+    rc = array_map_get(&v->vectors, slot, &vector);
+    if (rc == SQLITE_OK) rc = array_map_get(&v->rowids, slot, &rowid);
+    if (rc) return rc;
+    value = scan_value(col->metric, col->elem, col->dim, p->query, vector, NAN);
+    pool_offer(v->pool, value, (i64)load64(rowid), slot | POOL_EXACT);
+    p->compared++;
+    v->collector->offered(v);
+  }
+  return rc;
 }
 
-static int scan_block(Ivf *v, IndexPass *p, const u8 *block, u32 count, u64 rerank) {
-  const u8 *row[SCAN_AT_ONCE], *at = block + v->at.rows_at;
-  u32 value[SCAN_AT_ONCE], first, i, n;
+/* The best by code, compared at the end. */
+static u64 rank_room(u64 keep) { return FOUND_ROOM * keep; }
+
+static int keep_best(Ivf *v, IndexPass *p) {
+  u64 i;
+  (void)p;
+  if (v->count < v->keep) return SQLITE_OK;
+  select_smallest(v->found, v->count, v->keep);
+  v->count = v->keep;
+  v->worst = 0;
+  for (i = 0; i < v->keep; i++) v->worst = MAX(v->worst, (u32)(v->found[i] >> 32));
+  return SQLITE_OK;
+}
+
+static int nothing_yet(Ivf *v, IndexPass *p) {
+  (void)v;
+  (void)p;
+  return SQLITE_OK;
+}
+
+static int refine_best(Ivf *v, IndexPass *p) {
+  keep_best(v, p);
+  v->worst = 0xffffffffu;
+  return refine(v, p, 0, v->count);
+}
+
+static void nothing_changes(Ivf *v) { (void)v; }
+
+static const Collector by_rank = {rank_room, keep_best, nothing_yet, refine_best, nothing_changes};
+
+/* All whose bound is below the value of the keep-th best, for which the pool has room. */
+static u64 bound_room(u64 keep) { return FOUND_ROOM * keep + BOUND_ROOM; }
+
+static void tighten(Ivf *v) {
+  if (pool_full(v->pool)) v->worst = MIN(v->worst, space_order((float)v->pool->worst));
+}
+
+/* Leave those that are still below `worst`. */
+static void drop_beyond(Ivf *v, u64 from) {
+  u64 i, n = 0;
+  for (i = from; i < v->count; i++) {
+    v->found[n] = v->found[i];
+    n += (u32)(v->found[i] >> 32) < v->worst;
+  }
+  v->count = n;
+}
+
+/* The most promising of them, by which the limit falls; the others may be spared. */
+static int refine_some(Ivf *v, IndexPass *p) {
+  u64 some = MIN(pool_full(v->pool) ? BOUND_SOME : v->keep, v->count);
+  int rc;
+  select_smallest(v->found, v->count, some);
+  rc = refine(v, p, 0, some);
+  drop_beyond(v, some);
+  return rc;
+}
+
+static int refine_if_many(Ivf *v, IndexPass *p) {
   int rc = SQLITE_OK;
-  for (first = 0; first < count && rc == SQLITE_OK; first += n) {
-    n = MIN(SCAN_AT_ONCE, count - first);
-    for (i = 0; i < n; i++, at += v->at.row_bytes) row[i] = at;
-    v->space.methods->distances(&v->space, v->query, row, n, value);
-    for (i = 0; i < n; i++) {
-      u32 slot;
-      int wanted = 0;
-      if (LIKELY(value[i] >= v->worst)) continue;
-      slot = load32(block + 4 * (size_t)(first + i));
-      rc = is_wanted(v, p, slot, &wanted);
-      if (rc) return rc;
-      if (!wanted) continue;
-      v->found[v->count++] = (u64)value[i] << 32 | slot;
-      if (v->count == FOUND_ROOM * rerank) keep_best(v, rerank);
-    }
+  while (rc == SQLITE_OK && (v->count >= BOUND_WAITING || (v->count >= v->keep && !pool_full(v->pool))))
+    rc = refine_some(v, p);
+  return rc;
+}
+
+static int refine_all(Ivf *v, IndexPass *p) {
+  int rc = SQLITE_OK;
+  while (v->count && rc == SQLITE_OK) rc = refine_some(v, p);
+  return rc;
+}
+
+static const Collector by_bound = {bound_room, refine_some, refine_if_many, refine_all, tighten};
+
+/* --- lists --- */
+
+static int scan_block(Ivf *v, IndexPass *p, const u8 *block, u32 count) {
+  u32 i, hits = v->codes.methods->scan(&v->codes, block + v->at.rows_at, count, v->worst, v->hit, v->hit_value);
+  int rc = SQLITE_OK;
+  for (i = 0; i < hits && rc == SQLITE_OK; i++) {
+    u32 slot = load32(block + 4 * (size_t)v->hit[i]);
+    int wanted = 0;
+    if (v->hit_value[i] >= v->worst) continue;
+    rc = is_wanted(v, p, slot, &wanted);
+    if (rc || !wanted) continue;
+    v->met++;
+    v->found[v->count++] = (u64)v->hit_value[i] << 32 | slot;
+    if (v->count == v->room) rc = v->collector->full(v, p);
   }
   p->compared += count;
   return rc;
@@ -431,34 +529,35 @@ static void fetch_block(const Ivf *v, const u8 *block, u32 rows) {
 }
 
 /* Each block is asked for while the one before is scanned. */
-static int scan_list(Ivf *v, IndexPass *p, u32 list, u64 rerank) {
+static int scan_list(Ivf *v, IndexPass *p, u32 list) {
   const IvfDirectory *d = &v->directory;
   const u8 *block = NULL, *next = NULL;
   u32 i, end = d->start[list + 1];
   int rc = SQLITE_OK;
+  v->codes.methods->list(&v->codes, v->value[list]);
   for (i = d->start[list]; i < end && rc == SQLITE_OK; i++, block = next) {
     if (block == NULL) rc = array_map_get(&v->blocks, d->block[i], &block);
     if (rc == SQLITE_OK && i + 1 < end) {
       rc = array_map_get(&v->blocks, d->block[i + 1], &next);
       if (rc == SQLITE_OK) fetch_block(v, next, d->rows[d->block[i + 1]]);
     }
-    if (rc == SQLITE_OK) rc = scan_block(v, p, block, d->rows[d->block[i]], rerank);
+    if (rc == SQLITE_OK) rc = scan_block(v, p, block, d->rows[d->block[i]]);
   }
-  return rc;
+  return rc ? rc : v->collector->listed(v, p);
 }
 
 /* The nearest `visit` lists; more while fewer than `need` rows were found. */
-static int scan_lists(Ivf *v, IndexPass *p, u64 visit, u64 need, u64 rerank) {
+static int scan_lists(Ivf *v, IndexPass *p, u64 visit, u64 need) {
   u64 lists = v->at.head.lists, done = 0, ordered = 0, polled = 0;
   int rc = SQLITE_OK;
-  while (done < lists && (done < visit || v->count < need) && rc == SQLITE_OK) {
+  while (done < lists && (done < visit || v->met < need) && rc == SQLITE_OK) {
     if (done == ordered) {
       u64 more = MIN(done < visit ? visit - done : MAX(done, 1), lists - done);
       select_smallest(v->order + done, lists - done, more);
       sort_keys(v->order + done, more);
       ordered += more;
     }
-    rc = scan_list(v, p, (u32)v->order[done++], rerank);
+    rc = scan_list(v, p, (u32)v->order[done++]);
     if (rc == SQLITE_OK && p->compared - polled >= POLL_ROWS) {
       polled = p->compared;
       if (p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
@@ -467,42 +566,20 @@ static int scan_lists(Ivf *v, IndexPass *p, u64 visit, u64 need, u64 rerank) {
   return rc;
 }
 
-/* Compare what was found on full vectors, which are fetched ahead. */
-static int refine_found(Ivf *v, IndexPass *p, Pool *pool) {
-  const SlotColumn *col = &v->slots->column[v->column];
-  u64 i;
-  int rc = SQLITE_OK;
-  for (i = 0; i < v->count && rc == SQLITE_OK; i++) {
-    const u8 *vector;
-    rc = array_map_get(&v->vectors, (u32)v->found[i], &vector);
-    if (rc == SQLITE_OK) fetch_row(vector, v->vectors.stride);
-  }
-  for (i = 0; i < v->count && rc == SQLITE_OK; i++) {
-    const u8 *vector, *rowid;
-    u32 slot = (u32)v->found[i];
-    double value;
-    rc = array_map_get(&v->vectors, slot, &vector);
-    if (rc == SQLITE_OK) rc = array_map_get(&v->rowids, slot, &rowid);
-    if (rc) return rc;
-    value = scan_value(col->metric, col->elem, col->dim, p->query, vector, NAN);
-    pool_offer(pool, value, (i64)load64(rowid), slot | POOL_EXACT);
-  }
-  p->compared += v->count;
-  return rc;
-}
-
 static int search_lists(Ivf *v, IndexPass *p, Pool *pool) {
-  u64 visit = lists_of(p, v->at.head.lists), rerank = rerank_of(p, visit);
-  int rc = mem_reserve(&v->found, &v->found_cap, FOUND_ROOM * rerank, sizeof *v->found);
+  u64 visit = lists_of(p, v->at.head.lists);
+  int rc;
+  v->keep = keep_of(p, visit);
+  v->room = v->collector->room(v->keep);
+  rc = mem_reserve(&v->found, &v->found_cap, v->room, sizeof *v->found);
   if (rc == SQLITE_OK) rc = order_lists(v, p);
   if (rc) return rc;
-  v->space.methods->from_vector(&v->space, p->query, v->query);
-  v->count = 0;
+  v->codes.methods->query(&v->codes, p->query);
+  v->pool = pool;
+  v->count = v->met = 0;
   v->worst = 0xffffffffu;
-  rc = scan_lists(v, p, visit, p->want, rerank);
-  if (rc) return rc;
-  keep_best(v, rerank);
-  return refine_found(v, p, pool);
+  rc = scan_lists(v, p, visit, p->want);
+  return rc ? rc : v->collector->end(v, p);
 }
 
 static int ivf_search(IndexPass *p, Pool *pool) {
@@ -539,10 +616,12 @@ static int say(char **problem, const char *format, u32 number) {
 }
 
 /* The rows of a block: slots that are met for the first time, with the codes of their vectors. */
-static int check_block(Ivf *v, u32 number, u8 *met, u8 *row, char **problem) {
-  const u8 *block, *vector;
+static int check_block(Ivf *v, u32 number, u8 *met, char **problem) {
+  const u8 *block, *vector, *centroid;
   u32 i;
-  int rc = array_map_get(&v->blocks, number, &block);
+  int rc = array_map_get(&v->centroids, v->directory.list[number], &centroid);
+  if (rc == SQLITE_OK) v->codes.methods->centre(&v->codes, (const float *)(const void *)centroid);
+  if (rc == SQLITE_OK) rc = array_map_get(&v->blocks, number, &block);
   for (i = 0; i < v->directory.rows[number] && rc == SQLITE_OK; i++) {
     u32 slot = load32(block + 4 * (size_t)i);
     int present = 0;
@@ -553,8 +632,7 @@ static int check_block(Ivf *v, u32 number, u8 *met, u8 *row, char **problem) {
     if (rc || !present) continue;
     rc = array_map_get(&v->vectors, slot, &vector);
     if (rc) break;
-    v->space.methods->put_row(&v->space, vector, row);
-    if (memcmp(row, block + v->at.rows_at + (size_t)i * v->at.row_bytes, v->at.row_bytes))
+    if (!v->codes.methods->same(&v->codes, vector, block + v->at.rows_at, i))
       return say(problem, "lists: the code of slot %u differs from its vector", slot);
   }
   return rc;
@@ -573,16 +651,15 @@ static int check_centroids(Ivf *v, char **problem) {
 }
 
 static int ivf_check(Slots *slots, u32 column, char **problem) {
-  u8 *met = NULL, *row = NULL;
+  u8 *met = NULL;
   Ivf *v;
   u32 i;
   int rc = ivf_of(slots, column, &v);
   if (rc || v == NULL) return rc;
   met = mem_zeroed(&rc, v->at.head.covered, 1);
-  row = mem_aligned(&rc, MAX(v->at.row_bytes, 64));
   if (rc == SQLITE_OK) rc = check_centroids(v, problem);
   for (i = 0; i < v->directory.blocks && rc == SQLITE_OK; i++) {
-    if (v->directory.list[i] != IVF_FREE) rc = check_block(v, i, met, row, problem);
+    if (v->directory.list[i] != IVF_FREE) rc = check_block(v, i, met, problem);
   }
   for (i = 0; i < v->at.head.covered && rc == SQLITE_OK; i++) {
     int present = 0;
@@ -591,11 +668,10 @@ static int ivf_check(Slots *slots, u32 column, char **problem) {
     if (rc == SQLITE_OK && present) rc = say(problem, "lists: slot %u is in none of them", i);
   }
   mem_free(met);
-  mem_aligned_free(row);
   return rc;
 }
 
-static u32 ivf_row_bytes(const SlotColumn *col) { return row_bytes_of(col) + 4; }
+static u32 ivf_row_bytes(const SlotColumn *col) { return list_codes_of(col)->row_bytes(col) + 4; }
 
 static void ivf_count(Slots *slots, u32 column, TableCounts *counts) {
   IvfArrays v;

@@ -2,11 +2,11 @@
  * ivf.h: the index of lists (IVF) of one vector column, on pages.
  *
  * The rows are divided among lists, each about a centroid; a search scans the lists whose centroids are nearest to the query. (Jegou, Douze and
- * Schmid, IEEE TPAMI 2011, without residuals.) Quick to build and to add to, and read in sequence.
+ * Schmid, IEEE TPAMI 2011; residuals in 1-bit codes alone.) Quick to build and to add to, and read in sequence.
  *
  *   I1  The lists cover the slots below `covered`: each that has a vector and lives is in exactly one list. Later slots are searched exactly
  *       beside them, and so are all of a table smaller than from_rows.
- *   I2  A list holds codes (Space): of 4 bits, code rows or vectors, as the column's quantizer says; what is given is compared on full vectors, always.
+ *   I2  A list holds codes (list_codes.h): 1-bit or 4-bit codes, code rows or vectors, as the column's quantizer says; what is given is compared on full vectors, always.
  *   I3  Dead slots stay in the lists, and are passed over by the presence bits, until their list is split or the table is compacted.
  *   I4  Centroids are means, by squared l2, of vectors as float32: as they are, or for cosine divided by their norms. A row is in the list of the
  *       nearest at the time it came; centroids stay. A list that becomes twice as long as lists of so many rows shall be is split in two, so
@@ -18,9 +18,9 @@
  *      0  u32 lists   4  u32 bytes learned (sq4_size; 0: none)   8  u32 bytes of a row   12  u32 zero
  *     16  u64 covered   24  u64 slots when codes were learned   32  u64 slots when centroids were   40  u64 zero
  *     64  array references: 0 centroids (float32, by list), 1 directory (by block: u32 list or IVF_FREE, u32 rows), 2 blocks,
- *         3 what was learned for 4-bit codes (bytes, in blocks of 64)
+ *         3 what was learned for codes of 4 bits or 1 (bytes, in blocks of 64)
  *
- *   block   u32 slots, as many as a block has room for, padded to a multiple of 64 bytes; then their rows
+ *   block   u32 slots, as many as a block has room for, padded to a multiple of 64 bytes; then their rows, as list_codes.h says
  *
  * The blocks of a list are those that the directory says, in the order of their numbers; all but one may be taken to be full. A block is an extent of its
  * array, so that a row that is added copies one block. Where all lists are written at once, those of a list are neighbours.
@@ -28,7 +28,7 @@
 #ifndef QUIRE_IVF_H
 #define QUIRE_IVF_H
 
-#include "space.h"
+#include "list_codes.h"
 #include "structure.h"
 
 #define IVF_FREE 0xffffffffu

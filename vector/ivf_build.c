@@ -2,7 +2,7 @@
  * ivf_build.c: the next version of a column's lists: rows added, lists split, all written anew.
  *
  *   V1  A fold either keeps the blocks of the old version and adds to them, or writes all lists anew: when there are none yet, when slots have new
- *       numbers (compaction), and when the 4-bit codes are learned again.
+ *       numbers (compaction), and when what codes are made with is learned again.
  *   V2  New centroids are learned (k-means on a sample of SAMPLE_ROWS rows a list, evenly spread) when there are none, and at a compaction when the number of
  *       rows has changed by a factor of RETRAIN.
  *   V3  A list that would become longer than its limit is taken out of its blocks, without its dead rows, and divided by k-means with two centroids; the second
@@ -28,7 +28,7 @@
 #define SPLIT_SAMPLE 512u
 #define SPLITS_OF_ONE 32u /* of one list in one fold */
 #define RETRAIN 4u
-#define CODE_SAMPLE 4096u     /* vectors that 4-bit codes are learned from */
+#define CODE_SAMPLE 4096u     /* vectors that codes are learned from */
 #define RELEARN_GROWTH 8u     /* they are learned again when there are this many times as many slots, */
 #define RELEARN_LIMIT 100000u /* up to this many */
 #define RELEARN_CLIPPED 20u   /* or when more than 1 in this many coordinates of new rows is out of range */
@@ -48,9 +48,8 @@ typedef struct Builder {
   IvfHead head;
   int keep; /* V1: the old blocks */
   ArrayMap present, vectors;
-  Sq4 *sq4;
-  int learned; /* anew */
-  Space space;
+  ListCodes codes;
+  int learned; /* anew: what they are made with */
   /* centroids, as they will be */
   float *centroid;
   u64 centroid_cap;
@@ -81,7 +80,6 @@ typedef struct Builder {
   u64 entry_cap, entry_changed_cap;
   u64 limit; /* V3 */
   u32 most_lists;
-  u8 *row;
 } Builder;
 
 static int interrupted(void *tx) { return page_tx_interrupted(tx); }
@@ -236,16 +234,14 @@ static int take_pointer(Builder *b, const u8 *vector, void *arg) {
   return SQLITE_OK;
 }
 
-static int learn(Builder *b) {
+static int learn(Builder *b, Sq4 **sq4) {
   SlotColumn *col = b->col;
   int rc = SQLITE_OK;
   Pointers *p = mem_zeroed(&rc, 1, sizeof *p);
   if (rc == SQLITE_OK) rc = spread(b, b->f->after->slots, CODE_SAMPLE, take_pointer, p);
-  sq4_free(b->sq4);
-  b->sq4 = NULL;
-  if (rc == SQLITE_OK) rc = sq4_learn(col->metric, col->elem, col->dim, p->vector, p->count, &b->sq4);
+  if (rc == SQLITE_OK) rc = sq4_learn(col->metric, col->elem, col->dim, p->vector, p->count, sq4);
   b->head.learned_at = b->f->after->slots;
-  b->head.learned_bytes = sq4_size(col->dim);
+  b->head.learned_bytes = list_codes_of(col)->learned_bytes(col);
   b->learned = 1;
   mem_free(p);
   return rc;
@@ -257,14 +253,14 @@ static int left_range(Builder *b, int *left) {
   u64 step = MAX((end - from) / CODE_SAMPLE, 1);
   int rc = SQLITE_OK;
   *left = 0;
-  if (end - from < end / 5) return SQLITE_OK;
+  if (b->codes.methods->clipped == NULL || end - from < end / 5) return SQLITE_OK;
   for (slot = from; slot < end && rc == SQLITE_OK; slot += step) {
     const u8 *vector;
     int alive = 0;
     rc = lives(b, slot, &alive);
     if (rc || !alive) continue;
     rc = array_map_get(&b->vectors, slot, &vector);
-    if (rc == SQLITE_OK) clipped += sq4_encode(b->sq4, vector, b->row);
+    if (rc == SQLITE_OK) clipped += b->codes.methods->clipped(&b->codes, vector);
     seen += b->col->dim;
   }
   *left = clipped > seen / RELEARN_CLIPPED;
@@ -275,16 +271,21 @@ static int left_range(Builder *b, int *left) {
 static int choose_codes(Builder *b) {
   const SlotColumn *col = b->col;
   const IvfHead *old = &b->old.head;
+  Sq4 *sq4 = NULL;
   int again = old->learned_bytes == 0, rc = SQLITE_OK;
   b->head.learned_bytes = b->head.lists ? old->learned_bytes : 0;
-  if (b->head.lists == 0) return SQLITE_OK;
-  if (col->index.quantizer != QUANTIZER_INT4 || sq4_stride(col->metric, col->elem, col->dim) == 0) return SQLITE_OK;
+  if (b->head.lists == 0 || list_codes_of(col)->learned_bytes(col) == 0) return list_codes_open(&b->codes, col, NULL);
   again |= b->f->after->slots >= RELEARN_GROWTH * old->learned_at && old->learned_at < RELEARN_LIMIT;
-  if (!again) rc = structure_learned(&b->old.learned, old->learned_bytes, col, &b->sq4);
-  if (rc == SQLITE_OK && !again) rc = left_range(b, &again);
-  if (rc || !again) return rc;
+  if (!again) {
+    rc = structure_learned(&b->old.learned, old->learned_bytes, col, &sq4);
+    if (rc == SQLITE_OK) rc = list_codes_open(&b->codes, col, sq4);
+    if (rc == SQLITE_OK) rc = left_range(b, &again);
+    if (rc || !again) return rc;
+    list_codes_close(&b->codes);
+  }
   b->keep = 0;
-  return learn(b);
+  rc = learn(b, &sq4);
+  return rc ? rc : list_codes_open(&b->codes, col, sq4);
 }
 
 /* --- assigning rows to lists --- */
@@ -417,6 +418,7 @@ static int put_rows(Builder *b, u32 list, const u32 *slots, u64 count) {
   u8 *block = NULL;
   u64 i;
   int rc = SQLITE_OK;
+  b->codes.methods->centre(&b->codes, centroid_of(b, list));
   if (number != NO_BLOCK) {
     used = b->directory.rows[number]; /* only a block of the old version is met with room */
     if (used < room && count) rc = array_writer_edit(&b->blocks, number, &block);
@@ -434,8 +436,7 @@ static int put_rows(Builder *b, u32 list, const u32 *slots, u64 count) {
     rc = array_map_get(&b->vectors, slots[i], &vector);
     if (rc) return rc;
     store32(block + 4 * (size_t)used, slots[i]);
-    b->space.methods->put_row(&b->space, vector, block + b->old.rows_at + (size_t)used * b->old.row_bytes);
-    used++;
+    b->codes.methods->put(&b->codes, vector, block + b->old.rows_at, used++);
   }
   if (rc == SQLITE_OK && block) set_entry(b, number, list, used);
   return rc;
@@ -651,7 +652,7 @@ static int put_directory(Builder *b, u8 *ref) {
 static int put_learned(Builder *b, u8 *ref) {
   int rc = SQLITE_OK;
   if (b->head.lists && !b->learned) return array_move(&b->old.learned, b->f->tx, ref);
-  if (b->head.lists) rc = structure_put_learned(&b->old.learned, b->f->tx, b->sq4, b->col->dim, ref);
+  if (b->head.lists) rc = structure_put_learned(&b->old.learned, b->f->tx, b->codes.sq4, b->col->dim, ref);
   return rc ? rc : array_free_pages(&b->old.learned, b->f->tx);
 }
 
@@ -705,7 +706,6 @@ static int open_builder(Builder *b) {
   rc = array_map_open(&b->present, &b->col->present, 0, 1);
   if (rc == SQLITE_OK) rc = array_map_open(&b->vectors, &b->col->vectors, 0, 0);
   if (rc == SQLITE_OK) rc = ivf_directory_load(&b->old, &b->directory);
-  b->row = mem_aligned(&rc, MAX(b->old.row_bytes, 64));
   return rc;
 }
 
@@ -717,13 +717,11 @@ static void close_builder(Builder *b) {
     mem_free(b->hand[i].value);
   }
   array_writer_end(&b->blocks);
-  space_close(&b->space);
-  sq4_free(b->sq4);
+  list_codes_close(&b->codes);
   array_map_close(&b->present);
   array_map_close(&b->vectors);
   ivf_directory_free(&b->directory);
   ivf_arrays_close(&b->old);
-  mem_aligned_free(b->row);
   mem_free(b->centroid);
   mem_free(b->changed);
   mem_free(b->list_of);
@@ -751,7 +749,6 @@ static int build(Builder *b, PageRef *out) {
   b->list_of = mem_array(&rc, slots - b->base, sizeof *b->list_of);
   if (rc) return rc;
   memset(b->list_of, 0xff, (size_t)(slots - b->base) * sizeof *b->list_of);
-  space_rowless(b->col, b->sq4, &b->space);
   b->most_lists = b->col->index.nlist ? b->col->index.nlist : IVF_MAX_LISTS;
   b->limit = (u64)MAX(SPLIT_LENGTH * (double)live / target_lists(b->col->index.nlist, live), SPLIT_MIN);
   if (!b->keep && !fresh) rc = take_over(b);

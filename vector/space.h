@@ -4,6 +4,8 @@
 #ifndef QUIRE_SPACE_H
 #define QUIRE_SPACE_H
 
+#include <math.h>
+
 #include "index.h"
 #include "sq4.h"
 #include "walk8.h"
@@ -54,6 +56,13 @@ static inline u32 space_order(float value) {
   memcpy(&bits, &value, 4);
   if (value != value) return 0xffffffffu;
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+/* The float of such an integer; INFINITY of the largest. */
+static inline float space_unorder(u32 order) {
+  float value;
+  u32 bits = order & 0x80000000u ? order & 0x7fffffffu : ~order;
+  memcpy(&value, &bits, 4);
+  return order == 0xffffffffu ? INFINITY : value;
 }
 
 #endif

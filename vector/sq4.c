@@ -26,9 +26,9 @@
 
 #include <float.h>
 
-#define CLIP 2.7  /* standard deviations on each side */
-#define STEPS 15  /* between the 16 values */
-#define TOP 15.0f /* the largest code */
+#define CLIP 2.7   /* standard deviations on each side */
+#define STEPS 15   /* between the 16 values */
+#define TOP 15.0f  /* the largest code */
 
 /* Learned steps are at least this part of the largest |element of the mean|: float32 has little below it. Loaded ones half. */
 #define STEP_OF_MEAN 0x1p-20
@@ -78,18 +78,19 @@ static float power_to_one(float f) {
   return f32_of_bits((exponent < 254 ? 254 - exponent : 1) << 23);
 }
 
-/* Floats scaled by a power of two so that their squares can be summed. 0 if they are all zero, or one is not finite. */
-static int bring_to_one(const Sq4Kernels *k, float *x, u32 padded) {
-  float max = k->largest(x, padded);
+/* Floats scaled by a power of two so that their squares can be summed: that power. 0 if they are all zero, or one is not finite. */
+static float bring_to_one(const Sq4Kernels *k, float *x, u32 padded) {
+  float max = k->largest(x, padded), power;
   if (!(max > 0 && max <= FLT_MAX)) return 0;
-  k->scale(x, padded, power_to_one(max));
-  return 1;
+  power = power_to_one(max);
+  k->scale(x, padded, power);
+  return power;
 }
 
 /* The floats of a vector, for cosine divided by its norm. */
 static void read_vector(const Sq4 *sq4, const Sq4Kernels *k, const void *vector, float *x) {
   k->widen[sq4->elem](vector, sq4->dim, x);
-  if (sq4->metric == METRIC_COSINE && bring_to_one(k, x, sq4->padded)) {
+  if (sq4->metric == METRIC_COSINE && bring_to_one(k, x, sq4->padded) > 0) {
     k->scale(x, sq4->padded, (float)(1 / sqrt(k->squares(x, sq4->padded))));
   }
 }
@@ -101,6 +102,22 @@ static void coordinates(const Sq4 *sq4, const Sq4Kernels *k, const void *vector,
 }
 
 void sq4_coordinates(const Sq4 *sq4, const void *vector, float *x) { coordinates(sq4, kernels(), vector, x); }
+
+void sq4_point_coordinates(const Sq4 *sq4, const float *point, float *x) {
+  const Sq4Kernels *k = kernels();
+  k->widen[ELEM_F32]((const u8 *)point, sq4->dim, x);
+  k->centre(sq4, x);
+  k->rotate(sq4, x);
+}
+
+float sq4_direction(const Sq4 *sq4, const void *vector, float *x) {
+  const Sq4Kernels *k = kernels();
+  float power;
+  k->widen[sq4->elem](vector, sq4->dim, x);
+  power = bring_to_one(k, x, sq4->padded);
+  k->rotate(sq4, x);
+  return power > 0 ? 1 / power : 1;
+}
 
 /* Nibbles of a block from 128 codes plus one, 0 and 17 where they were clipped: how many were. */
 static u32 pack(const u8 *whole, u8 *code) {
@@ -141,9 +158,7 @@ void sq4_query(const Sq4 *sq4, const void *vector, Sq4Query *out) {
   out->blocks = sq4->blocks;
   if (sq4->metric == METRIC_DOT) {
     float max;
-    k->widen[sq4->elem](vector, sq4->dim, x);
-    bring_to_one(k, x, sq4->padded);
-    k->rotate(sq4, x);
+    sq4_direction(sq4, vector, x);
     memset(x + sq4->dim, 0, (sq4->padded - sq4->dim) * sizeof *x);
     max = k->largest(x, sq4->padded);
     k->round(x, sq4->padded, max > 0 ? -127 / max : 0, 0, -127, 127, (u8 *)out->minus);

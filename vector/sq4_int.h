@@ -61,5 +61,9 @@ extern const Sq4Kernels sq4_neon;
 
 /* The coordinates that are encoded: centred, rotated, in steps; sq4->padded floats, of which those beyond dim are meaningless. */
 void sq4_coordinates(const Sq4 *sq4, const void *vector, float *x);
+/* The same of `dim` floats as they are: for cosine of a mean of unit vectors, say. */
+void sq4_point_coordinates(const Sq4 *sq4, const float *point, float *x);
+/* A vector rotated, not centred, scaled by a power of two so that its squares can be summed; by what to multiply it to have the vector's again. */
+float sq4_direction(const Sq4 *sq4, const void *vector, float *x);
 
 #endif

@@ -39,6 +39,9 @@ typedef struct Kind {
 
 static const ValueWord quantizer_words[] = {
     {"int4", QUANTIZER_INT4}, {"int8", QUANTIZER_INT8}, {"none", QUANTIZER_NONE}, {NULL, 0}};
+static const ValueWord list_quantizers[] = {{"bit", QUANTIZER_BIT},   {"binary", QUANTIZER_BIT},
+                                            {"int4", QUANTIZER_INT4}, {"int8", QUANTIZER_INT8},
+                                            {"none", QUANTIZER_NONE}, {NULL, 0}};
 static const ValueWord rescore_words[] = {{"bit", 1}, {"int8", 2}, {NULL, 0}};
 
 #define AT(member) offsetof(IndexShape, member)
@@ -52,7 +55,7 @@ static const Option hnsw_options[] = {GRAPH_OPTIONS, {0}};
 static const Option auto_options[] = {GRAPH_OPTIONS, {"from_rows", AT(from_rows), NULL, 1, 0x7fffffff, 1}, {0}};
 static const Option ivf_options[] = {{"nlist", AT(nlist), NULL, 1, 65535, 1},
                                      {"nprobe", AT(nprobe), NULL, NPROBE_MIN, NPROBE_MAX, 1},
-                                     {"quantizer", AT(quantizer), quantizer_words, 0, 0, 0},
+                                     {"quantizer", AT(quantizer), list_quantizers, 0, 0, 0},
                                      {"oversample", AT(oversample), NULL, 1, OVERSAMPLE_MAX, 100},
                                      {"from_rows", AT(from_rows), NULL, 1, 0x7fffffff, 1},
                                      {0}};
@@ -216,6 +219,12 @@ static int has_codes(const Column *column) {
   return is_float && (column->metric == METRIC_L2 || column->metric == METRIC_COSINE || column->metric == METRIC_DOT);
 }
 
+static const char *quantizer_word(u32 quantizer) {
+  const ValueWord *w = list_quantizers;
+  while (w->value != quantizer) w++;
+  return w->name;
+}
+
 static void or_default(u32 *value, u32 otherwise) {
   if (*value == 0) *value = otherwise;
 }
@@ -260,10 +269,9 @@ void resolve_index(Parser *p, const Column *column, IndexShape *index) {
     or_default(&index->quantizer, QUANTIZER_NONE);
   if (index->quantizer != QUANTIZER_NONE && !has_codes(column))
     parser_fail(p,
-                "quantizer=%s does not fit column %s (%s, %s): it takes quantizer=none; int4 and int8 are for float "
-                "types with l2, cosine or dot",
-                index->quantizer == QUANTIZER_INT4 ? "int4" : "int8", column->name, elem_name(column->elem),
-                metric_name(column->metric));
+                "quantizer=%s does not fit column %s (%s, %s): it takes quantizer=none; all others are for float types "
+                "with l2, cosine or dot",
+                quantizer_word(index->quantizer), column->name, elem_name(column->elem), metric_name(column->metric));
 }
 
 int spec_parse_index(const TableSpec *spec, int column, const char *text, IndexShape *out, char **error) {

@@ -15,6 +15,8 @@ WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 90)
 SELECT count(*), sum(rowid) FROM t WHERE e MATCH test_vector(5, 64);
 INSERT INTO t(t) VALUES('optimize');
 INSERT INTO t(t) VALUES('rebuild=ivf(nlist=4, from_rows=1, quantizer=int8)');
+INSERT INTO t(t) VALUES('rebuild=ivf(from_rows=1, quantizer=bit, nprobe=5)');
+SELECT rowid, distance FROM t WHERE e MATCH test_vector(101, 64) AND k = 3;
 INSERT INTO t(rowid, e, a) VALUES(5000, test_vector(5000, 64), 1);
 SELECT rowid, distance FROM t WHERE e MATCH test_vector(5000, 64) AND k = 1;
 --: check
