@@ -12,7 +12,8 @@
 #
 # A RESULT written /.../ is a regular expression that must match the result, ~/.../ one that must not.
 #
-# SQL functions for tests are in testfuncs.c: test_vector(seed, dim), test_gauss(seed, dim), test_crc(blob), test_drop_module(name).
+# SQL functions for tests are in testfuncs.c: test_vector(seed, dim), test_gauss(seed, dim), test_clustered(seed, dim), test_scale(v, x),
+# test_crc(blob), test_drop_module(name).
 #
 # Environment, so that one suite runs under several settings:
 #   QUIRE_LIB             the extension (default: quire.so in the repository's root)

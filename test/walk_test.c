@@ -256,6 +256,23 @@ static void test_learn(void) {
   s = learned = learn(METRIC_DOT, ELEM_F32, 100, rows, 2);
   CHECK(fabs((double)s->step - 3.6) < 1e-5 && s->mean[99] == -10, "equal: %g", (double)s->step);
   sq4_free(learned);
+  /* A few rows far out do not widen the range. */
+  {
+    static u8 bytes[60][400];
+    const void *all[60];
+    double near;
+    Sq4 *other;
+    for (i = 0; i < 60; i++) fill(ELEM_F32, NORMAL, 100, bytes[i]);
+    for (i = 0; i < 60; i++) all[i] = bytes[i];
+    if (sq4_learn(METRIC_L2, ELEM_F32, 100, all, 60, &other)) exit(1);
+    near = (double)other->step;
+    sq4_free(other);
+    for (i = 0; i < 100; i++) put(ELEM_F32, bytes[7], i, 40 * elem_get(ELEM_F32, bytes[7], i));
+    if (sq4_learn(METRIC_L2, ELEM_F32, 100, all, 60, &other)) exit(1);
+    CHECK(fabs((double)other->step / near - 1) < 0.02, "with a row far out: step %g, not %g", (double)other->step,
+          near);
+    sq4_free(other);
+  }
   /* Bad elements. */
   for (i = 0; i < 3; i++) fill(ELEM_F32, NORMAL, 100, rows[i]);
   s = learned = learn(METRIC_L2, ELEM_F32, 100, rows, 2);

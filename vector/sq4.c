@@ -25,10 +25,12 @@
 #include "sq4_int.h"
 
 #include <float.h>
+#include <stdlib.h>
 
 #define CLIP 2.7   /* standard deviations on each side */
 #define STEPS 15   /* between the 16 values */
 #define TOP 15.0f  /* the largest code */
+#define FAR_OUT 25 /* times the median squared distance from the mean: rows beyond do not count for the range */
 
 /* Learned steps are at least this part of the largest |element of the mean|: float32 has little below it. Loaded ones half. */
 #define STEP_OF_MEAN 0x1p-20
@@ -227,29 +229,67 @@ static double largest_mean(const Sq4 *s) {
 typedef struct Moments {
   double *sum;    /* of the elements */
   double *square; /* of the squares of elements less the mean */
-  u64 count;
+  double *off;    /* of each vector: its squared distance from the mean; -1: passed over */
+  u64 count;      /* of vectors that are not */
 } Moments;
 
-static void add_vector(const Sq4 *s, int second, const float *x, Moments *m) {
-  u32 i;
-  for (i = 0; i < s->dim && !second; i++) m->sum[i] += (double)x[i];
-  for (i = 0; i < s->dim && second; i++) {
-    double d = (double)x[i] - (double)s->mean[i];
-    m->square[i] += d * d;
-  }
-  m->count++;
-}
-
-static void add_sample(const Sq4 *s, int second, const void *const *sample, u32 count, Moments *m) {
+static void sum_up(const Sq4 *s, const void *const *sample, u32 count, Moments *m) {
   ALIGNED64 float x[MAX_DIM];
   const Sq4Kernels *k = kernels();
-  u32 i;
+  u32 i, d;
   m->count = 0;
+  memset(m->sum, 0, s->dim * sizeof *m->sum);
   for (i = 0; i < count; i++) {
-    if (elem_first_nonfinite(s->elem, sample[i], s->dim) >= 0) continue;
+    if (m->off[i] < 0) continue;
     read_vector(s, k, sample[i], x);
-    add_vector(s, second, x, m);
+    for (d = 0; d < s->dim; d++) m->sum[d] += (double)x[d];
+    m->count++;
   }
+  for (d = 0; d < s->dim && m->count; d++) s->mean[d] = (float)(m->sum[d] / (double)m->count);
+}
+
+static void measure(const Sq4 *s, const void *const *sample, u32 count, Moments *m) {
+  ALIGNED64 float x[MAX_DIM];
+  const Sq4Kernels *k = kernels();
+  u32 i, d;
+  memset(m->square, 0, s->dim * sizeof *m->square);
+  for (i = 0; i < count; i++) {
+    double off = 0;
+    if (m->off[i] < 0) continue;
+    read_vector(s, k, sample[i], x);
+    for (d = 0; d < s->dim; d++) {
+      double less = (double)x[d] - (double)s->mean[d];
+      m->square[d] += less * less;
+      off += less * less;
+    }
+    m->off[i] = off;
+  }
+}
+
+static int compare_doubles(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* Pass over vectors far out: a few of them would widen the range for all. How many there are. */
+static int drop_far_ones(u32 count, Moments *m, u64 *far) {
+  u32 i, n = 0;
+  int rc = SQLITE_OK;
+  double *sorted = mem_array(&rc, count, sizeof *sorted), limit = 0;
+  *far = 0;
+  if (rc) return rc;
+  for (i = 0; i < count; i++) {
+    if (m->off[i] >= 0) sorted[n++] = m->off[i];
+  }
+  qsort(sorted, n, sizeof *sorted, compare_doubles);
+  if (n) limit = FAR_OUT * sorted[n / 2];
+  for (i = 0; i < count && limit > 0; i++) {
+    if (!(m->off[i] > limit)) continue;
+    m->off[i] = -1;
+    ++*far;
+  }
+  mem_free(sorted);
+  return SQLITE_OK;
 }
 
 static double sum_of(const double *terms, u32 count) {
@@ -270,18 +310,26 @@ static double deviation_of(const Sq4 *s, const Moments *m) {
 }
 
 int sq4_learn(Metric metric, Elem elem, u32 dim, const void *const *sample, u32 count, Sq4 **out) {
-  Moments m = {NULL, NULL, 0};
+  Moments m = {NULL, NULL, NULL, 0};
   Sq4 *s = NULL;
   double step;
+  u64 far = 0;
   u32 i;
   int rc = new_sq4(metric, elem, dim, &s);
   *out = NULL;
-  m.sum = mem_zeroed(&rc, 2 * (u64)dim, sizeof *m.sum);
+  m.sum = mem_zeroed(&rc, 2 * (u64)dim + count, sizeof *m.sum);
   if (rc) goto done;
   m.square = m.sum + dim;
-  add_sample(s, 0, sample, count, &m);
-  for (i = 0; i < dim && m.count; i++) s->mean[i] = (float)(m.sum[i] / (double)m.count);
-  add_sample(s, 1, sample, count, &m);
+  m.off = m.square + dim;
+  for (i = 0; i < count; i++) m.off[i] = elem_first_nonfinite(elem, sample[i], dim) >= 0 ? -1 : 0;
+  sum_up(s, sample, count, &m);
+  measure(s, sample, count, &m);
+  if (metric != METRIC_DOT) rc = drop_far_ones(count, &m, &far);
+  if (rc) goto done;
+  if (far) {
+    sum_up(s, sample, count, &m);
+    measure(s, sample, count, &m);
+  }
   step = 2 * CLIP * deviation_of(s, &m) / STEPS;
   step = MAX(step, largest_mean(s) * STEP_OF_MEAN);
   set_units(s, (float)MAX(step, 0x1p-149));

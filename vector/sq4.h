@@ -39,7 +39,8 @@ u32 sq4_stride(Metric metric, Elem elem, u32 dim);
 /*
  * Learn from `count` vectors of `dim` elements, any alignment. Only if sq4_stride() is not 0.
  *
- * Vectors with an element that is not finite are passed over. Where there is no variance the step is taken from the size of the
+ * Vectors with an element that is not finite are passed over, and so are those more than five times as far from the mean as half of them are, which
+ * would widen the range for all (not for dot, by which they are the nearest). Where there is no variance the step is taken from the size of the
  * mean; without any vectors, or all of them zero, it is that of standard normal data (cosine: of unit vectors). Freed by
  * sq4_free, which accepts NULL. On SQLITE_NOMEM *out is NULL.
  */
