@@ -63,8 +63,40 @@ proc golden_questions {} {
   return $list
 }
 
-proc golden_answers {} {
+proc golden_answers {{questions golden_questions}} {
   set answers {}
-  foreach {name sql} [golden_questions] {lappend answers $name [db eval $sql]}
+  foreach {name sql} [$questions] {lappend answers $name [db eval $sql]}
   return $answers
+}
+
+# The same for sparse columns, in files of their own (sparse0.*): each metric, several segments, dead slots, rows changed since the last fold.
+proc golden_build_sparse {} {
+  set vector {printf('{%d:%d,%d:2.5,%d:-1.25,%d:0.125}/1000', 1 + N % 3, 1 + N % 4, 4 + N % 5, 20 + N % 17, 100 + N % 101)}
+  db eval {
+    CREATE VIRTUAL TABLE s USING quire(e sparse[1000], f sparse[1000] distance_metric=dot, g sparse[2147483648] distance_metric=cosine,
+      h sparse[1000] distance_metric=l1, d float[6] INDEXED BY flat(), kind integer partition key, fold_rows=100000);
+  }
+  foreach {from to} {400 600 1 60 200 212 300 302} {
+    db eval "
+      WITH RECURSIVE n(i) AS (SELECT $from UNION ALL SELECT i + 1 FROM n WHERE i < $to)
+        INSERT INTO s(rowid, e, f, g, h, d, kind)
+        SELECT i, [string map {N i} $vector], CASE WHEN i % 9 THEN [string map {N (i+5)} $vector] END, printf('{%d:1,%d:-0.5}/2147483648', 1 + i, 2147483648 - i % 7),
+               CASE WHEN i % 5 THEN [string map {N (i+9)} $vector] ELSE '{}/1000' END, test_vector(i, 6), i % 3 FROM n"
+    db eval {INSERT INTO s(s) VALUES('fold')}
+  }
+  db eval {
+    DELETE FROM s WHERE rowid % 10 = 3; UPDATE s SET e = '{7:1}/1000' WHERE rowid % 15 = 1; INSERT INTO s(s) VALUES('fold');
+    DELETE FROM s WHERE rowid IN (5, 210, 405); UPDATE s SET f = '{1:9,2:9}/1000' WHERE rowid IN (2, 211, 406); INSERT INTO s(rowid, e, kind) VALUES(1000, '{1:1,2:2}/1000', 1)
+  }
+}
+proc golden_questions_sparse {} {
+  return {
+    rows {SELECT count(*), test_crc(group_concat(x)) FROM (SELECT rowid || hex(e) || ifnull(hex(f), 'n') || ifnull(hex(g), 'n') || ifnull(hex(h), 'n') || kind AS x FROM s ORDER BY rowid)}
+    l2 {SELECT rowid, distance FROM s WHERE e MATCH '{1:1,5:2,30:-1}/1000' AND k = 20}
+    dot {SELECT rowid, distance FROM s WHERE f MATCH '{2:1,7:2,31:-1}/1000' ORDER BY distance LIMIT 15}
+    all {SELECT rowid, distance FROM s WHERE f MATCH '{3:1}/1000' ORDER BY distance, rowid}
+    cosine {SELECT rowid, distance FROM s WHERE g MATCH '{12:1,2147483648:-1}/2147483648' AND kind = 2 AND k = 9}
+    l1 {SELECT rowid, distance FROM s WHERE h MATCH '{1:1,5:2,30:-1}/1000' AND k = 9}
+    texts {SELECT vec_sparse_to_text(e), vec_to_json(g) FROM s WHERE rowid IN (1, 211, 600)}
+  }
 }

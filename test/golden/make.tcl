@@ -1,6 +1,6 @@
-# make.tcl: write the golden files of this format: format0.db.gz, format0.db-quire.gz, format0.answers.gz.
+# make.tcl: write the golden files of this format: format0.db.gz, format0.db-quire.gz, format0.answers.gz, and sparse0.* of sparse columns.
 #
-#   make all test-tools && QUIRE_LIB=... QUIRE_TESTFUNCS=... tclsh test/golden/make.tcl
+#   make all test-tools && QUIRE_LIB=... QUIRE_TESTFUNCS=... tclsh test/golden/make.tcl [format|sparse]
 #
 # Once a format is released its files stay as they are. Format 0 comes before the first release: whoever changes it writes them anew.
 # The answers are taken from the rows alone, without a page file.
@@ -14,23 +14,28 @@ proc keep {name bytes} {
   puts "$name: [string length $bytes] bytes, packed [file size [file join $::golden $name.gz]]"
 }
 
-db close
-file delete {*}[glob -nocomplain test.db*]
-sqlite3 db test.db
-db eval {PRAGMA page_size = 1024; PRAGMA journal_mode = DELETE}
-load_quire db
-golden_build
-db eval {INSERT INTO quire(quire) VALUES('integrity-check')}
-set format [sl_counter format]
-set sound [golden_answers]
-set free [db eval {SELECT first, count FROM quire_free WHERE first > 0}] ;# what they hold is nobody's
-db close
-keep format$format.db [sl_read test.db]
-foreach {first count} $free {sl_poke test.db-quire [expr {$first * 4096}] [string repeat \0 [expr {$count * 4096}]]}
-keep format$format.db-quire [sl_read test.db-quire]
-file delete test.db-quire
-open_db db
-set answers [golden_answers]
-if {$answers ne $sound} {error "pages and rows give different answers"}
-keep format$format.answers [encoding convertto utf-8 $answers]
+proc make {name build questions} {
+  db close
+  file delete {*}[glob -nocomplain test.db*]
+  sqlite3 db test.db
+  db eval {PRAGMA page_size = 1024; PRAGMA journal_mode = DELETE}
+  load_quire db
+  $build
+  db eval {INSERT INTO quire(quire) VALUES('integrity-check')}
+  set format [sl_counter format]
+  set sound [golden_answers $questions]
+  set free [db eval {SELECT first, count FROM quire_free WHERE first > 0}] ;# what they hold is nobody's
+  db close
+  keep $name$format.db [sl_read test.db]
+  foreach {first count} $free {sl_poke test.db-quire [expr {$first * 4096}] [string repeat \0 [expr {$count * 4096}]]}
+  keep $name$format.db-quire [sl_read test.db-quire]
+  file delete test.db-quire
+  open_db db
+  set answers [golden_answers $questions]
+  if {$answers ne $sound} {error "pages and rows give different answers"}
+  keep $name$format.answers [encoding convertto utf-8 $answers]
+}
+foreach {name build questions} {format golden_build golden_questions sparse golden_build_sparse golden_questions_sparse} {
+  if {$argv eq {} || $name in $argv} {make $name $build $questions}
+}
 finish_test
