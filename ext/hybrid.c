@@ -37,6 +37,7 @@ typedef struct Hit {
   i64 rank[2];            /* from 1; 0: not found */
   sqlite3_value *group;
   float *vector; /* of length 1, for mmr; NULL: none */
+  void *sparse;  /* or the BLOB of a sparse one */
   u32 dim;
   double similarity; /* the largest to a row that was chosen */
   int chosen;
@@ -264,14 +265,31 @@ static int compare_hits(const void *a, const void *b) {
 static void hit_clear(Hit *hit) {
   sqlite3_value_free(hit->group);
   mem_free(hit->vector);
+  mem_free(hit->sparse);
 }
 
-/* A vector's elements as floats, scaled to length 1. */
+static int take_sparse(sqlite3_value *value, Hit *hit) {
+  SparseVector vector;
+  char *error = NULL;
+  int rc = value_sparse(value, 0, &vector, &error);
+
+  sqlite3_free(error);
+  if (rc) return rc == SQLITE_NOMEM ? rc : SQLITE_OK;
+  hit->sparse = mem_array(&rc, vector.size, 1);
+  if (rc == SQLITE_OK) memcpy(hit->sparse, vector.blob, (size_t)vector.size);
+  sparse_vector_clear(&vector);
+  return rc;
+}
+
+/* A vector's elements as floats, scaled to length 1; a sparse one as it is. */
 static int take_vector(sqlite3_value *value, Hit *hit) {
   Vector vector = {0};
   char *error = NULL;
   double length = 0;
-  int rc = value_vector(value, &vector, &error);
+  int rc;
+
+  if (value_is_sparse(value)) return take_sparse(value, hit);
+  rc = value_vector(value, &vector, &error);
 
   sqlite3_free(error);
   if (rc) return rc == SQLITE_NOMEM ? rc : SQLITE_OK;
@@ -348,6 +366,8 @@ static void keep_best_of_groups(Hybrid *h) {
 
 static double cosine(const Hit *a, const Hit *b) {
   double sum = 0;
+  if (a->sparse && b->sparse)
+    return 1 - distance_exact(METRIC_COSINE, ELEM_SPARSE, a->sparse, b->sparse, sparse_view(a->sparse).dim);
   if (a->vector == NULL || b->vector == NULL || a->dim != b->dim) return 0;
   for (u32 i = 0; i < a->dim; i++) sum += (double)a->vector[i] * b->vector[i];
   return sum;
