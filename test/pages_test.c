@@ -423,6 +423,12 @@ static void test_faults_of(const char *what, i64 *calls, i64 *at, int code) {
 
 /* --- 3: what lies --- */
 
+static int count_range(void *arg, u32 pgno, u32 count) {
+  (void)pgno;
+  *(u64 *)arg += count;
+  return SQLITE_OK;
+}
+
 static void test_lies(void) {
   static const Shape shape = {4096, 1, 345, 0};
   u8 ref[ARRAY_REF_SIZE], *out = NULL;
@@ -459,6 +465,23 @@ static void test_lies(void) {
       array_free(&a);
       CHECK(rc == SQLITE_CORRUPT_VTAB, "a reference with %llu at %u: %d", (unsigned long long)lie[i].value, lie[i].at,
             rc);
+    }
+  }
+  { /* the same for who does not know the array's shape: the reference says it */
+    static const struct {
+      u32 at, size;
+      u64 value;
+    } lie[] = {{9, 1, 0}, {9, 1, 65}, {9, 1, 255}, {12, 4, 0}, {12, 4, 4097}, {12, 4, 0xffffffff}, {8, 1, 255}};
+    u64 pages = 0;
+    CHECK(array_pages_at(l.pages, id, l.ref, count_range, &pages) == SQLITE_OK && pages > l.array.extent_count,
+          "%llu pages of %u extents", (unsigned long long)pages, l.array.extent_count);
+    for (u32 i = 0; i < sizeof lie / sizeof *lie; i++) {
+      memcpy(ref, l.ref, sizeof ref);
+      for (u32 k = 0; k < lie[i].size; k++) ref[lie[i].at + k] = (u8)(lie[i].value >> 8 * k);
+      pages = 0;
+      rc = array_pages_at(l.pages, id, ref, count_range, &pages);
+      CHECK(rc == SQLITE_CORRUPT_VTAB && pages == 0, "a shape with %llu at %u: %d, %llu pages",
+            (unsigned long long)lie[i].value, lie[i].at, rc, (unsigned long long)pages);
     }
   }
   /* items and extents that there are not */
@@ -543,6 +566,22 @@ static void test_lies(void) {
     ref1.crc ^= 1;
     CHECK(pages_get_structure(l.pages, ref1, PAGE_ARRAY, id.owner, logical, &at, &hold) == SQLITE_CORRUPT_VTAB,
           "another checksum");
+    { /* of which kind a page is */
+      PageKind kind;
+      u8 page[PAGE_SIZE];
+      CHECK(pages_structure_kind(l.pages, ref1, &kind) == SQLITE_CORRUPT_VTAB, "not if its checksum is another");
+      ref1.crc ^= 1;
+      CHECK(pages_structure_kind(l.pages, ref1, &kind) == SQLITE_OK && kind == PAGE_ARRAY, "an array's");
+      if (l.home->base.methods->read(&l.home->base, ref1.pgno, 1, page)) abort();
+      page[PAGE_SIZE - 1] ^= 1;
+      if (l.home->base.methods->write(&l.home->base, ref1.pgno, 1, page)) abort();
+      CHECK(pages_structure_kind(l.pages, ref1, &kind) == SQLITE_CORRUPT_VTAB, "not if its bytes are others");
+      page[PAGE_SIZE - 1] ^= 1;
+      if (l.home->base.methods->write(&l.home->base, ref1.pgno, 1, page)) abort();
+      home_calls.at = home_calls.calls + 1;
+      CHECK(pages_structure_kind(l.pages, ref1, &kind) == SQLITE_IOERR, "not if it cannot be read");
+      home_calls.at = 0;
+    }
     {
       u8 page[PAGE_SIZE];
       PageRef up = l.array.root, wrong;
@@ -1295,6 +1334,35 @@ static void test_catalog(void) {
     if (lie == 5) other.root.pgno--;
     CHECK(catalog_read(pages, &other, &entries, &got) == SQLITE_CORRUPT_VTAB, "lie %u is believed", lie);
   }
+  /* a second page, all checksums right, that says how many tables it has: none, more than fit, more than are left */
+  {
+    static const u32 says[] = {0, 254, 0xffffffff, 252};
+    u8 root[PAGE_SIZE], second[PAGE_SIZE], *next = root + PAGE_HEADER_SIZE + 40;
+    Home *home = pages_home(pages);
+    if (home->methods->read(home, state.root.pgno, 1, root)) abort();
+    if (home->methods->read(home, load32(next), 1, second)) abort();
+    for (u32 i = 0; i < sizeof says / sizeof *says; i++) {
+      PageTx tx;
+      PageRef ref;
+      u8 page[PAGE_SIZE];
+      other = state;
+      memcpy(page, second, PAGE_SIZE);
+      store32(page + PAGE_HEADER_SIZE, says[i]);
+      if (begin_at(&tx, pages, 2 + i, state.pages)) abort();
+      if (page_tx_put_structure_at(&tx, page, PAGE_CATALOG, 0, 0, 1, load32(next), &ref)) abort();
+      memcpy(page, root, PAGE_SIZE);
+      store32(page + PAGE_HEADER_SIZE + 44, ref.crc);
+      if (i == 3) { /* of 300 tables 251 are in the root */
+        store32(page + PAGE_HEADER_SIZE + 36, 300);
+      }
+      if (page_tx_put_structure_at(&tx, page, PAGE_ROOT, 0, 0, 0, state.root.pgno, &other.root)) abort();
+      page_tx_end(&tx);
+      CHECK(catalog_read(pages, &other, &entries, &got) == SQLITE_CORRUPT_VTAB, "a page of %u tables", says[i]);
+    }
+  }
+  pages_close(pages);
+  if (pages_open(&home_new(1, 0)->base, &pages)) abort();
+  CHECK(write_catalog(pages, 600, 0, &state) == SQLITE_OK, "600 tables again");
   /* who visits may stop */
   for (u64 most = 0; most < 3; most++) {
     Visit some = {0, most};
