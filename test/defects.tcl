@@ -10,11 +10,12 @@
 # The last line is `N passed, N failed`.
 
 # share: test file, environment
+# PC_HOMES: most of the defects are of the page file, which stores that are inline have not.
 set shares {
-  cut-wal       {powercut.test {PC_CONFIGS wal-full PC_SEED 1 PC_SEEDS 4 PC_STATES 150}}
-  cut-delete    {powercut.test {PC_CONFIGS delete-full PC_SEED 1 PC_SEEDS 4 PC_STATES 150}}
-  cut-sync      {powercut.test {PC_CONFIGS sync-fails PC_SEED 1 PC_SEEDS 20 PC_STATES 150}}
-  cut-failed    {powercut.test {PC_CONFIGS sync-fails PC_SEED 130 PC_SEEDS 10 PC_STATES 50}}
+  cut-wal       {powercut.test {PC_HOMES file PC_CONFIGS wal-full PC_SEED 1 PC_SEEDS 4 PC_STATES 150}}
+  cut-delete    {powercut.test {PC_HOMES file PC_CONFIGS delete-full PC_SEED 1 PC_SEEDS 4 PC_STATES 150}}
+  cut-sync      {powercut.test {PC_HOMES file PC_CONFIGS sync-fails PC_SEED 1 PC_SEEDS 20 PC_STATES 150}}
+  cut-failed    {powercut.test {PC_HOMES file PC_CONFIGS sync-fails PC_SEED 130 PC_SEEDS 10 PC_STATES 50}}
   model         {model.test {MODEL_SEED 1 MODEL_SEEDS 40 MODEL_STEPS 150}}
   rules         {storage_rules.test {}}
 }
