@@ -1,10 +1,11 @@
 /*
  * corrupt.c: the corruption matrix: every kind of page, every field of each, truncations, swaps, files of another moment, shadow rows.
  *
- *   corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-e] [-b BASE] [-c CASE]... [-v]
+ *   corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-f N] [-e] [-b BASE] [-c CASE]... [-v]
  *
  *   -d   where the damaged files are made; best a place without a disk
  *   -p   the share of the cases that is run (default 1000: all). Each field of each kind of page is met in each mode whatever the share
+ *   -f   of fields, graphs and mixed files only one in N, by the seed
  *   -e   whatever the share, each field of each kind of page is met with each value, forged, and so is each column of the shadow tables:
  *        what a reader must check by itself
  *   -b   small, wide, many: one base only       -c   this case, by its name (as a failure prints it)      -v   the table of fields
@@ -54,9 +55,9 @@ static struct {
   const char *directory, *base, *only[MAX_ONLY];
   u32 only_count;
   u64 seed;
-  u32 permille;
+  u32 permille, one_in;
   int verbose, every_value;
-} opt = {.permille = 1000, .seed = 1};
+} opt = {.permille = 1000, .one_in = 1, .seed = 1};
 
 static char case_name[200] = "(none)"; /* for the handlers */
 static u64 cases, failures;
@@ -658,6 +659,9 @@ static int chosen(const char *name, int always) {
   return always || hash_text(opt.seed, name) % 1000 < opt.permille;
 }
 
+/* Whether the i-th of fields, graphs or mixed files is to be met (-f). */
+static int met(u32 i) { return opt.only_count || (i + opt.seed) % opt.one_in == 0; }
+
 /* Put files in place; the state row gets the checksum `crc` unless it is negative. */
 static void place(const Moment *m, const u8 *pages, size_t size, i64 crc) {
   remove_files();
@@ -737,7 +741,7 @@ static void damage_fields(Base *b, u32 page) {
   char name[160];
   for (u32 f = 0; f < pf_field_count; f++) {
     const PfField *field = &pf_fields[f];
-    u32 repeats = pf_field_repeats(p, field);
+    u32 repeats = met(f) ? pf_field_repeats(p, field) : 0;
     for (u32 i = 0; i < repeats; i++) {
       u32 at = pf_field_at(p, field, i), other_at = pf_field_at(p, field, i ? i - 1 : repeats - 1);
       u64 old = pf_load(b->work + (size_t)p->pgno * PF_PAGE + at, field->size);
@@ -871,7 +875,7 @@ static void graphs(Base *b) {
       u32 less = how / 4;
       i64 crc = -1;
       snprintf(name, sizeof name, "%s/graph/%u/%u", b->name, n, how);
-      if (!chosen(name, 1)) continue;
+      if (!met(n + how) || !chosen(name, 1)) continue;
       if (less) shorten_graph(b, nodes / 3);
       if (n < LINK_PATTERNS)
         write_pattern(b, PF_LINKS, n, nodes);
@@ -987,7 +991,7 @@ static void mixed(Base *b) {
   for (u32 i = 0; i < b->moments; i++) {
     for (u32 j = 0; j < b->moments; j++) {
       snprintf(name, sizeof name, "%s/mixed/%u/%u", b->name, i, j);
-      if (!chosen(name, 1)) continue;
+      if (!met(i + j) || !chosen(name, 1)) continue;
       hits_mixed++;
       place(&b->moment[i], b->moment[j].pages.data, b->moment[j].pages.size, -1);
       run_case(b, &b->moment[i], i == j ? MUST_NOT_TELL : MAY_TELL, 0);
@@ -1003,7 +1007,7 @@ static void foreign(Base *b) {
   make_base(&twin);
   for (u32 i = 0; i < twin.moments; i++) {
     snprintf(name, sizeof name, "%s/foreign/%u", b->name, i);
-    if (!chosen(name, 1)) continue;
+    if (!met(i) || !chosen(name, 1)) continue;
     hits_foreign++;
     place(&b->moment[b->moments - 1], twin.moment[i].pages.data, twin.moment[i].pages.size, -1);
     run_case(b, &b->moment[b->moments - 1], MUST_TELL, 0);
@@ -1132,7 +1136,7 @@ static void report_fields(void) {
              (unsigned long long)field_hits[f][FORGED]);
     }
     for (Mode mode = RAW; mode < MODES && !opt.base && !opt.only_count; mode++) {
-      if (field_hits[f][mode] || !mode_fits(&of_kind, mode)) continue;
+      if (field_hits[f][mode] || !met(f) || !mode_fits(&of_kind, mode)) continue;
       if (strcmp(pf_fields[f].name, "crc") == 0 && mode != RAW) continue; /* made right again */
       failures++;
       printf("FAILED never damaged (%s): %s.%s\n", mode_names[mode], pf_kind_name(pf_fields[f].kind),
@@ -1143,11 +1147,12 @@ static void report_fields(void) {
 
 static void parse(int argc, char **argv) {
   int c;
-  while ((c = getopt(argc, argv, "d:s:p:b:c:ev")) != -1) {
+  while ((c = getopt(argc, argv, "d:s:p:f:b:c:ev")) != -1) {
     switch (c) {
       case 'd': opt.directory = optarg; break;
       case 's': opt.seed = strtoull(optarg, NULL, 10); break;
       case 'p': opt.permille = (u32)atoi(optarg); break;
+      case 'f': opt.one_in = (u32)atoi(optarg); break;
       case 'b': opt.base = optarg; break;
       case 'c':
         if (opt.only_count == MAX_ONLY) die("too many cases", optarg);
@@ -1159,7 +1164,8 @@ static void parse(int argc, char **argv) {
     }
   }
   if (opt.directory == NULL)
-    die("usage", "corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-e] [-b BASE] [-c CASE]... [-v]");
+    die("usage", "corrupt -d DIRECTORY [-s SEED] [-p PERMILLE] [-f N] [-e] [-b BASE] [-c CASE]... [-v]");
+  if (opt.one_in == 0) die("-f", "expected a number above 0");
   snprintf(db_path, sizeof db_path, "%s/corrupt.db", opt.directory);
   snprintf(page_path, sizeof page_path, "%s/corrupt.db-quire", opt.directory);
 }

@@ -40,7 +40,7 @@ set programmes {
   defects      {0 20 test/defects.tcl {make defects} {}}
   defensive    {0 20 test/run.tcl {QUIRE_TEST_DEFENSIVE=1 QUIRE_TEST_UNTRUSTED=1 make test TESTS=quick} {}}
   rollback     {0 20 test/run.tcl {QUIRE_TEST_JOURNAL=delete QUIRE_TEST_ENCODING=UTF-16le make test TESTS=quick} {}}
-  sanitizers   {0 30 make:asan {make asan TESTS=quick} {}}
+  sanitizers   {0 30 make:asan {QUIRE_TEST_SANITIZED=all make asan TESTS=quick} {}}
   tsan         {0 30 make:tsan {make tsan} {}}
   valgrind     {0 60 make:valgrind {make valgrind} {}}
   builds       {0 60 make:builds {make builds} {}}

@@ -15,6 +15,17 @@ proc env_or {name default} {
   return $default
 }
 
+# These take longest, in this order. They start first, else one of them may be left alone at the end.
+set long {faults permutations corrupt powercut hnsw storage_rules model pages connections space rowmap demo}
+
+proc in_order {files} {
+  set first {}
+  foreach name $::long {
+    foreach file [lsearch -all -inline $files */$name.test] {lappend first $file}
+  }
+  return [concat $first [lmap file $files {expr {$file in $first ? [continue] : $file}}]]
+}
+
 proc select_files {patterns} {
   set all [lsort [glob -nocomplain -directory $::test_dir *.test]]
   if {$patterns eq {}} {return $all}
@@ -111,7 +122,7 @@ foreach word $argv {
 }
 set env(TMPDIR) [exec mktemp -d [file join [env_or TMPDIR /tmp] quire-run-XXXXXX]]
 file attributes $env(TMPDIR) -permissions 0755 ;# missing_file.test opens files in it as another user
-set queue [select_files $patterns]
+set queue [in_order [select_files $patterns]]
 next
 if {!([info exists done])} {vwait done}
 catch {exec chmod -R u+rwX $env(TMPDIR)}

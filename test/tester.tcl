@@ -19,6 +19,7 @@
 #   QUIRE_LIB             the extension (default: quire.so in the repository's root)
 #   QUIRE_TESTFUNCS       testfuncs.so (default: build/testfuncs.so)
 #   QUIRE_TEST_QUICK=1    small counts: tests ask [quick SMALL LARGE]; files with `slow_test` are left out
+#   QUIRE_TEST_SANITIZED=all   a quick run under sanitizers is not made smaller still
 #   QUIRE_TEST_JOURNAL    journal mode of test.db (default: wal)
 #   QUIRE_TEST_ENCODING   encoding of test.db (default: UTF-8)
 #   QUIRE_TEST_DEFENSIVE=1, QUIRE_TEST_UNTRUSTED=1   SQLITE_DBCONFIG_DEFENSIVE on; trusted_schema off
@@ -43,8 +44,12 @@ proc env_or {name default} {
   return $default
 }
 
-# The smaller number in a quick run, else the larger.
-proc quick {small large} {expr {[env_or QUIRE_TEST_QUICK 0] ? $small : $large}}
+# The smaller number in a quick run, else the larger. `sanitized`: for a quick run under sanitizers, where all takes several times as long.
+proc quick {small large {sanitized ""}} {
+  if {![env_or QUIRE_TEST_QUICK 0]} {return $large}
+  if {$sanitized eq "" || ![info exists ::env(ASAN_OPTIONS)] || [env_or QUIRE_TEST_SANITIZED ""] eq "all"} {return $small}
+  return $sanitized
+}
 
 proc absolute_path {path} {
   if {[file pathtype $path] eq "absolute"} {return $path}
