@@ -324,6 +324,11 @@ bench-upgrade: $(OUT)quire.$(EXT) $(BUILD)/testfuncs.so ## a table of sqlite-vec
 bench-content: $(OUT)quire.$(EXT) $(BUILD)/testfuncs.so ## tables with content='' beside the default: load, reads, size; ROWS=100000 DIM=128
 	@$(TCLSH) bench/content.tcl $(abspath $(OUT)quire.$(EXT)) $(abspath $(BUILD)/testfuncs.so) $(abspath $(BUILD)) $(ROWS) $(DIM)
 
+.PHONY: bench-sparse
+bench-sparse: $(OUT)quire.$(EXT) ## sparse columns beside brute force and an inverted table in SQL, on real data; ROWS=100000
+	@$(TCLSH) bench/sparse.tcl $(abspath $(OUT)quire.$(EXT)) $(abspath $(BUILD)) \
+	  $(abspath $(or $(QUIRE_DATA),../shared/data)/sparse_ids_5K.txt.gz) $(ROWS)
+
 # --- the rest ---
 
 .PHONY: format
