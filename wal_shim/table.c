@@ -72,6 +72,7 @@ static u32 fold_rows(const Table *table) {
   u32 i;
   if (table->shape.fold_rows) return table->shape.fold_rows;
   for (i = 0; i < table->shape.vector_count; i++) bytes += vector_stride(table->shape.vector[i].size);
+  if (table->overlay && table->overlay->rows) bytes += table->overlay->block_bytes / table->overlay->rows;
   return (u32)MIN(MAX(DEFAULT_FOLD_BYTES / MAX(bytes, 1), DEFAULT_FOLD_MIN), DEFAULT_FOLD_MAX);
 }
 
