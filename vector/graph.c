@@ -186,20 +186,22 @@ static int is_wanted(Graph *g, const IndexPass *p, u32 slot, int *wanted) {
   return SQLITE_OK;
 }
 
-/* The best live nodes of the pool, their vectors on the way from memory. */
+/* The best live nodes of the pool, their vectors and rowids on the way from memory. */
 static int choose(Graph *g, const IndexPass *p, const Walker *w, u64 most, u64 *count) {
   u32 i;
   int rc = mem_reserve(&g->found, &g->found_cap, MIN(most, w->count), sizeof *g->found);
   *count = 0;
   for (i = 0; i < w->count && *count < most && rc == SQLITE_OK; i++) {
     u32 slot = pool_node(w->pool[i]);
-    const u8 *vector;
+    const u8 *vector, *rowid;
     int wanted = 0;
     rc = is_wanted(g, p, slot, &wanted);
     if (rc || !wanted) continue;
     rc = array_map_get(&g->vectors, slot, &vector);
+    if (rc == SQLITE_OK) rc = array_map_get(&g->rowids, slot, &rowid);
     if (rc) break;
     fetch_row(vector, g->vectors.stride);
+    PREFETCH(rowid);
     g->found[(*count)++] = slot;
   }
   return rc;

@@ -406,7 +406,7 @@ static int is_wanted(Ivf *v, const IndexPass *p, u32 slot, int *wanted) {
 
 /* --- what was found --- */
 
-/* Compare found[from .. to) on full vectors, those still below `worst`; they are fetched ahead. */
+/* Compare found[from .. to) on full vectors, those still below `worst`; these and rowids are fetched ahead. */
 static int refine(Ivf *v, IndexPass *p, u64 from, u64 to) {
   const SlotColumn *col = &v->slots->column[v->column];
   u64 i, fetched = from;
@@ -417,15 +417,20 @@ static int refine(Ivf *v, IndexPass *p, u64 from, u64 to) {
     double value;
     for (; fetched < MIN(i + FETCH_AHEAD, to) && rc == SQLITE_OK; fetched++) {
       rc = array_map_get(&v->vectors, (u32)v->found[fetched], &vector);
-      if (rc == SQLITE_OK) fetch_row(vector, v->vectors.stride);
+      if (rc == SQLITE_OK) rc = array_map_get(&v->rowids, (u32)v->found[fetched], &rowid);
+      if (rc) return rc;
+      fetch_row(vector, v->vectors.stride);
+      PREFETCH(rowid);
     }
     if (rc || (u32)(v->found[i] >> 32) >= v->worst) continue;
     rc = array_map_get(&v->vectors, slot, &vector);
-    if (rc == SQLITE_OK) rc = array_map_get(&v->rowids, slot, &rowid);
     if (rc) return rc;
     value = scan_value(col->metric, col->elem, col->dim, p->query, vector, NAN);
-    pool_offer(v->pool, value, (i64)load64(rowid), slot | POOL_EXACT);
     p->compared++;
+    if (!pool_wants(v->pool, value)) continue;
+    rc = array_map_get(&v->rowids, slot, &rowid);
+    if (rc) return rc;
+    pool_offer(v->pool, value, (i64)load64(rowid), slot | POOL_EXACT);
     v->collector->offered(v);
   }
   return rc;

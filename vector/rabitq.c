@@ -20,7 +20,7 @@
 #include <float.h>
 
 #define SHARE 0.6028102749890869f /* sqrt(1 - 2/pi) */
-#define RABITQ_EPSILON 1.3f
+#define RABITQ_EPSILON 1.5f
 #define TABLE_TOP 127
 #define ROUNDED_SHARE 0.2886751345948129f /* of a step: the deviation of a rounded number, 1/sqrt(12) */
 
