@@ -329,6 +329,15 @@ bench-sparse: $(OUT)quire.$(EXT) ## sparse columns beside brute force and an inv
 	@$(TCLSH) bench/sparse.tcl $(abspath $(OUT)quire.$(EXT)) $(abspath $(BUILD)) \
 	  $(abspath $(or $(QUIRE_DATA),../shared/data)/sparse_ids_5K.txt.gz) $(ROWS)
 
+DIMS ?= 128 768 1536
+FORMS ?= unit raw outliers
+METRICS ?= l2
+INDEXES ?= hnsw ivf
+.PHONY: bench-quantizers
+bench-quantizers: $(OUT)quire.$(EXT) $(BUILD)/testfuncs.so ## recall and speed by index, quantizer and oversample; ROWS=4000 DIMS="128 768 1536" FORMS="unit raw outliers" METRICS=l2 INDEXES="hnsw ivf"
+	@$(TCLSH) bench/quantizers.tcl $(abspath $(OUT)quire.$(EXT)) $(abspath $(BUILD)/testfuncs.so) $(abspath $(BUILD)) $(if $(filter file,$(origin ROWS)),4000,$(ROWS)) \
+	  "$(DIMS)" "$(FORMS)" "$(METRICS)" "$(INDEXES)"
+
 # --- the rest ---
 
 .PHONY: format
