@@ -4,7 +4,7 @@
  * Which rows have a term, and with what weight. The slots are divided among segments, each a stretch of them with lists of its own that are never changed: a
  * fold writes one over the slots that it adds, together with those of the last segments that are not more than twice as many, so that there are
  * O(log n) of them and a row is written O(log n) times (O'Neil et al., "The log-structured merge-tree", 1996; Lucene's segments). Nothing but the vectors is read
- * to write one.
+ * to write one. A commit takes in only so much, lest it waits for long: then there are more segments, until a command or their number makes larger ones.
  *
  *   N1  The segments cover the slots below `covered`, in order and without gaps. Each slot that has a vector and lives is in the lists of all its terms. Later slots
  *       are compared one by one, and so are all rows with metric l1, which the lists tell nothing of.

@@ -15,6 +15,8 @@
 #include "sparse.h"
 
 #define MERGE_FACTOR 2u /* a segment is taken into one that is at least its size divided by this */
+#define STEP_POSTINGS                                                                                                  \
+  (1u << 22) /* of segments before that a commit takes in at most; commands take in all that are small enough */
 #define POLL_SLOTS 1024u
 
 typedef struct Term {
@@ -289,12 +291,12 @@ static int write_segment(Builder *b, u64 first, u64 end) {
 /* How many of the old segments stay; *first: the slot that the new ones begin with. */
 static u32 segments_kept(const Builder *b, u64 end, u64 *first) {
   u32 kept = b->old.segments;
-  u64 postings = 0;
+  u64 postings = 0, most = b->f->rows == UINT64_MAX || kept == INVERTED_SEGMENTS ? SEGMENT_MAX_POSTINGS : STEP_POSTINGS;
   *first = b->old.covered;
   if (b->f->moved || b->whole) kept = 0;
   while (kept) {
     const Segment *last = &b->old.segment[kept - 1];
-    int small = last->slots <= MERGE_FACTOR * (end - *first) && postings + last->postings <= SEGMENT_MAX_POSTINGS;
+    int small = last->slots <= MERGE_FACTOR * (end - *first) && postings + last->postings <= most;
     if (!small && kept < INVERTED_SEGMENTS) break;
     postings += last->postings;
     *first = last->first;
