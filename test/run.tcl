@@ -16,7 +16,7 @@ proc env_or {name default} {
 }
 
 # These take longest, in this order. They start first, else one of them may be left alone at the end.
-set long {faults permutations corrupt powercut hnsw storage_rules model pages connections space rowmap demo}
+set long {faults permutations recall corrupt powercut hnsw storage_rules model pages connections home space rowmap demo}
 
 proc in_order {files} {
   set first {}
