@@ -100,3 +100,33 @@ proc golden_questions_sparse {} {
     texts {SELECT vec_sparse_to_text(e), vec_to_json(g) FROM s WHERE rowid IN (1, 211, 600)}
   }
 }
+
+# The same for lists of 1-bit codes (bits0.*): each type and metric, dimensions that do not fill a byte, groups that are not full, dead slots, a list split.
+proc golden_build_bits {} {
+  db eval {
+    CREATE VIRTUAL TABLE v USING quire(e float[64] INDEXED BY ivf(from_rows=1, nprobe=400, oversample=100, quantizer=bit),
+      f float16[100] distance_metric=cosine INDEXED BY ivf(from_rows=1, nlist=3, nprobe=3, oversample=100, quantizer=bit),
+      g bfloat16[13] distance_metric=dot INDEXED BY ivf(from_rows=1, nprobe=400, oversample=100, quantizer=bit), fold_rows=100000);
+  }
+  foreach {from to} {400 470 1 90 200 212} {
+    db eval {
+      WITH RECURSIVE n(i) AS (SELECT $from + 0 UNION ALL SELECT i + 1 FROM n WHERE i < $to + 0)
+        INSERT INTO v(rowid, e, f, g) SELECT i, test_vector(i, 64), vec_f16(vec_to_json(test_vector(i + 1000, 100))),
+               CASE WHEN i % 7 THEN vec_bf16(vec_to_json(test_vector(i + 2000, 13))) END FROM n;
+      INSERT INTO v(v) VALUES('fold');
+    }
+  }
+  db eval {
+    DELETE FROM v WHERE rowid % 10 = 3; UPDATE v SET e = test_vector(-rowid, 64) WHERE rowid % 15 = 1; INSERT INTO v(v) VALUES('fold');
+    DELETE FROM v WHERE rowid IN (5, 210, 405); INSERT INTO v(rowid, e) VALUES(1000, test_vector(1000, 64)), (1001, test_vector(1001, 64));
+  }
+}
+proc golden_questions_bits {} {
+  return {
+    rows {SELECT count(*), test_crc(group_concat(x)) FROM (SELECT rowid || hex(e) || hex(f) || ifnull(hex(g), 'n') AS x FROM v ORDER BY rowid)}
+    l2 {SELECT rowid, distance FROM v WHERE e MATCH test_vector(7, 64) AND k = 10}
+    all {SELECT rowid, distance FROM v WHERE e MATCH test_vector(-7, 64) ORDER BY distance, rowid}
+    cosine {SELECT rowid, distance FROM v WHERE f MATCH vec_f16(vec_to_json(test_vector(9, 100))) AND k = 12}
+    dot {SELECT rowid, distance FROM v WHERE g MATCH vec_bf16(vec_to_json(test_vector(11, 13))) AND k = 9}
+  }
+}
