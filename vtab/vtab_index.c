@@ -16,7 +16,7 @@
 #define DEFAULT_NPROBE 48
 /* Measured by bench/quantizers.tcl: what is quickest of those that lose at most 0.005 of recall to full vectors. */
 #define INT4_MIN_DIM 64            /* fewer dimensions are walked on int8; */
-#define BIT_MIN_DIM 512u           /* lists of so many are of bits, but by dot */
+#define BIT_MIN_DIM 128u           /* lists of so many are of bits, but by dot */
 #define FROM_ROWS_OPEN 0xffffffffu /* auto() or ivf() that does not say */
 #define FROM_ROWS_NEVER 0x7fffffffu
 
