@@ -555,12 +555,9 @@ static void describe_query(Scan *s) {
   u32 i;
   s->query = sparse_view(s->p->query);
   s->scale = inverted_scale(s->col, s->p->query);
+  s->norm2 = sparse_norm2(&s->query);
   s->least = HUGE_VAL;
-  for (i = 0; i < s->query.count; i++) {
-    double value = (double)sparse_value(&s->query, i);
-    s->norm2 += value * value;
-    s->least = MIN(s->least, fabs(value * s->scale));
-  }
+  for (i = 0; i < s->query.count; i++) s->least = MIN(s->least, fabs((double)sparse_value(&s->query, i) * s->scale));
 }
 
 /* The chosen slots as bits. */

@@ -10,7 +10,7 @@
  *       are compared one by one, and so are all rows with metric l1, which the lists tell nothing of.
  *   N2  Dead slots stay in lists until their segment is written anew; they are passed over by the presence bits.
  *   N3  Weights are as in the vector, for cosine divided by its norm. They serve bounds: a row that may be wanted is compared on its vector (inverted.c).
- *   N4  What lies on pages depends on the order of slots alone.
+ *   N4  What lies on pages depends on the order of slots alone: norms are sums in double in a fixed order, the same on every CPU.
  *
  * The table page names one page (PAGE_INVERTED, logical id = column):
  *

@@ -45,19 +45,14 @@ typedef struct Builder {
 
 double inverted_scale(const SlotColumn *col, const void *vector) {
   Sparse x = sparse_view(vector);
-  double sum = 0;
-  u32 i;
-  if (col->metric != METRIC_COSINE) return 1;
-  for (i = 0; i < x.count; i++) sum += (double)sparse_value(&x, i) * (double)sparse_value(&x, i);
-  return sum > 0 ? 1 / sqrt(sum) : 0;
+  double norm2 = col->metric == METRIC_COSINE ? sparse_norm2(&x) : 1;
+  return norm2 > 0 ? 1 / sqrt(norm2) : 0;
 }
 
 float inverted_bias(const void *vector) {
   Sparse x = sparse_view(vector);
-  double sum = 0;
-  u32 i;
-  for (i = 0; i < x.count; i++) sum += (double)sparse_value(&x, i) * (double)sparse_value(&x, i);
-  return sum / 2 < (double)FLT_MAX ? (float)(-sum / 2) : NAN;
+  double half = sparse_norm2(&x) / 2;
+  return half < (double)FLT_MAX ? (float)-half : NAN;
 }
 
 /* --- terms --- */

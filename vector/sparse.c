@@ -394,6 +394,8 @@ static double inner_product(const Sparse *a, const Sparse *b) {
   return sum;
 }
 
+double sparse_norm2(const Sparse *sparse) { return inner_product(sparse, sparse); }
+
 /* The sum of squared (or absolute) differences. */
 static double differences(const Sparse *a, const Sparse *b, int squared) {
   double sum = 0;

@@ -59,6 +59,8 @@ float sparse_value(const Sparse *sparse, u32 i);
 char *sparse_to_text(const Sparse *sparse);
 char *sparse_to_json(const Sparse *sparse);
 
+/* The sum of squares, in double, by ascending index: the same bits on every CPU. */
+double sparse_norm2(const Sparse *sparse);
 /* Whether the metric is one of sparse vectors: l2, cosine, dot, l1. */
 int sparse_metric_fits(Metric metric);
 /*
