@@ -8,6 +8,7 @@
 #include "../wal_shim/bytes.h"
 #include "../wal_shim/table_methods.h"
 #include "forms.h"
+#include "index.h"
 #include "portable.h"
 #include "rows.h"
 #include "structure.h"
@@ -304,6 +305,10 @@ static int slots_vector(void *view, u32 slot, u32 column, void *out, int *presen
   memcpy(out, data, col->size);
   pages_release(s->pages, &hold);
   return SQLITE_OK;
+}
+
+static int slots_takes(const VectorShape *shape, u32 kind) {
+  return (shape->elem == ELEM_SPARSE) == (kind == INDEX_INVERTED);
 }
 
 static u64 slots_bytes(const void *vector) { return vector_bytes(ELEM_SPARSE, 0, vector); }
@@ -880,7 +885,7 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   return rc;
 }
 
-const TableMethods table_methods = {slots_valid,   slots_bytes,     slots_open,      slots_retain,
-                                    slots_release, slots_find_view, slots_max_rowid, slots_complete,
-                                    slots_fold,    slots_lag,       slots_pages_at,  slots_check,
-                                    slots_counts,  slots_vector,    slots_same,      slots_fields};
+const TableMethods table_methods = {slots_valid,   slots_takes,     slots_bytes,     slots_open,     slots_retain,
+                                    slots_release, slots_find_view, slots_max_rowid, slots_complete, slots_fold,
+                                    slots_lag,     slots_pages_at,  slots_check,     slots_counts,   slots_vector,
+                                    slots_same,    slots_fields};

@@ -104,8 +104,10 @@ static void forget_view(Table *t) {
 
 int options_apply(Table *t, const char *text) {
   IndexShape index[MAX_VECTOR_COLUMNS];
-  int differs = 0;
-  if (!read_options(text, t->shape.vector_count, index)) {
+  int differs = 0, sound = read_options(text, t->shape.vector_count, index);
+  for (u32 i = 0; i < t->shape.vector_count && sound; i++)
+    sound = table_methods.takes(&t->shape.vector[i], index[i].kind);
+  if (!sound) {
     store_set_error(t->store, "the options of table %s in %s.quire_tables cannot be read: '%s'", t->name,
                     t->store->schema, text);
     return CORRUPT(0);

@@ -43,6 +43,8 @@ typedef struct TableCounts {
 typedef struct TableMethods {
   /* Whether these bytes are a vector of this shape (finite elements). */
   int (*valid)(const VectorShape *shape, const void *bytes, u64 size);
+  /* Whether a column of this type can have an index of this kind: vectors that differ in size have one of their own, and it no others. */
+  int (*takes)(const VectorShape *shape, u32 kind);
   /* The bytes of a vector, which is one, where they have different sizes. */
   u64 (*bytes)(const void *vector);
   int (*open)(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void **view);
