@@ -38,7 +38,7 @@ i386-sse        gcc    -O2  -m32,-msse2,-mfpmath=sse -
 # Why a compiler with these flags cannot make a program, in words; nothing if it can.
 missing() {
   command -v "$1" >/dev/null || { echo "no $1 (Debian: apt-get install $1)"; return; }
-  printf 'int main(void) { return 0; }\n' > "$out/probe.c"
+  printf '#define _GNU_SOURCE\n#include <sys/stat.h>\nint main(void) { return 0; }\n' > "$out/probe.c" # which includes headers of the kernel, too
   "$1" $2 "$out/probe.c" -o "$out/probe" 2>/dev/null ||
     { echo "$1 $2 makes no programs (Debian: apt-get install gcc-multilib)"; return; }
   [ -n "${SQLITE3_C:-}" ] && return
