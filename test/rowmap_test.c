@@ -290,7 +290,8 @@ static u64 merge_model(RowmapEntry *model, u64 count, const RowmapEntry *entries
       out[used++] = model[i++];
     } else {
       if (i < count && model[i].rowid == entries[k].rowid) i++;
-      out[used++] = entries[k++];
+      if (entries[k].slot != ROWMAP_GONE) out[used++] = entries[k];
+      k++;
     }
   }
   memcpy(model, out, used * sizeof *out);
@@ -300,7 +301,7 @@ static u64 merge_model(RowmapEntry *model, u64 count, const RowmapEntry *entries
 
 static void random_folds(u64 first_seed, u32 folds, u64 limit) {
   RowmapEntry *model = malloc(limit * sizeof *model), *entries = malloc(limit * sizeof *entries);
-  u64 count = 0;
+  u64 count = 0, gone = 0;
   u32 slot = 0, f;
   Store s;
   seed = first_seed;
@@ -331,6 +332,12 @@ static void random_folds(u64 first_seed, u32 folds, u64 limit) {
       free(keys);
     }
     for (i = 0; i < n; i++) entries[i].slot = slot++;
+    if (below(3) == 0) { /* M5: of rowids that are there and of some that are not; now and then of all */
+      u64 share = below(8) ? 1 + below(4) : 1;
+      for (i = 0; i < n; i++) {
+        if (below(share) == 0) entries[i].slot = ROWMAP_GONE, gone++;
+      }
+    }
     if (store_fold(&s, keep, entries, n) != SQLITE_OK) {
       CHECK(0, "fold");
       break;
@@ -338,6 +345,7 @@ static void random_folds(u64 first_seed, u32 folds, u64 limit) {
     count = merge_model(model, count, entries, n);
     if (f % 8 == 7 || f + 1 == folds) compare(&s, model, count, "random folds");
   }
+  CHECK(gone > 0, "rowids went");
   store_free(&s);
   free(model);
   free(entries);

@@ -129,9 +129,9 @@ int rowmap_find(Rowmap *map, i64 rowid, u32 *slot) {
       if (rc) return rc;
     }
     answer = run->index.kernels->find(&run->index, rowid, slot, &chunk);
-    if (LIKELY(answer == INDEX_FOUND)) return SQLITE_OK;
     if (answer == INDEX_ABSENT) continue;
-    rc = find_unread(run, chunk, rowid, slot);
+    rc = LIKELY(answer == INDEX_FOUND) ? SQLITE_OK : find_unread(run, chunk, rowid, slot);
+    if (rc == SQLITE_OK && UNLIKELY(*slot == ROWMAP_GONE)) return SQLITE_NOTFOUND; /* M5 */
     if (rc != SQLITE_NOTFOUND) return rc;
   }
   return SQLITE_NOTFOUND;
@@ -174,6 +174,9 @@ int rowmap_find_many(Rowmap *map, const i64 *rowids, u64 count, u32 *slots) {
       if (left == 0) continue;
       rc = find_batch(run, key, which, left, slots + first);
       if (rc) return rc;
+    }
+    for (k = 0; k < n; k++) {
+      if (slots[first + k] == ROWMAP_GONE) slots[first + k] = NO_SLOT;
     }
   }
   return SQLITE_OK;
@@ -296,7 +299,7 @@ static int step_run(RunCursor *c, int descending) {
   return next_line(c, descending);
 }
 
-int rowmap_next(RowmapCursor *c, RowmapEntry *out) {
+int rowmap_next_entry(RowmapCursor *c, RowmapEntry *out) {
   u32 i, best = c->end;
   int rc = SQLITE_OK;
   for (i = c->first; i < c->end; i++) { /* equal rowids: the newest run is met last and wins */
@@ -315,6 +318,14 @@ int rowmap_next(RowmapCursor *c, RowmapEntry *out) {
     if (run->at < run->count && head_of(run, c->descending)->rowid == out->rowid) rc = step_run(run, c->descending);
   }
   return rc ? rc : step_run(&c->run[best], c->descending);
+}
+
+int rowmap_next(RowmapCursor *c, RowmapEntry *out) {
+  int rc;
+  do {
+    rc = rowmap_next_entry(c, out);
+  } while (rc == SQLITE_OK && UNLIKELY(out->slot == ROWMAP_GONE));
+  return rc;
 }
 
 void rowmap_cursor_end(RowmapCursor *c) {

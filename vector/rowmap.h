@@ -10,6 +10,8 @@
  *   M3  What is found is where the row was put; whether it still lives there is the caller's to check (slots.c).
  *   M4  A run's chunk records are read at its first use and kept in memory (run_index.h), about 40 bytes a chunk; lines are read, and
  *       verified, when a search first comes to their chunk.
+ *   M5  An entry whose slot is ROWMAP_GONE says that the rowid is not there (its slot is another row's now), whatever older runs say. It is left
+ *       out where the oldest run is among those that are merged.
  *
  * In the table page: per run the references of its two arrays, and its smallest and largest rowid.
  */
@@ -20,6 +22,7 @@
 #include "run_index.h"
 
 #define ROWMAP_MAX_RUNS 24u
+#define ROWMAP_GONE (NO_SLOT - 1) /* M5 */
 
 typedef struct RowmapRun {
   Array lines, chunks;

@@ -1,5 +1,5 @@
 /*
- * rowmap_write.c: building runs, appending to them, merging them. See rowmap.h for M1..M4.
+ * rowmap_write.c: building runs, appending to them, merging them. See rowmap.h for M1..M5.
  */
 #include "rowmap_int.h"
 
@@ -137,8 +137,9 @@ static int append_to_run(Rowmap *map, u32 i, const RowmapEntry *entries, u64 cou
 
 /* --- merging --- */
 
-/* Runs from..end and the new entries merged into one run at place `from`. */
-static int merge_runs(Rowmap *map, u32 from, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds) {
+/* Runs from..end and the new entries merged into one run at place `from`; *runs: how many there are then. */
+static int merge_runs(Rowmap *map, u32 from, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds,
+                      u32 *runs) {
   RowmapCursor c;
   RowmapWriter w;
   RowmapEntry old = {0, 0};
@@ -147,19 +148,20 @@ static int merge_runs(Rowmap *map, u32 from, const RowmapEntry *entries, u64 cou
   int rc = rowmap_writer_begin(&w, map, from, tx), more;
   memset(&c, 0, sizeof c);
   if (rc == SQLITE_OK) rc = rowmap_seek_runs(&c, map, from, INT64_MIN, 0);
-  more = rc == SQLITE_OK ? rowmap_next(&c, &old) : rc;
+  more = rc == SQLITE_OK ? rowmap_next_entry(&c, &old) : rc;
   while (rc == SQLITE_OK && (more == SQLITE_OK || k < count)) {
+    RowmapEntry next = old;
     if (more == SQLITE_OK && (k == count || old.rowid < entries[k].rowid)) {
-      rc = rowmap_writer_add(&w, old.rowid, old.slot);
-      more = rowmap_next(&c, &old);
+      more = rowmap_next_entry(&c, &old);
     } else {
-      if (more == SQLITE_OK && old.rowid == entries[k].rowid) more = rowmap_next(&c, &old);
-      rc = rowmap_writer_add(&w, entries[k].rowid, entries[k].slot);
-      k++;
+      if (more == SQLITE_OK && old.rowid == entries[k].rowid) more = rowmap_next_entry(&c, &old);
+      next = entries[k++];
     }
+    if (from > 0 || next.slot != ROWMAP_GONE) rc = rowmap_writer_add(&w, next.rowid, next.slot); /* M5 */
     if (more != SQLITE_OK && more != SQLITE_DONE) rc = more;
   }
-  if (rc == SQLITE_OK) rc = rowmap_writer_finish(&w, refs + 2 * from * ARRAY_REF_SIZE, bounds + 16 * from);
+  *runs = from + (w.any != 0);
+  if (rc == SQLITE_OK && w.any) rc = rowmap_writer_finish(&w, refs + 2 * from * ARRAY_REF_SIZE, bounds + 16 * from);
   for (i = from; i < map->run_count && rc == SQLITE_OK; i++) rc = free_run(&map->run[i], tx);
   rowmap_cursor_end(&c);
   rowmap_writer_end(&w);
@@ -206,15 +208,14 @@ int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, Pa
   while (from > 0 && (map->run[from - 1].index.keys < RUN_RATIO * size || from == ROWMAP_MAX_RUNS)) {
     size += map->run[--from].index.keys; /* M2 */
   }
-  *runs = from + 1;
   memset(refs + 2 * from * ARRAY_REF_SIZE, 0, (size_t)(have - from) * 2 * ARRAY_REF_SIZE);
   if (keep) {
-    rc = merge_runs(map, from, entries, count, tx, refs, bounds);
+    rc = merge_runs(map, from, entries, count, tx, refs, bounds, runs);
     return rc ? rc : move_runs(map, from, tx, refs);
   }
   memset(&none, 0, sizeof none);
   none.pages = map->pages;
   none.owner = map->owner;
   none.first_tag = map->first_tag;
-  return merge_runs(&none, 0, entries, count, tx, refs, bounds);
+  return merge_runs(&none, 0, entries, count, tx, refs, bounds, runs);
 }
