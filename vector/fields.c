@@ -141,13 +141,12 @@ static void note_other(FieldsWriter *w, u32 word, u64 value) {
   if (value == FIELD_OTHER) w->others |= (u64)1 << word;
 }
 
-int fields_writer_put(FieldsWriter *w, const u64 *words) {
+int fields_writer_put(FieldsWriter *w, u64 slot, const u64 *words) {
   u32 i;
   w->touched = 1;
   for (i = 0; i < w->base->words; i++) {
     u8 *out;
-    u64 got;
-    int rc = array_writer_append(&w->word[i], 1, &out, &got);
+    int rc = array_writer_item(&w->word[i], slot, &out);
     if (rc) return rc;
     store64(out, words[i]);
     note_other(w, i, words[i]);

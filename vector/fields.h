@@ -49,8 +49,8 @@ typedef struct FieldsWriter {
 } FieldsWriter;
 
 int fields_writer_begin(FieldsWriter *w, PageTx *tx, Fields *base, int keep);
-/* The words of the next slot. */
-int fields_writer_put(FieldsWriter *w, const u64 *words);
+/* The words of a slot: one that there is, or the next. */
+int fields_writer_put(FieldsWriter *w, u64 slot, const u64 *words);
 /* What the overlay changed of the slots that stay. Before any fields_writer_put. */
 int fields_writer_patch(FieldsWriter *w, const Overlay *overlay);
 /* Write what is left; *page is {0,0} if the table has no fields. Frees the page it replaces, and with keep the extents. */

@@ -30,10 +30,9 @@ static int dense_fits(const SlotColumn *col, u64 slots) { return col->codes.coun
 static u64 dense_row_bytes(const SlotColumn *col) { return (u64)col->stride + col->code_stride; }
 
 /* The code row of a vector, or zeros where there is none. */
-static int put_codes(const SlotColumn *col, ArrayWriter *codes, const u8 *vector) {
+static int put_codes(const SlotColumn *col, ArrayWriter *codes, u64 slot, const u8 *vector) {
   u8 *out;
-  u64 got;
-  int rc = array_writer_append(codes, 1, &out, &got);
+  int rc = array_writer_item(codes, slot, &out);
   if (rc) return rc;
   if (vector)
     codes_encode(col->metric, col->elem, vector, col->dim, out);
@@ -42,14 +41,13 @@ static int put_codes(const SlotColumn *col, ArrayWriter *codes, const u8 *vector
   return SQLITE_OK;
 }
 
-static int dense_put(const SlotColumn *col, ArrayWriter *vectors, ArrayWriter *codes, const u8 *vector) {
+static int dense_put(const SlotColumn *col, ArrayWriter *vectors, ArrayWriter *codes, u64 slot, const u8 *vector) {
   u8 *out;
-  u64 got;
-  int rc = array_writer_append(vectors, 1, &out, &got);
+  int rc = array_writer_item(vectors, slot, &out);
   if (rc) return rc;
   if (vector) memcpy(out, vector, col->size);
   memset(out + (vector ? col->size : 0), 0, col->stride - (vector ? col->size : 0));
-  return col->code_stride ? put_codes(col, codes, vector) : SQLITE_OK;
+  return col->code_stride ? put_codes(col, codes, slot, vector) : SQLITE_OK;
 }
 
 static int dense_get(Slots *s, u32 column, u64 slot, const u8 **vector, PageHold *hold) {
@@ -114,8 +112,8 @@ static int take_room(ArrayWriter *codes, u64 words, u64 *at, u8 **out) {
   return rc;
 }
 
-static int sparse_put(const SlotColumn *col, ArrayWriter *vectors, ArrayWriter *codes, const u8 *vector) {
-  u64 size = vector ? vector_bytes(ELEM_SPARSE, col->dim, vector) : 0, at = 0, got;
+static int sparse_put(const SlotColumn *col, ArrayWriter *vectors, ArrayWriter *codes, u64 slot, const u8 *vector) {
+  u64 size = vector ? vector_bytes(ELEM_SPARSE, col->dim, vector) : 0, at = 0;
   u8 *out;
   int rc = SQLITE_OK;
   if (vector) {
@@ -123,7 +121,7 @@ static int sparse_put(const SlotColumn *col, ArrayWriter *vectors, ArrayWriter *
     if (rc) return rc;
     memcpy(out, vector, (size_t)size);
   }
-  rc = array_writer_append(vectors, 1, &out, &got);
+  rc = array_writer_item(vectors, slot, &out);
   if (rc) return rc;
   store64(out, at);
   store32(out + 8, (u32)(size / WORD));

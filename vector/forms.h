@@ -24,8 +24,8 @@ struct VectorForm {
   int (*fits)(const SlotColumn *col, u64 slots);
   /* Bytes that a row takes in both, about. */
   u64 (*row_bytes)(const SlotColumn *col);
-  /* Append a row; NULL: it has no vector. */
-  int (*put)(const SlotColumn *col, ArrayWriter *vectors, ArrayWriter *codes, const u8 *vector);
+  /* The row of a slot, the next one or, with in_slots, any; NULL: it has no vector. */
+  int (*put)(const SlotColumn *col, ArrayWriter *vectors, ArrayWriter *codes, u64 slot, const u8 *vector);
   /* The vector of a slot that has one; it stays valid until pages_release. */
   int (*get)(Slots *slots, u32 column, u64 slot, const u8 **vector, PageHold *hold);
   /* Whether what the slot has beside its vector fits it. `row`: MAX_DIM + 64 bytes to work in. */

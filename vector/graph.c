@@ -67,6 +67,7 @@ static int open_page(GraphArrays *g, Slots *slots, u32 column, const u8 *body) {
   h->learned_bytes = load32(body + 12);
   h->nodes = load64(body + 16);
   h->learned_at = load64(body + 24);
+  h->coded = load32(body + 36);
   memcpy(&h->max_norm2, body + 32, 4);
   if (h->levels > GRAPH_MAX_LEVELS || h->nodes != col->covered || h->nodes >= GRAPH_NULL || !(h->max_norm2 >= 0) ||
       (h->learned_bytes && h->learned_bytes != sq4_size(col->dim)) ||
@@ -459,4 +460,4 @@ static void graph_count(Slots *slots, u32 column, TableCounts *counts) {
 }
 
 const StructureMethods graph_structure = {PAGE_GRAPH,  GRAPH_ALL_ARRAYS, graph_array_id, graph_row_bytes, graph_fold,
-                                          graph_pages, graph_check,      graph_count,    graph_close};
+                                          graph_pages, graph_check,      graph_count,    graph_close,     1};

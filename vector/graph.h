@@ -10,6 +10,8 @@
  *       entry node: each node got one from a neighbour, and each new entry node got one to the one before.
  *   G3  Dead nodes stay as way points until the table is compacted: their lists are kept, searches pass through them and do not give them.
  *       A node that linked to a dead one on its list gets new links in its place when the death is folded in.
+ *       A slot that another row gets (L4 of slots.h) is a node already: it is searched for and linked anew on its levels, and keeps those links of
+ *       its list that are the tree's, as do the nodes that hold it on the tree.
  *   G4  The walk compares codes (Space); what is given is compared on full vectors, always.
  *   G5  The graph depends on the order of slots alone: levels come from a hash of the slot's number, nodes are inserted in batches whose
  *       searches see the graph before the batch, and links are applied in slot order. The number of threads does not matter, nor does the processor: codes
@@ -18,7 +20,7 @@
  * The table page names one graph page (PAGE_GRAPH, logical id = column) per graph:
  *
  *      0  u32 m   4  u32 upper levels in use   8  u32 entry: record of the top level, or node; GRAPH_NULL: none   12  u32 bytes learned (sq4_size; 0: none)
- *     16  u64 nodes   24  u64 slots when codes were learned   32  f32 largest squared norm (dot)   36  u32 zero
+ *     16  u64 nodes   24  u64 slots when codes were learned   32  f32 largest squared norm (dot)   36  u32 codes made since they were learned
  *     64  array references: 0 links of level 0, 1 4-bit codes by slot, 2 what was learned for them (bytes, in blocks of 64), from 3 on
  *         one per upper level
  *
@@ -52,6 +54,7 @@ static inline u32 graph_record_stride(u32 m) { return (8 * m + 63) / 64 * 64; }
 typedef struct GraphHead {
   u32 m, levels, entry, learned_bytes;
   u64 nodes, learned_at;
+  u32 coded; /* codes made since then, or since they were seen to fit */
   float max_norm2;
   u32 records[GRAPH_MAX_LEVELS]; /* of level 1, 2, ... */
 } GraphHead;

@@ -25,7 +25,8 @@
 #define SAMPLE 4096u           /* vectors that codes are learned from */
 #define RELEARN_GROWTH 8u      /* learned again when there are this many times as many slots, */
 #define RELEARN_LIMIT 100000u  /* up to this many */
-#define RELEARN_CLIPPED 20u    /* or when more than 1 in this many coordinates of new rows is out of range */
+#define RELEARN_CODED 5u       /* or, when there was a new code for one in so many, */
+#define RELEARN_CLIPPED 20u    /* if more than 1 in this many coordinates is out of range */
 
 /* --- arrays being changed --- */
 
@@ -136,8 +137,15 @@ typedef struct Choice {
   u32 *rest_at;
 } Choice;
 
+/* A node that another row's slot makes of one that was in the graph: where its records are. */
+typedef struct Again {
+  u32 slot, level;
+  u32 record[GRAPH_MAX_LEVELS]; /* of level 1, 2, ... */
+} Again;
+
 /* A node on its way in. */
 typedef struct Insert {
+  const Again *again; /* NULL: it was not in the graph */
   u32 slot, level;
   u32 first; /* level >= 1: its record of level 1; of level l: records[l-1] before the batch and how many of the batch come before it */
   u32 record[GRAPH_MAX_LEVELS];
@@ -171,12 +179,15 @@ typedef struct Builder {
   Sheet sheet[1 + GRAPH_MAX_LEVELS];
   LayerMaps maps;
   ArrayMap present; /* of the new version */
+  u8 *other;        /* by slot: it is another row now, and not linked as that yet; NULL: none is */
   Space space;
   u64 slots;
   u32 width[2]; /* links of a node on level 0, of a record */
   Workers *workers;
   Hand hand[MAX_WORKERS];
   u32 hands;
+  Again *again; /* ascending by slot */
+  u64 again_count;
   /* the batch */
   Insert insert[BATCH];
   u32 batch;
@@ -213,6 +224,9 @@ static int slot_of(Builder *b, u32 level, u32 node, u32 *slot) {
   layer = layer_of(b, &b->head, level);
   return graph_record(&layer, node, slot, &down);
 }
+
+/* Whether the node is still where the row was that the slot had before. */
+static int is_other(const Builder *b, u32 slot) { return b->other && b->other[slot]; }
 
 /* Whether a slot has a live vector. */
 static int lives(Builder *b, u32 slot, int *alive) {
@@ -308,6 +322,15 @@ static int choice_rows(Builder *b, Choice *c, u32 level) {
   return rc;
 }
 
+/* One of those that are there twice: way points that are also in the batch. */
+static void choice_once(Choice *c) {
+  u32 i, n = MIN(c->count, 1);
+  for (i = 1; i < c->count; i++) {
+    if (c->key[i] != c->key[n - 1]) c->key[n++] = c->key[i];
+  }
+  c->count = n;
+}
+
 /* --- one node (runs in any thread) --- */
 
 /* How far a node is from a copy of itself. */
@@ -338,14 +361,16 @@ static int add_batch(Builder *b, Hand *h, u32 i, u32 level) {
 }
 
 /* None of the nodes found will do: a dead one must, or, for a node on the ground, the root. */
-static int add_way_point(Builder *b, Hand *h) {
+static int add_way_point(Builder *b, Hand *h, u32 level, u32 self) {
   Choice *c = &h->choice;
   const u8 *row;
-  u32 distance;
+  u32 distance, i, slot = self;
   int rc = SQLITE_OK;
   if (!b->ground) {
-    c->key[c->count++] = h->walker.pool[0] & ~(u64)1;
-    return SQLITE_OK;
+    for (i = 0; i < h->walker.count && rc == SQLITE_OK && slot == self; i++)
+      rc = slot_of(b, level, pool_node(h->walker.pool[i]), &slot);
+    if (slot != self) c->key[c->count++] = h->walker.pool[i - 1] & ~(u64)1;
+    return rc;
   }
   rc = row_of(b, b->root, &row);
   if (rc) return rc;
@@ -370,9 +395,10 @@ static int find_candidates(Builder *b, Hand *h, u32 level, u32 self, u32 *node, 
     int alive = 0;
     if (level) rc = graph_record(&layer, at, &at, &down);
     if (rc == SQLITE_OK) rc = lives(b, at, &alive);
-    if (at != self && alive && (!b->ground || b->reached[at])) c->key[c->count++] = w->pool[i] & ~(u64)1;
+    if (at != self && alive && !is_other(b, at) && (!b->ground || b->reached[at]))
+      c->key[c->count++] = w->pool[i] & ~(u64)1;
   }
-  if (rc == SQLITE_OK && c->count == 0) rc = add_way_point(b, h);
+  if (rc == SQLITE_OK && c->count == 0) rc = add_way_point(b, h, level, self);
   if (rc) return rc;
   *node = *slot = pool_node(w->pool[0]);
   if (level == 0) return SQLITE_OK;
@@ -400,6 +426,7 @@ static int plan_insert(Builder *b, Hand *h, u32 i) {
     if (rc == SQLITE_OK) rc = add_batch(b, h, i, level);
     if (rc) break;
     choice_sort(c, 0);
+    choice_once(c);
     for (k = 0; k < c->count && rc == SQLITE_OK; k++) {
       u32 at = pool_node(c->key[k]);
       if (level) { /* a record of the graph before the batch, or of the batch */
@@ -499,18 +526,35 @@ static int add_back(Builder *b, u32 level, u32 target, u32 node, u32 slot, u32 d
   l->slot = slot;
   l->distance = distance;
   l->tree = tree;
-  l->known = distance == UNMEASURED;
+  l->known = distance == UNMEASURED || is_other(b, slot);
   l->done = 0;
   return SQLITE_OK;
+}
+
+/* The links of `item` that are the tree's, first; how many there are. */
+static u32 keep_tree(u32 *item, u32 width) {
+  u32 i, n = 0;
+  for (i = 0; i < width && link_get(&item[i]) != GRAPH_NULL; i++) {
+    if (link_get(&item[i]) >> 31) link_set(&item[n++], link_get(&item[i]));
+  }
+  return n;
+}
+
+/* Whether one of the first `count` links, on the tree or not, is to `node`. */
+static int is_among(const u32 *item, u32 count, u32 node) {
+  u32 i;
+  for (i = 0; i < count && (link_get(&item[i]) & ~GRAPH_TREE) != node; i++) {
+  }
+  return i < count;
 }
 
 /* Write the node's own lists, and note the links back. */
 static int put_node(Builder *b, const Insert *in) {
   u32 level, i, parent = GRAPH_NULL;
   int rc = sheet_own(&b->sheet[0], in->slot);
-  if (rc == SQLITE_OK && b->head.entry != GRAPH_NULL) rc = find_parent(b, in, &parent);
+  if (rc == SQLITE_OK && b->head.entry != GRAPH_NULL && in->again == NULL) rc = find_parent(b, in, &parent);
   for (level = 0; level <= in->level && rc == SQLITE_OK; level++) {
-    u32 self = level ? in->record[level - 1] : in->slot, *item;
+    u32 self = level ? in->record[level - 1] : in->slot, width = b->width[level > 0], used = 0, *item;
     const u64 *pick = in->pick + (size_t)level * b->width[0];
     int has_parent = 0;
     rc = sheet_own(&b->sheet[level], self);
@@ -519,22 +563,30 @@ static int put_node(Builder *b, const Insert *in) {
     if (level) {
       link_set(item++, in->slot);
       link_set(item++, level > 1 ? in->record[level - 2] : in->slot);
+    } else if (in->again) {
+      used = keep_tree(item, width);
     }
     for (i = 0; i < in->picked[level] && rc == SQLITE_OK; i++) {
       u32 other = pool_node(pick[i]), slot = other;
       if (level) rc = slot_of(b, level, other, &slot);
-      link_set(item + i, other);
-      if (level) link_set(item + b->width[1] + i, slot);
+      if (used < width && !is_among(item, used, other)) {
+        link_set(item + used, other);
+        if (level) link_set(item + width + used, slot);
+        used++;
+      }
       if (rc == SQLITE_OK)
         rc = add_back(b, level, other, self, in->slot, pool_distance(pick[i]), level == 0 && other == parent);
       has_parent |= other == parent;
     }
-    for (; b->ground && i < b->width[0]; i++) link_set(item + i, GRAPH_NULL); /* of the list it had */
+    for (; (b->ground || in->again) && used < width; used++) { /* of the list it had */
+      link_set(item + used, GRAPH_NULL);
+      if (level) link_set(item + width + used, GRAPH_NULL);
+    }
     if (level == 0 && parent != GRAPH_NULL && !has_parent && rc == SQLITE_OK) {
       rc = add_back(b, 0, parent, in->slot, in->slot, UNMEASURED, 1);
     }
   }
-  if (rc || (b->head.entry != GRAPH_NULL && in->level <= b->head.levels)) return rc;
+  if (rc || in->again || (b->head.entry != GRAPH_NULL && in->level <= b->head.levels)) return rc;
   /* a new entry node leads to the old one, and so to all others */
   if (b->head.entry != GRAPH_NULL) rc = add_back(b, 0, in->slot, b->root, b->root, UNMEASURED, 1);
   b->head.levels = in->level;
@@ -669,6 +721,18 @@ static u32 level_of(const Builder *b, u32 slot) {
   return level;
 }
 
+static const Again *again_of(const Builder *b, u32 slot) {
+  u64 lo = 0, hi = b->again_count;
+  while (lo < hi) {
+    u64 mid = lo + (hi - lo) / 2;
+    if (b->again[mid].slot < slot)
+      lo = mid + 1;
+    else
+      hi = mid;
+  }
+  return lo < b->again_count && b->again[lo].slot == slot ? &b->again[lo] : NULL;
+}
+
 /*
  * Insert slot[0..count). `ground`: one, on level 0 alone, that is on the levels above already and that the root does not reach; it gets a list of
  * nodes that are reached, so that those which are not cannot hang on each other.
@@ -682,8 +746,14 @@ static int insert_batch(Builder *b, const u32 *slot, u32 count, int ground) {
   for (i = 0; i < count; i++) {
     Insert *in = &b->insert[i];
     in->slot = slot[i];
-    in->level = ground ? 0 : level_of(b, slot[i]);
     in->pick = b->picks + (size_t)i * (1 + GRAPH_MAX_LEVELS) * b->width[0];
+    in->again = again_of(b, slot[i]);
+    if (in->again) {
+      in->level = in->again->level;
+      memcpy(in->record, in->again->record, sizeof in->record);
+      continue;
+    }
+    in->level = ground ? 0 : level_of(b, slot[i]);
     for (level = 1; level <= in->level; level++) in->record[level - 1] = b->head.records[level - 1]++;
   }
   workers_run(b->workers, insert_job, b, count);
@@ -691,7 +761,9 @@ static int insert_batch(Builder *b, const u32 *slot, u32 count, int ground) {
   if (rc == SQLITE_OK) b->head.nodes = MAX(b->head.nodes, (u64)slot[count - 1] + 1);
   for (i = 0; i < count && rc == SQLITE_OK; i++) rc = put_node(b, &b->insert[i]);
   if (ground) b->reached[slot[0]] = 1;
-  return rc ? rc : link_back(b);
+  if (rc == SQLITE_OK) rc = link_back(b);
+  for (i = 0; i < count && b->other; i++) b->other[slot[i]] = 0;
+  return rc;
 }
 
 /* Insert slots in order; `linked`: how many nodes the graph has. */
@@ -730,7 +802,7 @@ static int renewed(Builder *b, const Renewal *r, u32 old, u32 *now) {
     return SQLITE_OK;
   }
   rc = lives(b, old, &alive);
-  if (rc == SQLITE_OK && alive) *now = old;
+  if (rc == SQLITE_OK && alive && !is_other(b, old)) *now = old;
   return rc;
 }
 
@@ -823,7 +895,7 @@ static int repair_around(Builder *b, u32 dead_slot) {
     int alive = 0, back = 0;
     rc = old_list(&r, near[i], &links); /* refuses what is no node */
     if (rc == SQLITE_OK) rc = lives(b, near[i], &alive);
-    if (rc || !alive) continue;
+    if (rc || !alive || is_other(b, near[i])) continue;
     for (k = 0; k < r.width && !back; k++) back = link_get(&links[k]) == dead_slot; /* not as a branch of the tree */
     if (!back) continue;
     rc = gather_renewed(b, &r, &h->choice, near[i], near[i], &kept, &dead);
@@ -995,6 +1067,49 @@ static int move_graph(Builder *b) {
   return rc;
 }
 
+/* --- slots that are another row's now --- */
+
+/* Note which nodes they are, and where their records are. A slot that had no vector here is not in the graph. */
+static int find_again(Builder *b) {
+  const StructureFold *f = b->f;
+  u64 i;
+  u32 level, record;
+  int rc = SQLITE_OK;
+  if (f->reused_count == 0 || f->reused[0] >= b->head.nodes) return SQLITE_OK;
+  b->other = mem_zeroed(&rc, b->slots, 1);
+  b->again = mem_zeroed(&rc, f->reused_count, sizeof *b->again);
+  for (i = 0; i < f->reused_count && rc == SQLITE_OK && f->reused[i] < b->head.nodes; i++) {
+    const u8 *at;
+    rc = array_map_get(&b->sheet[0].map, f->reused[i], &at);
+    if (rc) return rc;
+    if (link_get((const u32 *)(const void *)at) == GRAPH_NULL && f->reused[i] != b->root) continue;
+    b->other[f->reused[i]] = 1;
+    b->again[b->again_count++].slot = f->reused[i];
+  }
+  for (level = 1; level <= b->head.levels && rc == SQLITE_OK; level++) {
+    Layer layer = layer_of(b, &b->head, level);
+    for (record = 0; record < b->head.records[level - 1] && rc == SQLITE_OK; record++) {
+      u32 slot = 0, down;
+      Again *again;
+      rc = graph_record(&layer, record, &slot, &down);
+      if (rc || slot >= b->slots || !b->other[slot]) continue;
+      again = (Again *)(uintptr_t)again_of(b, slot);
+      if (again->level != level - 1) return CORRUPT(b->old.page.pgno);
+      again->record[level - 1] = record;
+      again->level = level;
+    }
+  }
+  return rc;
+}
+
+/* Link them anew. */
+static int insert_reused(Builder *b) {
+  const StructureFold *f = b->f;
+  u64 count = 0;
+  while (count < f->reused_count && f->reused[count] < b->head.nodes) count++; /* the others are new nodes */
+  return insert_all(b, f->reused, count, b->head.nodes, 0);
+}
+
 /* New slots after the old ones: as many as the fold may do. */
 static int append_nodes(Builder *b) {
   u64 from = b->head.nodes, i, count = 0;
@@ -1049,6 +1164,23 @@ static int learn(Builder *b, Sq4 **sq4) {
   return rc;
 }
 
+/* The codes of slots that are another row's now, of those that have codes. */
+static int encode_reused(Builder *b, const Sq4 *sq4, ArrayWriter *w) {
+  SlotColumn *col = &b->f->after->column[b->f->column];
+  ArrayMap vectors;
+  u64 i;
+  int rc = array_map_open(&vectors, &col->vectors, 0, 0);
+  for (i = 0; i < b->f->reused_count && rc == SQLITE_OK && b->f->reused[i] < w->count; i++) {
+    const u8 *v;
+    u8 *out;
+    rc = array_map_get(&vectors, b->f->reused[i], &v);
+    if (rc == SQLITE_OK) rc = array_writer_edit(w, b->f->reused[i], &out);
+    if (rc == SQLITE_OK) sq4_encode(sq4, v, out);
+  }
+  array_map_close(&vectors);
+  return rc;
+}
+
 /* Append the codes of slots [from, nodes). */
 static int encode(Builder *b, const Sq4 *sq4, ArrayWriter *w, u64 from) {
   SlotColumn *col = &b->f->after->column[b->f->column];
@@ -1074,15 +1206,18 @@ static int encode(Builder *b, const Sq4 *sq4, ArrayWriter *w, u64 from) {
   return rc;
 }
 
-/* Whether the data has left the range: of new rows, that are a good part of all, too many coordinates are clipped. */
-static int left_range(Builder *b, const Sq4 *sq4, u64 from, int *left) {
+/* Whether the data has left the range: many codes were made since it was learned, and of all rows too many coordinates are clipped. */
+static int left_range(Builder *b, const Sq4 *sq4, int *left) {
   SlotColumn *col = &b->f->after->column[b->f->column];
-  u64 fresh = b->head.nodes - from, step = MAX(fresh / SAMPLE, 1), slot, clipped = 0, seen = 0;
+  u64 nodes = b->head.nodes, step = MAX(nodes / SAMPLE, 1), slot, clipped = 0, seen = 0;
   ArrayMap vectors;
   u8 *code;
-  int rc = array_map_open(&vectors, &col->vectors, 0, 0);
+  int rc;
+  *left = 0;
+  if (b->head.coded < nodes / RELEARN_CODED) return SQLITE_OK;
+  rc = array_map_open(&vectors, &col->vectors, 0, 0);
   code = mem_array(&rc, b->old.codes.stride, 1);
-  for (slot = from; slot < b->head.nodes && rc == SQLITE_OK; slot += step) {
+  for (slot = 0; slot < nodes && rc == SQLITE_OK; slot += step) {
     const u8 *v;
     int alive = 0;
     rc = lives(b, (u32)slot, &alive);
@@ -1091,20 +1226,21 @@ static int left_range(Builder *b, const Sq4 *sq4, u64 from, int *left) {
     if (rc == SQLITE_OK) clipped += sq4_encode(sq4, v, code);
     seen += col->dim;
   }
-  *left = fresh >= b->head.nodes / 5 && clipped > seen / RELEARN_CLIPPED;
+  *left = clipped > seen / RELEARN_CLIPPED;
+  b->head.coded = 0;
   mem_free(code);
   array_map_close(&vectors);
   return rc;
 }
 
 /* What the codes of the new version are made with; *again: it was learned now, so all of them are made anew. */
-static int codes_learned(Builder *b, u64 from, Sq4 **sq4, int *again) {
+static int codes_learned(Builder *b, Sq4 **sq4, int *again) {
   const SlotColumn *col = &b->f->after->column[b->f->column];
   const GraphHead *old = &b->old.head;
   int rc = SQLITE_OK;
   *again = old->learned_bytes == 0 || (b->slots >= RELEARN_GROWTH * old->learned_at && old->learned_at < RELEARN_LIMIT);
   if (!*again) rc = structure_learned(&b->old.learned, old->learned_bytes, col, sq4);
-  if (rc == SQLITE_OK && !*again) rc = left_range(b, *sq4, from, again);
+  if (rc == SQLITE_OK && !*again) rc = left_range(b, *sq4, again);
   if (rc || !*again) return rc;
   sq4_free(*sq4);
   *sq4 = NULL;
@@ -1121,9 +1257,11 @@ static int put_codes(Builder *b, u8 *refs) {
   int again = 0, rc;
   if (b->index->quantizer != QUANTIZER_INT4 || sq4_stride(col->metric, col->elem, col->dim) == 0) return SQLITE_OK;
   memset(&w, 0, sizeof w);
-  rc = codes_learned(b, from, &sq4, &again);
-  if (again) from = 0;
+  b->head.coded = (u32)MIN(b->old.head.coded + (b->head.nodes - from) + b->f->reused_count, 0xffffffffu);
+  rc = codes_learned(b, &sq4, &again);
+  if (again) from = b->head.coded = 0;
   if (rc == SQLITE_OK) rc = array_writer_begin(&w, b->f->tx, &b->old.codes, from > 0);
+  if (rc == SQLITE_OK) rc = encode_reused(b, sq4, &w);
   if (rc == SQLITE_OK) rc = encode(b, sq4, &w, from);
   if (rc == SQLITE_OK) rc = array_writer_finish(&w, codes_ref);
   array_writer_end(&w);
@@ -1147,11 +1285,13 @@ static int measure_norms(Builder *b) {
   DistanceScan scan = distance_scan(col->metric, col->elem);
   float values[256], norm2 = b->head.max_norm2;
   u32 per = col->vectors.per_extent, e;
+  u64 first = b->f->moved ? 0 : b->old.head.nodes;
   u8 *zero;
   int rc = SQLITE_OK;
   if (col->metric != METRIC_DOT) return SQLITE_OK;
+  if (b->f->reused_count) first = MIN(first, b->f->reused[0]);
   zero = mem_zeroed(&rc, MAX(col->size, 64), 1);
-  for (e = b->f->moved ? 0 : (u32)(b->old.head.nodes / per); e < col->vectors.extent_count && rc == SQLITE_OK; e++) {
+  for (e = (u32)(first / per); e < col->vectors.extent_count && rc == SQLITE_OK; e++) {
     const u8 *rows;
     u32 items = 0, i;
     PageHold hold;
@@ -1194,6 +1334,9 @@ static int open_builder(Builder *b, const StructureFold *f) {
   for (slot = b->head.nodes; slot < b->slots; slot++) {
     for (i = level_of(b, (u32)slot); i > 0; i--) records[i - 1]++;
   }
+  for (slot = 0; slot < f->reused_count; slot++) {
+    for (i = level_of(b, f->reused[slot]); i > 0; i--) records[i - 1]++;
+  }
   for (i = 1; i <= GRAPH_MAX_LEVELS && rc == SQLITE_OK; i++)
     rc = sheet_open(&b->sheet[i], &b->old.upper[i - 1], keep, b->old.upper[i - 1].count + records[i - 1]);
   for (i = 0; i <= GRAPH_MAX_LEVELS; i++) b->maps.level[i] = &b->sheet[i].map;
@@ -1226,6 +1369,8 @@ static void close_builder(Builder *b) {
   array_map_close(&b->present);
   graph_arrays_close(&b->old);
   mem_free(b->picks);
+  mem_free(b->other);
+  mem_free(b->again);
   mem_free(b->reached);
   mem_free(b->back);
   mem_free(b->group);
@@ -1261,6 +1406,7 @@ static int write_graph(Builder *b, PageRef *out) {
   store64(body + 16, h->nodes);
   store64(body + 24, h->learned_at);
   memcpy(body + 32, &h->max_norm2, 4);
+  store32(body + 36, h->coded);
   if (rc == SQLITE_OK) rc = page_tx_put_structure(b->f->tx, page, PAGE_GRAPH, 0, b->f->after->id, b->f->column, out);
   if (rc == SQLITE_OK && b->old.page.pgno) rc = page_tx_free(b->f->tx, b->old.page.pgno, 1);
   mem_free(page);
@@ -1285,7 +1431,7 @@ int graph_fold(const StructureFold *f, PageRef *out, u64 *nodes) {
   int rc = SQLITE_OK;
   *out = before->structure_ref;
   *nodes = before->covered;
-  if (f->moved == NULL && (f->rows == 0 || (before->covered == wanted && f->dead_count == 0)))
+  if (f->moved == NULL && (f->rows == 0 || (before->covered == wanted && f->dead_count == 0 && f->reused_count == 0)))
     return before->structure_ref.pgno ? move_pages(f, out) : SQLITE_OK;
   if (before->structure_ref.pgno == 0 && wanted < MAX(f->after->column[f->column].index.from_rows, 1)) return SQLITE_OK;
   b = mem_zeroed(&rc, 1, sizeof *b);
@@ -1293,7 +1439,9 @@ int graph_fold(const StructureFold *f, PageRef *out, u64 *nodes) {
   rc = open_builder(b, f);
   if (rc == SQLITE_OK) rc = find_root(b);
   if (rc == SQLITE_OK && f->moved) rc = move_graph(b);
+  if (rc == SQLITE_OK && !f->moved) rc = find_again(b);
   if (rc == SQLITE_OK && !f->moved && f->dead_count) rc = repair(b);
+  if (rc == SQLITE_OK && !f->moved) rc = insert_reused(b);
   if (rc == SQLITE_OK && !f->moved) rc = append_nodes(b);
   if (rc == SQLITE_OK) rc = write_graph(b, out);
   *nodes = b->head.nodes;

@@ -759,6 +759,6 @@ static void inverted_count(Slots *slots, u32 column, TableCounts *counts) {
   inverted_close(&v);
 }
 
-const StructureMethods inverted_structure = {PAGE_INVERTED,      INVERTED_SEGMENTS, inverted_array_id,
-                                             inverted_row_bytes, inverted_fold,     inverted_pages,
-                                             inverted_check,     inverted_count,    close_opened};
+const StructureMethods inverted_structure = {
+    PAGE_INVERTED,  INVERTED_SEGMENTS, inverted_array_id, inverted_row_bytes, inverted_fold,
+    inverted_pages, inverted_check,    inverted_count,    close_opened,       0};

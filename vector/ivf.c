@@ -687,4 +687,4 @@ static void ivf_count(Slots *slots, u32 column, TableCounts *counts) {
 }
 
 const StructureMethods ivf_structure = {PAGE_IVF,  IVF_ARRAYS, ivf_array_id, ivf_row_bytes, ivf_fold,
-                                        ivf_pages, ivf_check,  ivf_count,    ivf_close};
+                                        ivf_pages, ivf_check,  ivf_count,    ivf_close,     1};

@@ -7,6 +7,7 @@
  *       rows has changed by a factor of RETRAIN.
  *   V3  A list that would become longer than its limit is taken out of its blocks, without its dead rows, and divided by k-means with two centroids; the second
  *       part gets a new number at the end. Where that does not divide it (equal vectors) it stays as long as it is.
+ *   V5  Slots that are another row's now (L4 of slots.h) are taken out of the blocks they were in, and dead ones beside them; the list's new rows fill the room.
  *   V4  Pages of the old version are never changed: blocks are edited through ArrayWriter, which copies.
  *
  * Start at ivf_fold().
@@ -69,8 +70,9 @@ typedef struct Builder {
   u32 batch_list[BATCH];
   /* the old blocks, where they are kept */
   IvfDirectory directory;
-  u32 *tail, *length; /* by list: the block to add to, or NO_BLOCK; rows, dead ones included */
-  u64 tail_cap, length_cap;
+  u8 *reused;  /* by slot below `covered`: V5; NULL: none is */
+  u32 *length; /* by list: rows, dead ones included */
+  u64 length_cap;
   u32 *unused; /* blocks that are free: unused[0 .. unused_count) */
   u64 unused_count, unused_cap;
   ArrayWriter blocks;
@@ -98,12 +100,10 @@ static int add_list(Builder *b) {
   u64 need = (u64)b->head.lists + 1;
   int rc = mem_reserve(&b->centroid, &b->centroid_cap, need, (u64)b->floats * sizeof *b->centroid);
   if (rc == SQLITE_OK) rc = mem_reserve(&b->changed, &b->changed_cap, need, 1);
-  if (rc == SQLITE_OK) rc = mem_reserve(&b->tail, &b->tail_cap, need, sizeof *b->tail);
   if (rc == SQLITE_OK) rc = mem_reserve(&b->length, &b->length_cap, need, sizeof *b->length);
   if (rc) return rc;
   memset(centroid_of(b, b->head.lists), 0, b->floats * sizeof *b->centroid);
   b->changed[b->head.lists] = 1;
-  b->tail[b->head.lists] = NO_BLOCK;
   b->length[b->head.lists] = 0;
   b->head.lists++;
   return SQLITE_OK;
@@ -319,11 +319,28 @@ static void assign_batch(Builder *b) {
   b->batch = 0;
 }
 
+static int assign_slot(Builder *b, u64 slot) {
+  int rc = array_map_get(&b->vectors, slot, &b->batch_vector[b->batch]);
+  if (rc) return rc;
+  b->batch_slot[b->batch++] = (u32)slot;
+  if (b->batch < BATCH) return SQLITE_OK;
+  assign_batch(b);
+  return page_tx_interrupted(b->f->tx) ? SQLITE_INTERRUPT : SQLITE_OK;
+}
+
+/* V5: the rows that these slots have now. */
+static int assign_reused(Builder *b) {
+  u64 i;
+  int rc = SQLITE_OK;
+  for (i = 0; i < b->f->reused_count && rc == SQLITE_OK && b->f->reused[i] < b->old.head.covered; i++)
+    rc = assign_slot(b, b->f->reused[i]);
+  return rc;
+}
+
 /* Slots from `from` on that are in no list yet, as many as the fold may add; *end: where it stopped. */
 static int assign(Builder *b, u64 from, u64 *end) {
   u64 slots = b->f->after->slots, most = b->f->moved ? slots : b->f->rows, count = 0, slot;
   int rc = SQLITE_OK;
-  b->batch = 0;
   for (slot = from; slot < slots && rc == SQLITE_OK; slot++) {
     int alive = 0;
     if (b->list_of[slot - b->base] != NO_LIST) continue;
@@ -331,12 +348,7 @@ static int assign(Builder *b, u64 from, u64 *end) {
     if (rc || !alive) continue;
     if (count == most) break;
     count++;
-    rc = array_map_get(&b->vectors, slot, &b->batch_vector[b->batch]);
-    if (rc) break;
-    b->batch_slot[b->batch++] = (u32)slot;
-    if (b->batch < BATCH) continue;
-    assign_batch(b);
-    if (page_tx_interrupted(b->f->tx)) rc = SQLITE_INTERRUPT;
+    rc = assign_slot(b, slot);
   }
   if (rc == SQLITE_OK && b->batch) assign_batch(b);
   *end = slot;
@@ -371,6 +383,7 @@ static int take_over(Builder *b) {
         rc = CORRUPT(b->old.page.pgno);
         break;
       }
+      if (b->reused && b->reused[slot]) continue;
       if (f->moved) slot = f->moved[slot];
       if (slot == NO_SLOT) continue;
       rc = lives(b, slot, &alive);
@@ -412,33 +425,115 @@ static int new_block(Builder *b, u32 *number, u8 **block) {
   return rc;
 }
 
+static int is_of(const Builder *b, u32 block, u32 list) { return (u32)(b->entry[block] >> 32) == list; }
+static u32 rows_of(const Builder *b, u32 block) { return (u32)b->entry[block]; }
+
+/* A block of the old version of the list that has room, or a new one; *used: rows that it has. */
+static int open_block(Builder *b, u32 list, u32 *number, u32 *used, u8 **block) {
+  const IvfDirectory *d = &b->directory;
+  u32 n, end = b->keep && list < b->old.head.lists ? d->start[list + 1] : 0;
+  *used = 0;
+  for (n = end ? d->start[list] : 0; n < end; n++) {
+    *number = d->block[n];
+    if (!is_of(b, *number, list) || rows_of(b, *number) == b->old.room) continue;
+    *used = rows_of(b, *number);
+    return array_writer_edit(&b->blocks, *number, block);
+  }
+  return new_block(b, number, block);
+}
+
+/* Row number `at` of a block, of the list that `codes` has the centroid of. */
+static int put_row(Builder *b, u8 *block, u32 at, u32 slot) {
+  const u8 *vector;
+  int rc = array_map_get(&b->vectors, slot, &vector);
+  if (rc) return rc;
+  store32(block + 4 * (size_t)at, slot);
+  b->codes.methods->put(&b->codes, vector, block + b->old.rows_at, at);
+  return SQLITE_OK;
+}
+
 /* Add rows to a list, in the order given. */
 static int put_rows(Builder *b, u32 list, const u32 *slots, u64 count) {
-  u32 used = 0, number = b->tail[list], room = b->old.room;
+  u32 used = b->old.room, number = NO_BLOCK, room = b->old.room;
   u8 *block = NULL;
   u64 i;
   int rc = SQLITE_OK;
   b->codes.methods->centre(&b->codes, centroid_of(b, list));
-  if (number != NO_BLOCK) {
-    used = b->directory.rows[number]; /* only a block of the old version is met with room */
-    if (used < room && count) rc = array_writer_edit(&b->blocks, number, &block);
-  } else {
-    used = room;
-  }
   for (i = 0; i < count && rc == SQLITE_OK; i++) {
-    const u8 *vector;
     if (used == room) {
       if (block) set_entry(b, number, list, used);
-      rc = new_block(b, &number, &block);
+      rc = open_block(b, list, &number, &used, &block);
       if (rc) return rc;
-      used = 0;
     }
-    rc = array_map_get(&b->vectors, slots[i], &vector);
-    if (rc) return rc;
-    store32(block + 4 * (size_t)used, slots[i]);
-    b->codes.methods->put(&b->codes, vector, block + b->old.rows_at, used++);
+    rc = put_row(b, block, used++, slots[i]);
   }
   if (rc == SQLITE_OK && block) set_entry(b, number, list, used);
+  return rc;
+}
+
+/* Whether a row of an old block is the one that it was put there for, and lives. */
+static int still_there(Builder *b, u32 slot, int *stays) {
+  int rc;
+  *stays = 0;
+  if (slot >= b->old.head.covered) return CORRUPT(b->old.page.pgno);
+  rc = lives(b, slot, stays);
+  if (b->reused && b->reused[slot]) *stays = 0;
+  return rc;
+}
+
+static int free_block(Builder *b, u32 number) {
+  int rc = mem_reserve(&b->unused, &b->unused_cap, b->unused_count + 1, sizeof *b->unused);
+  if (rc) return rc;
+  set_entry(b, number, IVF_FREE, 0);
+  b->unused[b->unused_count++] = number;
+  return SQLITE_OK;
+}
+
+/* Take out of a block what is not there any more: its last rows come in the place of that. */
+static int thin_block(Builder *b, u32 list, u32 number) {
+  u32 rows = rows_of(b, number), left = rows, at = 0;
+  u8 *block = NULL;
+  int rc = array_writer_edit(&b->blocks, number, &block);
+  b->codes.methods->centre(&b->codes, centroid_of(b, list));
+  while (rc == SQLITE_OK && at < left) {
+    int stays = 0;
+    rc = still_there(b, load32(block + 4 * (size_t)at), &stays);
+    if (stays) {
+      at++;
+    } else if (rc == SQLITE_OK) {
+      u32 last = load32(block + 4 * (size_t)--left);
+      store32(block + 4 * (size_t)left, 0);
+      if (left > at) rc = still_there(b, last, &stays);
+      if (stays) rc = put_row(b, block, at, last);
+    }
+  }
+  if (rc) return rc;
+  b->length[list] -= rows - left;
+  if (left == 0) return free_block(b, number);
+  set_entry(b, number, list, left);
+  return SQLITE_OK;
+}
+
+/* V5, for one list. */
+static int thin_list(Builder *b, u32 list) {
+  const IvfDirectory *d = &b->directory;
+  u32 n, i;
+  int rc = SQLITE_OK;
+  if (b->reused == NULL || !b->keep || list >= b->old.head.lists) return SQLITE_OK;
+  for (n = d->start[list]; n < d->start[list + 1] && rc == SQLITE_OK; n++) {
+    u32 number = d->block[n], items = 0;
+    const u8 *block;
+    PageHold hold;
+    int any = 0;
+    rc = array_extent(&b->old.blocks, number, &block, &items, &hold);
+    for (i = 0; i < d->rows[number] && rc == SQLITE_OK && !any; i++) {
+      u32 slot = load32(block + 4 * (size_t)i);
+      if (slot >= b->old.head.covered) rc = CORRUPT(b->old.page.pgno);
+      any = rc == SQLITE_OK && b->reused[slot];
+    }
+    pages_release(b->old.blocks.pages, &hold);
+    if (any) rc = thin_block(b, list, number);
+  }
   return rc;
 }
 
@@ -463,20 +558,18 @@ static int take_out(Builder *b, u32 list, Members *m) {
     const u8 *block;
     PageHold hold;
     u32 items = 0;
+    if (!is_of(b, number, list)) continue; /* V5 has left nothing */
     rc = array_extent(&b->old.blocks, number, &block, &items, &hold);
     if (rc == SQLITE_OK) rc = mem_reserve(&m->slot, &m->cap, m->count + d->rows[number], sizeof *m->slot);
     for (i = 0; i < d->rows[number] && rc == SQLITE_OK; i++) {
       u32 slot = load32(block + 4 * (size_t)i);
-      int alive = 0;
-      rc = slot < b->old.head.covered ? lives(b, slot, &alive) : CORRUPT(b->old.page.pgno);
-      if (alive) m->slot[m->count++] = slot;
+      int stays = 0;
+      rc = still_there(b, slot, &stays);
+      if (stays) m->slot[m->count++] = slot;
     }
     pages_release(b->old.blocks.pages, &hold);
-    set_entry(b, number, IVF_FREE, 0);
-    if (rc == SQLITE_OK) rc = mem_reserve(&b->unused, &b->unused_cap, b->unused_count + 1, sizeof *b->unused);
-    if (rc == SQLITE_OK) b->unused[b->unused_count++] = number;
+    if (rc == SQLITE_OK) rc = free_block(b, number);
   }
-  b->tail[list] = NO_BLOCK;
   b->length[list] = 0;
   return rc;
 }
@@ -584,7 +677,8 @@ static int put_all(Builder *b, u64 end) {
   }
   for (list = 0; list < lists && rc == SQLITE_OK; list++) {
     u64 from = start[list], count = start[list + 1] - from;
-    if (count) rc = put_list(b, list, slots + from, count);
+    rc = thin_list(b, list);
+    if (rc == SQLITE_OK && count) rc = put_list(b, list, slots + from, count);
     if (rc == SQLITE_OK && page_tx_interrupted(b->f->tx)) rc = SQLITE_INTERRUPT;
   }
   mem_free(start);
@@ -597,10 +691,7 @@ static int load_blocks(Builder *b) {
   u32 list, i;
   int rc = SQLITE_OK;
   for (list = 0; list < b->old.head.lists; list++) {
-    for (i = d->start[list]; i < d->start[list + 1]; i++) {
-      b->length[list] += d->rows[d->block[i]];
-      if (d->rows[d->block[i]] < b->old.room) b->tail[list] = d->block[i];
-    }
+    for (i = d->start[list]; i < d->start[list + 1]; i++) b->length[list] += d->rows[d->block[i]];
   }
   if (d->blocks) rc = add_entry(b, d->blocks - 1);
   for (i = d->blocks; i-- > 0 && rc == SQLITE_OK;) { /* the lowest are used first */
@@ -725,7 +816,7 @@ static void close_builder(Builder *b) {
   mem_free(b->centroid);
   mem_free(b->changed);
   mem_free(b->list_of);
-  mem_free(b->tail);
+  mem_free(b->reused);
   mem_free(b->length);
   mem_free(b->unused);
   mem_free(b->entry);
@@ -739,13 +830,26 @@ static int must_train(const Builder *b) {
   return b->f->moved && (slots / RETRAIN >= at || slots <= at / RETRAIN);
 }
 
+/* V5 */
+static int note_reused(Builder *b) {
+  const StructureFold *f = b->f;
+  u64 i;
+  int rc = SQLITE_OK;
+  if (f->reused_count == 0 || f->reused[0] >= b->old.head.covered) return SQLITE_OK;
+  b->reused = mem_zeroed(&rc, b->old.head.covered, 1);
+  for (i = 0; i < f->reused_count && rc == SQLITE_OK && f->reused[i] < b->old.head.covered; i++)
+    b->reused[f->reused[i]] = 1;
+  return rc;
+}
+
 static int build(Builder *b, PageRef *out) {
   u64 slots = b->f->after->slots, live = b->f->after->live, from = b->f->moved ? 0 : b->old.head.covered, end = 0;
   int fresh = must_train(b), rc = fresh ? train_all(b) : load_centroids(b);
   if (rc == SQLITE_OK) rc = choose_codes(b);
+  if (rc == SQLITE_OK && !fresh) rc = note_reused(b);
   if (rc) return rc;
   if (fresh) from = 0;
-  b->base = b->keep ? from : 0;
+  b->base = b->keep && !b->reused ? from : 0;
   b->list_of = mem_array(&rc, slots - b->base, sizeof *b->list_of);
   if (rc) return rc;
   memset(b->list_of, 0xff, (size_t)(slots - b->base) * sizeof *b->list_of);
@@ -753,6 +857,7 @@ static int build(Builder *b, PageRef *out) {
   b->limit = (u64)MAX(SPLIT_LENGTH * (double)live / target_lists(b->col->index.nlist, live), SPLIT_MIN);
   if (!b->keep && !fresh) rc = take_over(b);
   if (rc == SQLITE_OK) rc = open_hands(b, slots - from);
+  if (rc == SQLITE_OK && b->reused) rc = assign_reused(b);
   if (rc == SQLITE_OK && b->head.lists) rc = assign(b, from, &end);
   if (b->head.lists == 0) end = slots; /* there are no vectors at all */
   b->head.covered = end;
@@ -779,7 +884,7 @@ int ivf_fold(const StructureFold *f, PageRef *out, u64 *covered) {
   int rc = SQLITE_OK;
   *out = before->structure_ref;
   *covered = before->covered;
-  if (f->moved == NULL && (f->rows == 0 || before->covered == wanted))
+  if (f->moved == NULL && (f->rows == 0 || (before->covered == wanted && f->reused_count == 0)))
     return before->structure_ref.pgno ? move_pages(f, out) : SQLITE_OK;
   if (before->structure_ref.pgno == 0 && wanted < MAX(f->after->column[f->column].index.from_rows, 1)) return SQLITE_OK;
   b = mem_zeroed(&rc, 1, sizeof *b);

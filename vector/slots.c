@@ -1,8 +1,9 @@
 /*
- * slots.c: opening, folding and checking the pages of a vector table. Format and L1..L3 in slots.h.
+ * slots.c: opening, folding and checking the pages of a vector table. Format and L1..L4 in slots.h.
  */
 #include "slots.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "../wal_shim/bytes.h"
@@ -24,6 +25,9 @@
 #define STRUCTURE_ENTRY_SIZE 16u
 #define STRUCTURES_AT (PAGE_BODY_SIZE - STRUCTURE_ENTRY_SIZE * MAX_VECTOR_COLUMNS)
 #define COMPACT_MIN_DEAD 256u /* L2 is not worth a rewrite below this */
+#define REUSE_MIN_SHARE 6u    /* L4: that one of so many slots is dead is let be, */
+#define REUSE_MAX_SHARE 16u   /* at least and at most */
+#define REUSE_EXTENT_SHARE 2u /* but not in an extent where one of so many is */
 
 static ArrayId array_id(u64 owner, u32 tag) {
   ArrayId id = {owner, tag};
@@ -291,6 +295,8 @@ static i64 slots_max_rowid(void *view) {
   return max;
 }
 
+static u64 slots_rows(void *view) { return ((const Slots *)view)->live; }
+
 static int slots_complete(void *view) { return ((const Slots *)view)->complete; }
 
 static int slots_vector(void *view, u32 slot, u32 column, void *out, int *present) {
@@ -378,6 +384,8 @@ typedef struct SlotsWriter {
   FieldsWriter fields;
   u32 *dead; /* slots that died, ascending */
   u64 dead_count;
+  u32 *hole; /* slots that other rows get (L4), ascending */
+  u64 hole_count;
   u32 *moved; /* compaction: by old slot its new one, or NO_SLOT */
 } SlotsWriter;
 
@@ -411,33 +419,16 @@ static void writer_end(SlotsWriter *w) {
   }
   fields_writer_end(&w->fields);
   mem_free(w->dead);
+  mem_free(w->hole);
   mem_free(w->moved);
 }
 
-static int set_present(ArrayWriter *w, u64 slot) {
+static int put_present(ArrayWriter *w, u64 slot, int present) {
   u8 *word;
-  u64 got;
   int rc;
-  if (slot / 64 == w->count) {
-    rc = array_writer_append(w, 1, &word, &got);
-    if (rc) return rc;
-    store64(word, 0);
-  } else {
-    rc = array_writer_edit(w, slot / 64, &word);
-    if (rc) return rc;
-  }
-  store64(word, load64(word) | (u64)1 << slot % 64);
-  return SQLITE_OK;
-}
-
-/* Make sure that the word of this slot exists. */
-static int need_word(ArrayWriter *w, u64 slot) {
-  u8 *word;
-  u64 got;
-  int rc;
-  if (slot / 64 < w->count) return SQLITE_OK;
-  rc = array_writer_append(w, 1, &word, &got);
-  if (rc == SQLITE_OK) store64(word, 0);
+  if (!present && slot / 64 < w->count) return SQLITE_OK; /* it is clear */
+  rc = array_writer_item(w, slot / 64, &word);
+  if (rc == SQLITE_OK && present) store64(word, load64(word) | (u64)1 << slot % 64);
   return rc;
 }
 
@@ -455,35 +446,35 @@ static int incoming_vector(SlotsWriter *w, const Incoming *in, u32 c, const u8 *
   return w->old->column[c].form->get(w->old, c, in->slot, vector, hold);
 }
 
-static int put_fields(SlotsWriter *w, const Incoming *in) {
+static int put_fields(SlotsWriter *w, const Incoming *in, u64 slot) {
   u64 words[MAX_FIELD_WORDS];
   int rc;
-  if (in->row != NO_ROW) return fields_writer_put(&w->fields, overlay_fields(w->overlay, in->row));
+  if (in->row != NO_ROW) return fields_writer_put(&w->fields, slot, overlay_fields(w->overlay, in->row));
   rc = fields_read(&w->old->fields, w->overlay, w->overlay->length, in->slot, words);
-  return rc ? rc : fields_writer_put(&w->fields, words);
+  return rc ? rc : fields_writer_put(&w->fields, slot, words);
 }
 
-static int put_row(SlotsWriter *w, const Incoming *in) {
+/* `slot`: the next one, or one that is dead. */
+static int put_row(SlotsWriter *w, const Incoming *in, u64 slot) {
   u8 *out;
-  u64 got;
   u32 c;
   int rc;
-  if (w->slots >= NO_SLOT - 1) return SQLITE_FULL;
-  rc = array_writer_append(&w->rowids, 1, &out, &got);
+  if (slot >= ROWMAP_GONE) return SQLITE_FULL;
+  rc = array_writer_item(&w->rowids, slot, &out);
   if (rc) return rc;
   store64(out, (u64)in->rowid);
-  if (w->old->fields.words) rc = put_fields(w, in);
+  if (w->old->fields.words) rc = put_fields(w, in, slot);
   for (c = 0; c < w->old->columns && rc == SQLITE_OK; c++) {
     SlotColumn *col = &w->old->column[c];
     const u8 *vector;
     PageHold hold;
     rc = incoming_vector(w, in, c, &vector, &hold);
     if (rc) return rc;
-    rc = col->form->put(col, &w->vectors[c], &w->codes[c], vector);
-    if (rc == SQLITE_OK) rc = vector ? set_present(&w->present[c], w->slots) : need_word(&w->present[c], w->slots);
+    rc = col->form->put(col, &w->vectors[c], &w->codes[c], slot, vector);
+    if (rc == SQLITE_OK) rc = put_present(&w->present[c], slot, vector != NULL);
     pages_release(w->old->pages, &hold);
   }
-  w->slots++;
+  w->slots = MAX(w->slots, slot + 1);
   w->live++;
   return rc;
 }
@@ -582,7 +573,9 @@ static int fold_structures(SlotsWriter *w, const FoldHow *how, u8 *body) {
   f.moved = w->moved;
   f.dead = w->dead;
   f.dead_count = w->dead_count;
-  f.rows = how->index_rows;
+  f.reused = w->hole;
+  f.reused_count = w->hole_count;
+  f.rows = how->index_rows - w->hole_count;
   f.whole = how->compact;
   f.threads = how->threads;
   f.tx = w->tx;
@@ -602,26 +595,163 @@ static int fold_structures(SlotsWriter *w, const FoldHow *how, u8 *body) {
   return rc;
 }
 
-/* Old slots stay, dead ones are marked, new rows are appended. */
-static int fold_append(SlotsWriter *w, const Incoming *in, u64 count, u8 *body) {
+/* --- dead slots for new rows (L4) --- */
+
+/* How many a fold may give away: vectors must lie in their slots, and indexes must know what to do then, and have time for it. */
+static u64 reuse_limit(const Slots *s, const FoldHow *how) {
+  u64 limit = how->index_rows ? UINT64_MAX : 0;
+  u32 c;
+  for (c = 0; c < s->columns; c++) {
+    if (!s->column[c].form->in_slots) limit = 0;
+    if (s->column[c].structure) limit = MIN(limit, s->column[c].structure->reuses ? how->index_rows / 2 : 0);
+  }
+  return limit;
+}
+
+static int has_every_vector(const SlotsWriter *w, const Incoming *in) {
+  return overlay_row(w->overlay, in->row)->present == ((u32)1 << w->old->columns) - 1;
+}
+
+/* A bit per slot: it lives, in the new version. */
+static int live_bits(SlotsWriter *w, u64 *bits) {
+  Slots *s = w->old;
+  const SlotLog *kills = &w->overlay->kills;
+  u64 i;
+  u32 c, e, k, items = 0;
+  int rc = SQLITE_OK;
+  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
+    Array *present = &s->column[c].present;
+    rc = array_load(present);
+    for (e = 0; e < present->extent_count && rc == SQLITE_OK; e++) {
+      const u8 *words;
+      PageHold hold;
+      rc = array_extent(present, e, &words, &items, &hold);
+      if (rc) break;
+      for (k = 0; k < items; k++) bits[(u64)e * present->per_extent + k] |= load64(words + 8 * (size_t)k);
+      pages_release(s->pages, &hold);
+    }
+  }
+  for (i = 0; i < kills->count && rc == SQLITE_OK; i++) {
+    u32 slot = kills->event[i].slot;
+    if (slot >= s->slots) return CORRUPT(s->table.pgno);
+    bits[slot / 64] &= ~((u64)1 << slot % 64);
+  }
+  return rc;
+}
+
+static int compare_descending(const void *a, const void *b) {
+  u64 x = *(const u64 *)a, y = *(const u64 *)b;
+  return (x < y) - (x > y);
+}
+
+/*
+ * How many of the dead slots are let be. Where one in n is, the extents that have the most have about 2/n, and a fold copies n/2 slots for each new row, which
+ * lie beside the old ones until the next fold: this n makes the sum of both least.
+ */
+static u64 dead_let_be(u64 slots, u64 rows) {
+  double n = sqrt((double)slots / (double)rows);
+  return slots / (u64)MAX(MIN(n, REUSE_MAX_SHARE), REUSE_MIN_SHARE);
+}
+
+/* Choose at most `most` dead slots, all but dead_let_be, in the extents of the widest vectors that have the most of them. */
+static int choose_holes(SlotsWriter *w, u64 most) {
+  Slots *s = w->old;
+  u64 let_be = dead_let_be(s->slots, most), dead = s->slots - w->live, enough = dead > let_be ? dead - let_be : 0;
+  u32 c, per = 0, extents, i;
+  u64 *bits, *order, slot, sum = 0;
+  int rc = SQLITE_OK;
+  for (c = 0; c < s->columns; c++) {
+    per = MAX(per, s->column[c].vectors.per_extent);
+    if (s->column[c].code_stride) per = MAX(per, s->column[c].codes.per_extent);
+  }
+  extents = (u32)((s->slots + per - 1) / per);
+  bits = mem_zeroed(&rc, s->slots / 64 + 1, sizeof *bits);
+  order = mem_zeroed(&rc, extents, sizeof *order); /* dead slots << 32 | ~extent */
+  w->hole = mem_array(&rc, most, sizeof *w->hole);
+  if (rc == SQLITE_OK) rc = live_bits(w, bits);
+  if (rc) goto done;
+  for (i = 0; i < extents; i++) order[i] = ~i;
+  for (slot = 0; slot < s->slots; slot++) order[slot / per] += (u64)(~bits[slot / 64] >> slot % 64 & 1) << 32;
+  qsort(order, extents, sizeof *order, compare_descending);
+  for (i = 0; i < extents && sum < most; i++) {
+    u64 first = (u64) ~(u32)order[i] * per;
+    if (sum >= enough && (order[i] >> 32) * REUSE_EXTENT_SHARE < MIN(per, s->slots - first)) break;
+    for (slot = first; slot < MIN(first + per, s->slots) && sum < most; slot++) {
+      if (!(bits[slot / 64] >> slot % 64 & 1)) w->hole[sum++] = (u32)slot;
+    }
+  }
+  if (sum) qsort(w->hole, (size_t)sum, sizeof *w->hole, compare_u32);
+  w->hole_count = sum;
+done:
+  mem_free(bits);
+  mem_free(order);
+  return rc;
+}
+
+static int compare_entries(const void *a, const void *b) {
+  i64 x = ((const RowmapEntry *)a)->rowid, y = ((const RowmapEntry *)b)->rowid;
+  return (x > y) - (x < y);
+}
+
+/* To entries[0..*count), ascending, add those that say of the rows which had these slots that they are gone (M5). */
+static int add_gone(SlotsWriter *w, RowmapEntry *entries, u64 *count) {
+  Slots *s = w->old;
+  u64 i, k, n = *count, rows = *count;
+  u32 *at;
+  i64 *rowid;
+  int rc = SQLITE_OK;
+  rowid = mem_array(&rc, w->hole_count, sizeof *rowid);
+  at = mem_array(&rc, w->hole_count, sizeof *at);
+  for (i = 0; i < w->hole_count && rc == SQLITE_OK; i++) rc = slots_rowid(s, w->hole[i], &rowid[i]);
+  if (rc == SQLITE_OK) rc = rowmap_find_many(&s->map, rowid, w->hole_count, at);
+  for (i = 0; i < w->hole_count && rc == SQLITE_OK; i++) {
+    RowmapEntry gone = {rowid[i], ROWMAP_GONE};
+    if (at[i] == w->hole[i] && bsearch(&gone, entries, (size_t)rows, sizeof gone, compare_entries) == NULL)
+      entries[n++] = gone; /* else the row has another slot by now */
+  }
+  if (rc == SQLITE_OK && n > rows) qsort(entries, (size_t)n, sizeof *entries, compare_entries);
+  for (k = 1; k < n && rc == SQLITE_OK; k++) {
+    if (entries[k].rowid == entries[k - 1].rowid) rc = CORRUPT(s->table.pgno); /* two slots of one row */
+  }
+  *count = n;
+  mem_free(rowid);
+  mem_free(at);
+  return rc;
+}
+
+/* --- the next version --- */
+
+/* Old slots stay, dead ones are marked, new rows get dead slots (L4) or are appended. */
+static int fold_append(SlotsWriter *w, const Incoming *in, u64 count, const FoldHow *how, u8 *body) {
   Slots *s = w->old;
   RowmapEntry *entries = NULL;
-  u64 i;
-  u32 runs = 0;
+  u64 i, full = 0, used = 0, number = count;
+  u32 runs = 0, appended;
   int rc = clear_dead(w);
   if (rc == SQLITE_OK) rc = fields_writer_patch(&w->fields, w->overlay);
+  for (i = 0; i < count; i++) full += (u64)has_every_vector(w, &in[i]);
+  full = MIN(full, reuse_limit(s, how));
+  if (rc == SQLITE_OK && full && w->live < s->slots) rc = choose_holes(w, full);
   if (rc) return rc;
-  entries = mem_array(&rc, count, sizeof *entries);
-  for (i = 0; i < count && rc == SQLITE_OK; i++) {
-    entries[i].rowid = in[i].rowid;
-    entries[i].slot = (u32)w->slots;
-    rc = put_row(w, &in[i]);
-    if (rc == SQLITE_OK && i % 1024 == 1023 && page_tx_interrupted(w->tx)) rc = SQLITE_INTERRUPT;
+  entries = mem_array(&rc, count + w->hole_count, sizeof *entries);
+  /* an array's items are changed in ascending order, and then more of them are added */
+  for (appended = 0; appended < 2; appended++) {
+    for (i = 0, used = 0; i < count && rc == SQLITE_OK; i++) {
+      int hole = used < w->hole_count && has_every_vector(w, &in[i]);
+      u64 slot = hole ? w->hole[used++] : w->slots;
+      if (hole == (int)appended) continue;
+      entries[i].rowid = in[i].rowid;
+      entries[i].slot = (u32)slot;
+      rc = put_row(w, &in[i], slot);
+      if (rc == SQLITE_OK && i % 1024 == 1023 && page_tx_interrupted(w->tx)) rc = SQLITE_INTERRUPT;
+    }
   }
+  if (rc == SQLITE_OK && w->hole_count) rc = add_gone(w, entries, &number);
   if (rc == SQLITE_OK) {
-    rc = rowmap_fold(&s->map, 1, entries, count, w->tx, body + REFS_AT + map_tag(s->columns) * ARRAY_REF_SIZE,
+    rc = rowmap_fold(&s->map, 1, entries, number, w->tx, body + REFS_AT + map_tag(s->columns) * ARRAY_REF_SIZE,
                      body + BOUNDS_AT, &runs);
   }
+  how->work->reused += w->hole_count;
   mem_free(entries);
   return rc ? rc : finish_arrays(w, body, runs);
 }
@@ -675,7 +805,7 @@ static int fold_compact(SlotsWriter *w, const Incoming *in, u64 count, int none_
     if (!take_old) row = &in[k];
     rc = rowmap_writer_add(&map, row->rowid, (u32)w->slots);
     if (take_old) w->moved[row->slot] = (u32)w->slots;
-    if (rc == SQLITE_OK) rc = put_row(w, row);
+    if (rc == SQLITE_OK) rc = put_row(w, row, w->slots);
     if (rc) break;
     if (!take_old)
       k++;
@@ -716,10 +846,10 @@ static u64 live_pages(const Slots *s) {
 }
 
 /* L2; what it writes is work beside that of the fold. */
-static int worth_compacting(const Slots *s, u64 dead, PageTx *tx) {
+static int worth_compacting(const Slots *s, u64 dead, u32 share, PageTx *tx) {
   u64 left = s->slots - MIN(dead, s->slots), pages = live_pages(s);
   if (dead < COMPACT_MIN_DEAD) return 0;
-  if (dead <= left && (dead <= left / 4 || pages > tx->spare)) return 0;
+  if (dead <= left && (dead <= left / share || pages > tx->spare)) return 0;
   tx->spare -= (u32)MIN(pages, (u64)tx->spare);
   tx->moved += (u32)MIN(pages, 0xffffffffu - tx->moved);
   return 1;
@@ -751,20 +881,20 @@ static int slots_fold(void *view, const Overlay *o, const FoldHow *how, PageTx *
   SlotsWriter w;
   Incoming *in = NULL;
   u64 count = 0, dead = s->slots - s->live + o->kills.count;
-  int none_left = o->all_dead_at < o->length, compact = how->compact, rc = SQLITE_OK;
+  int none_left = o->all_dead_at < o->length, compact = how->compact, rc = collect(o, &in, &count);
   u8 *page = NULL;
 
-  if (none_left || (how->index_rows && worth_compacting(s, dead, tx)))
+  memset(&w, 0, sizeof w);
+  if (none_left || (rc == SQLITE_OK && how->index_rows &&
+                    worth_compacting(s, dead - MIN(dead, MIN(count, reuse_limit(s, how))), how->dead_share, tx)))
     compact = 1; /* L2 */
-  else if (compact && dead == 0 && o->length == 0)
+  else if (rc == SQLITE_OK && compact && dead == 0 && o->length == 0)
     rc = out_of_order(s, &compact);
-  if (rc) return rc;
-  rc = writer_begin(&w, s, o, !compact, tx);
-  if (rc == SQLITE_OK) rc = collect(o, &in, &count);
+  if (rc == SQLITE_OK) rc = writer_begin(&w, s, o, !compact, tx);
   page = mem_zeroed(&rc, 1, PAGE_SIZE);
   if (rc == SQLITE_OK) {
     u8 *body = page + PAGE_HEADER_SIZE;
-    rc = compact ? fold_compact(&w, in, count, none_left, body) : fold_append(&w, in, count, body);
+    rc = compact ? fold_compact(&w, in, count, none_left, body) : fold_append(&w, in, count, how, body);
     if (rc == SQLITE_OK) rc = fold_structures(&w, how, body);
     if (rc == SQLITE_OK) rc = page_tx_put_structure(tx, page, PAGE_TABLE, 0, s->id, 0, out);
   }
@@ -885,7 +1015,7 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   return rc;
 }
 
-const TableMethods table_methods = {slots_valid,   slots_takes,     slots_bytes,     slots_open,     slots_retain,
-                                    slots_release, slots_find_view, slots_max_rowid, slots_complete, slots_fold,
-                                    slots_lag,     slots_pages_at,  slots_check,     slots_counts,   slots_vector,
-                                    slots_same,    slots_fields};
+const TableMethods table_methods = {slots_valid,   slots_takes,     slots_bytes,    slots_open,      slots_retain,
+                                    slots_release, slots_find_view, slots_rows,     slots_max_rowid, slots_complete,
+                                    slots_fold,    slots_lag,       slots_pages_at, slots_check,     slots_counts,
+                                    slots_vector,  slots_same,      slots_fields};

@@ -1,7 +1,8 @@
 /*
  * slots.h: the inside of a vector table's pages: vectors, row ids and which of them live, by slot.
  *
- * A slot is a dense number of a stored vector row, from 0, given in the order of folding and within a fold in the order of rowids.
+ * A slot is a dense number of a stored vector row, from 0, given in the order of folding and within a fold in the order of rowids; dead ones are
+ * given again.
  * One structure page (PAGE_TABLE) holds
  *
  *      0  u32 array references in use   4  u32 vector columns   8  u32 runs of the rowid map
@@ -14,10 +15,14 @@
  *   3168  per run of the map: i64 smallest and largest rowid
  *   3808  per column: PageRef of its index's structure page (structure.h), 0: none; u64 slots that it covers
  *
- *   L1  A slot lives if any column's presence bit is set. A dead slot stays dead in this version; a row that comes back gets a new one.
+ *   L1  A slot lives if any column's presence bit is set. A dead slot stays dead in this version; a row that comes back gets one anew.
  *   L2  When more slots are dead than live the fold drops them all and numbers anew, in the order of rowids (at most one more row is
- *       moved per row deleted). It does so when a quarter as many are dead, if the fold may do that much work (PageTx.spare). When it is asked
+ *       moved per row deleted). It does so when a quarter as many are dead (FoldHow.dead_share), if the fold may do that much work (PageTx.spare). When it is asked
  *       to, and nothing is dead or out of order, pages are left as they are.
+ *       What new rows will fill of them (L4) does not count as dead.
+ *   L4  A new row that has all vectors gets a dead slot, but for a share of them all (dead_let_be), in the extents of vectors that have the most; so a
+ *       table whose rows come and go keeps its length, and no fold writes all of it. The rowid map then says of the row that was there that it is gone.
+ *       Not in the middle of a transaction, nor for more rows than half of those that may go into indexes.
  *   L3  Vectors on pages are finite; one that is not is corruption.
  */
 #ifndef QUIRE_SLOTS_H

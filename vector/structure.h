@@ -26,7 +26,9 @@ typedef struct StructureFold {
   const u32 *moved; /* by slot of before: its slot in after or NO_SLOT; NULL: slots have kept their numbers */
   const u32 *dead;  /* without `moved`: slots that died, ascending */
   u64 dead_count;
-  u64 rows;  /* without `moved`: slots that it may add; more lag behind */
+  const u32 *reused; /* without `moved`: slots that had another row, or none, in before, ascending */
+  u64 reused_count;
+  u64 rows; /* without `moved`: slots that it may add beside those; more lag behind */
   int whole; /* what is in pieces shall be put together */
   u32 threads;
   PageTx *tx;
@@ -49,6 +51,7 @@ struct StructureMethods {
   void (*count)(Slots *slots, u32 column, TableCounts *counts);
   /* What searches of a version have opened (SlotColumn.opened); accepts NULL. */
   void (*close)(void *opened);
+  int reuses; /* fold knows what to do about reused slots; else there are none */
 };
 
 extern const StructureMethods graph_structure, ivf_structure, inverted_structure;

@@ -395,6 +395,15 @@ int array_writer_append(ArrayWriter *w, u64 want, u8 **out, u64 *got) {
   return SQLITE_OK;
 }
 
+int array_writer_item(ArrayWriter *w, u64 index, u8 **out) {
+  u64 got;
+  int rc;
+  if (index != w->count) return array_writer_edit(w, index, out);
+  rc = array_writer_append(w, 1, out, &got);
+  if (rc == SQLITE_OK) memset(*out, 0, w->stride);
+  return rc;
+}
+
 int array_writer_truncate(ArrayWriter *w, u64 count) {
   u32 keep = (u32)ceil_div(count, w->per_extent), i;
   int rc;

@@ -134,6 +134,8 @@ int array_writer_begin(ArrayWriter *w, PageTx *tx, Array *base, int keep);
 int array_writer_edit(ArrayWriter *w, u64 index, u8 **out);
 /* Append up to `want` items: *out has room for *got of them, which are counted as appended (the caller fills them in). */
 int array_writer_append(ArrayWriter *w, u64 want, u8 **out, u64 *got);
+/* Item `index`, which there is (array_writer_edit) or which is the next one, of zeros. */
+int array_writer_item(ArrayWriter *w, u64 index, u8 **out);
 /* Drop the items from `count` (<= w->count) on. */
 int array_writer_truncate(ArrayWriter *w, u64 count);
 /* Write what is left and the directory; ref gets the new reference. */

@@ -372,6 +372,7 @@ int store_report(Store *s, Emit emit, void *arg) {
                 {"list_splits", (i64)s->stats.work.splits},
                 {"segments_written", (i64)s->stats.work.segments},
                 {"segments_merged", (i64)s->stats.work.segments_merged},
+                {"slots_reused", (i64)s->stats.work.reused},
                 {"pages_written", (i64)p.written},
                 {"pages_reused", (i64)p.reused},
                 {"pages_extended", (i64)p.extended},

@@ -27,6 +27,8 @@
 #include "catalog.h"
 #include "store_int.h"
 
+#define DEAD_SHARE 4u         /* of dead slots, for FoldHow */
+#define MERGE_DEAD_SHARE 64u  /* the same for 'merge' */
 #define INDEX_STEP_ROWS 4096u /* beside its own rows a commit puts this many into indexes */
 
 /* A table whose delta is now in pages, and the rows that it had itself; these are noted if they will be marked (ContentMode.folded). */
@@ -75,10 +77,13 @@ static int add_entry(Fold *f, u64 id, PageRef ref) {
  * and no commit waits for the work of others. Commands do all there is.
  */
 static FoldHow how_of(Fold *f, const Table *t, int compact) {
-  FoldHow how = {compact, UINT64_MAX, (u32)store_threads(f->store), &f->work};
+  FoldHow how = {compact, DEAD_SHARE, UINT64_MAX, (u32)store_threads(f->store), &f->work};
   if (f->reason == FOLD_BULK) how.index_rows = 0;
   if (f->reason == FOLD_THRESHOLD) how.index_rows = t->added + INDEX_STEP_ROWS;
-  if (f->reason == FOLD_MERGE) how.index_rows = MAX(f->budget, 1);
+  if (f->reason == FOLD_MERGE) {
+    how.index_rows = MAX(f->budget, 1);
+    how.dead_share = MERGE_DEAD_SHARE;
+  }
   return how;
 }
 
@@ -122,7 +127,7 @@ typedef struct Rebuild {
 /* Put what was gathered into pages, and go on from there. */
 static int rebuild_flush(Rebuild *r) {
   Fold *f = r->fold;
-  const FoldHow rows_only = {0, 0, 1, &f->work};
+  const FoldHow rows_only = {0, DEAD_SHARE, 0, 1, &f->work};
   int rc = table_methods.fold(r->view, r->overlay, &rows_only, &f->tx, &r->ref);
   if (rc) return rc;
   table_methods.release(r->view);
@@ -417,6 +422,7 @@ static void add_work(IndexWork *sum, const IndexWork *work) {
   sum->splits += work->splits;
   sum->segments += work->segments;
   sum->segments_merged += work->segments_merged;
+  sum->reused += work->reused;
 }
 
 static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pages *to) {

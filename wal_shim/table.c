@@ -36,7 +36,9 @@
 
 #define DEFAULT_FOLD_BYTES (4u << 20) /* default fold_rows: this many bytes of vectors ... */
 #define DEFAULT_FOLD_MIN 256u         /* ... but not fewer rows than this */
-#define DEFAULT_FOLD_MAX 4096u        /* ... nor more */
+#define DEFAULT_FOLD_MAX 4096u        /* ... nor more, */
+#define DEFAULT_FOLD_SHARE                                                                                             \
+  24u /* ... nor more than one in so many of the rows: what a fold copies shall be little beside the table */
 #define KEEP_BYTES (16u << 20)        /* an overlay's memory up to this is used again within a transaction ... */
 #define KEEP_BETWEEN_BYTES (4u << 20) /* ... and from one to the next */
 
@@ -68,12 +70,13 @@ static int copy_shape(TableShape *to, const TableShape *from) {
 }
 
 static u32 fold_rows(const Table *table) {
-  u64 bytes = 0;
+  u64 bytes = 0, most;
   u32 i;
   if (table->shape.fold_rows) return table->shape.fold_rows;
   for (i = 0; i < table->shape.vector_count; i++) bytes += vector_stride(table->shape.vector[i].size);
   if (table->overlay && table->overlay->rows) bytes += table->overlay->block_bytes / table->overlay->rows;
-  return (u32)MIN(MAX(DEFAULT_FOLD_BYTES / MAX(bytes, 1), DEFAULT_FOLD_MIN), DEFAULT_FOLD_MAX);
+  most = table->view ? table_methods.rows(table->view) / DEFAULT_FOLD_SHARE : 0;
+  return (u32)MAX(MIN(MIN(DEFAULT_FOLD_BYTES / MAX(bytes, 1), DEFAULT_FOLD_MAX), most), DEFAULT_FOLD_MIN);
 }
 
 static void finalize_table(Table *t) {

@@ -22,11 +22,13 @@ typedef struct IndexWork {
   u64 added;                     /* rows put into lists */
   u64 splits;                    /* lists that had become too long */
   u64 segments, segments_merged; /* of inverted indexes: written; that went into these */
+  u64 reused;                    /* dead slots that new rows got */
 } IndexWork;
 
 /* What a fold does beside moving the overlay into pages. */
 typedef struct FoldHow {
   int compact;    /* without dead slots, in rowid order */
+  u32 dead_share; /* the same if one is dead for so many that live, and the fold may do that much work */
   u64 index_rows; /* rows that may be put into indexes; the rest is for later folds. 0: in the middle of a transaction */
   u32 threads;    /* that may work on it */
   IndexWork *work;
@@ -52,6 +54,7 @@ typedef struct TableMethods {
   void (*release)(void *view);
   /* The slot of a live row, or NO_SLOT. */
   int (*slot)(void *view, i64 rowid, u32 *slot);
+  u64 (*rows)(void *view);
   /* The largest rowid that any slot was given, dead ones included; INT64_MIN if there is none. */
   i64 (*max_rowid)(void *view);
   /* Whether every content row has a vector, so that the pages know all rows. */
