@@ -54,7 +54,7 @@ static inline u32 graph_record_stride(u32 m) { return (8 * m + 63) / 64 * 64; }
 typedef struct GraphHead {
   u32 m, levels, entry, learned_bytes;
   u64 nodes, learned_at;
-  u32 coded; /* codes made since then, or since they were seen to fit */
+  u32 coded; /* codes made since then */
   float max_norm2;
   u32 records[GRAPH_MAX_LEVELS]; /* of level 1, 2, ... */
 } GraphHead;

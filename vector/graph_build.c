@@ -25,7 +25,7 @@
 #define SAMPLE 4096u           /* vectors that codes are learned from */
 #define RELEARN_GROWTH 8u      /* learned again when there are this many times as many slots, */
 #define RELEARN_LIMIT 100000u  /* up to this many */
-#define RELEARN_CODED 5u       /* or, when there was a new code for one in so many, */
+#define RELEARN_CODED 5u       /* or when there was a new code for each, or for one in so many, */
 #define RELEARN_CLIPPED 20u    /* if more than 1 in this many coordinates is out of range */
 
 /* --- arrays being changed --- */
@@ -526,7 +526,7 @@ static int add_back(Builder *b, u32 level, u32 target, u32 node, u32 slot, u32 d
   l->slot = slot;
   l->distance = distance;
   l->tree = tree;
-  l->known = distance == UNMEASURED || is_other(b, slot);
+  l->known = distance == UNMEASURED || b->other; /* a way point may be of the batch, and pick the node itself */
   l->done = 0;
   return SQLITE_OK;
 }
@@ -1069,23 +1069,10 @@ static int move_graph(Builder *b) {
 
 /* --- slots that are another row's now --- */
 
-/* Note which nodes they are, and where their records are. A slot that had no vector here is not in the graph. */
-static int find_again(Builder *b) {
-  const StructureFold *f = b->f;
-  u64 i;
+/* Where the records of these nodes are. */
+static int find_records(Builder *b) {
   u32 level, record;
   int rc = SQLITE_OK;
-  if (f->reused_count == 0 || f->reused[0] >= b->head.nodes) return SQLITE_OK;
-  b->other = mem_zeroed(&rc, b->slots, 1);
-  b->again = mem_zeroed(&rc, f->reused_count, sizeof *b->again);
-  for (i = 0; i < f->reused_count && rc == SQLITE_OK && f->reused[i] < b->head.nodes; i++) {
-    const u8 *at;
-    rc = array_map_get(&b->sheet[0].map, f->reused[i], &at);
-    if (rc) return rc;
-    if (link_get((const u32 *)(const void *)at) == GRAPH_NULL && f->reused[i] != b->root) continue;
-    b->other[f->reused[i]] = 1;
-    b->again[b->again_count++].slot = f->reused[i];
-  }
   for (level = 1; level <= b->head.levels && rc == SQLITE_OK; level++) {
     Layer layer = layer_of(b, &b->head, level);
     for (record = 0; record < b->head.records[level - 1] && rc == SQLITE_OK; record++) {
@@ -1093,11 +1080,39 @@ static int find_again(Builder *b) {
       Again *again;
       rc = graph_record(&layer, record, &slot, &down);
       if (rc || slot >= b->slots || !b->other[slot]) continue;
-      again = (Again *)(uintptr_t)again_of(b, slot);
+      again = &b->again[again_of(b, slot) - b->again];
       if (again->level != level - 1) return CORRUPT(b->old.page.pgno);
       again->record[level - 1] = record;
       again->level = level;
     }
+  }
+  return rc;
+}
+
+/* Note which of them are in the graph: a slot that had no vector here is not. */
+static int find_again(Builder *b) {
+  const StructureFold *f = b->f;
+  u64 i, count;
+  int rc = SQLITE_OK;
+  if (f->reused_count == 0 || f->reused[0] >= b->head.nodes) return SQLITE_OK;
+  b->other = mem_zeroed(&rc, b->slots, 1);
+  b->again = mem_zeroed(&rc, f->reused_count, sizeof *b->again);
+  for (i = 0; i < f->reused_count && rc == SQLITE_OK && f->reused[i] < b->head.nodes; i++) {
+    b->other[f->reused[i]] = 1;
+    b->again[b->again_count++].slot = f->reused[i];
+  }
+  if (rc == SQLITE_OK) rc = find_records(b);
+  count = b->again_count;
+  b->again_count = 0;
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    const Again again = b->again[i];
+    const u8 *at;
+    rc = array_map_get(&b->sheet[0].map, again.slot, &at);
+    if (rc) break;
+    if (again.level || again.slot == b->root || link_get((const u32 *)(const void *)at) != GRAPH_NULL)
+      b->again[b->again_count++] = again;
+    else
+      b->other[again.slot] = 0;
   }
   return rc;
 }
@@ -1227,7 +1242,6 @@ static int left_range(Builder *b, const Sq4 *sq4, int *left) {
     seen += col->dim;
   }
   *left = clipped > seen / RELEARN_CLIPPED;
-  b->head.coded = 0;
   mem_free(code);
   array_map_close(&vectors);
   return rc;
@@ -1238,7 +1252,8 @@ static int codes_learned(Builder *b, Sq4 **sq4, int *again) {
   const SlotColumn *col = &b->f->after->column[b->f->column];
   const GraphHead *old = &b->old.head;
   int rc = SQLITE_OK;
-  *again = old->learned_bytes == 0 || (b->slots >= RELEARN_GROWTH * old->learned_at && old->learned_at < RELEARN_LIMIT);
+  *again = old->learned_bytes == 0 || b->head.coded >= b->head.nodes ||
+           (b->slots >= RELEARN_GROWTH * old->learned_at && old->learned_at < RELEARN_LIMIT);
   if (!*again) rc = structure_learned(&b->old.learned, old->learned_bytes, col, sq4);
   if (rc == SQLITE_OK && !*again) rc = left_range(b, *sq4, again);
   if (rc || !*again) return rc;

@@ -100,6 +100,7 @@ static int open_page(IvfArrays *v, Slots *slots, u32 column, const u8 *body) {
   h->learned_bytes = load32(body + 4);
   h->covered = load64(body + 16);
   h->learned_at = load64(body + 24);
+  h->coded = load32(body + 40);
   h->trained_at = load64(body + 32);
   if (h->lists > IVF_MAX_LISTS || h->covered != col->covered || load32(body + 8) != v->row_bytes ||
       h->learned_bytes != (h->lists ? learned : 0))

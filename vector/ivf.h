@@ -16,7 +16,7 @@
  * The table page names one page (PAGE_IVF, logical id = column) per set of lists:
  *
  *      0  u32 lists   4  u32 bytes learned (sq4_size; 0: none)   8  u32 bytes of a row   12  u32 zero
- *     16  u64 covered   24  u64 slots when codes were learned   32  u64 slots when centroids were   40  u64 zero
+ *     16  u64 covered   24  u64 slots when codes were learned   32  u64 slots when centroids were   40  u32 codes made since they were learned   44  u32 zero
  *     64  array references: 0 centroids (float32, by list), 1 directory (by block: u32 list or IVF_FREE, u32 rows), 2 blocks,
  *         3 what was learned for codes of 4 bits or 1 (bytes, in blocks of 64)
  *
@@ -39,6 +39,7 @@
 typedef struct IvfHead {
   u32 lists, learned_bytes;
   u64 covered, learned_at, trained_at;
+  u32 coded; /* codes made since then */
 } IvfHead;
 
 /* The arrays as the page names them. */

@@ -32,7 +32,8 @@
 #define CODE_SAMPLE 4096u     /* vectors that codes are learned from */
 #define RELEARN_GROWTH 8u     /* they are learned again when there are this many times as many slots, */
 #define RELEARN_LIMIT 100000u /* up to this many */
-#define RELEARN_CLIPPED 20u   /* or when more than 1 in this many coordinates of new rows is out of range */
+#define RELEARN_CODED 5u      /* or when there was a new code for each, or for one in so many, */
+#define RELEARN_CLIPPED 20u   /* if more than 1 in this many coordinates is out of range */
 #define BATCH 2048u           /* rows that are assigned at once, */
 #define PIECE 64u             /* by a worker */
 #define POLL_ROWS 1024u
@@ -247,14 +248,13 @@ static int learn(Builder *b, Sq4 **sq4) {
   return rc;
 }
 
-/* Whether the data has left the range: of new rows, that are a good part of all, too many coordinates are clipped. */
+/* Whether the data has left the range: many codes were made since it was learned, and of all rows too many coordinates are clipped. */
 static int left_range(Builder *b, int *left) {
-  u64 from = b->f->moved ? 0 : b->old.head.covered, end = b->f->after->slots, slot, clipped = 0, seen = 0;
-  u64 step = MAX((end - from) / CODE_SAMPLE, 1);
+  u64 end = b->f->after->slots, step = MAX(end / CODE_SAMPLE, 1), slot, clipped = 0, seen = 0;
   int rc = SQLITE_OK;
   *left = 0;
-  if (b->codes.methods->clipped == NULL || end - from < end / 5) return SQLITE_OK;
-  for (slot = from; slot < end && rc == SQLITE_OK; slot += step) {
+  if (b->codes.methods->clipped == NULL || b->head.coded < end / RELEARN_CODED) return SQLITE_OK;
+  for (slot = 0; slot < end && rc == SQLITE_OK; slot += step) {
     const u8 *vector;
     int alive = 0;
     rc = lives(b, slot, &alive);
@@ -275,6 +275,9 @@ static int choose_codes(Builder *b) {
   int again = old->learned_bytes == 0, rc = SQLITE_OK;
   b->head.learned_bytes = b->head.lists ? old->learned_bytes : 0;
   if (b->head.lists == 0 || list_codes_of(col)->learned_bytes(col) == 0) return list_codes_open(&b->codes, col, NULL);
+  b->head.coded =
+      (u32)MIN(old->coded + (b->f->after->slots - (b->f->moved ? 0 : old->covered)) + b->f->reused_count, 0xffffffffu);
+  again |= b->head.coded >= b->f->after->slots;
   again |= b->f->after->slots >= RELEARN_GROWTH * old->learned_at && old->learned_at < RELEARN_LIMIT;
   if (!again) {
     rc = structure_learned(&b->old.learned, old->learned_bytes, col, &sq4);
@@ -284,6 +287,7 @@ static int choose_codes(Builder *b) {
     list_codes_close(&b->codes);
   }
   b->keep = 0;
+  b->head.coded = 0;
   rc = learn(b, &sq4);
   return rc ? rc : list_codes_open(&b->codes, col, sq4);
 }
@@ -758,6 +762,7 @@ static int write_page(Builder *b, const u8 *refs, PageRef *out) {
   store32(body + 8, b->old.row_bytes);
   store64(body + 16, h->covered);
   store64(body + 24, h->learned_at);
+  store32(body + 40, h->coded);
   store64(body + 32, h->trained_at);
   memcpy(body + STRUCTURE_REFS_AT, refs, IVF_ARRAYS * ARRAY_REF_SIZE);
   rc = page_tx_put_structure(b->f->tx, page, PAGE_IVF, 0, b->f->after->id, b->f->column, out);
