@@ -812,7 +812,8 @@ int table_open_paged(Table *t) {
   if (rc == SQLITE_OK && s->root_status == ROOT_BAD) rc = store_look_again(s); /* maybe the file is back */
   if (rc) return rc;
   if (s->root_status == ROOT_BAD) return table_lose(t);
-  rc = refresh_view(t);
+  rc = options_refresh(t); /* another connection may have given it another index */
+  if (rc == SQLITE_OK) rc = refresh_view(t);
   if (before.pgno != t->view_ref.pgno || before.crc != t->view_ref.crc) t->current = 0;
   return lose_if_damaged(t, rc);
 }
