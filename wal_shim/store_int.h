@@ -99,6 +99,7 @@ struct Store {
   int unsynced;    /* pages written since the last sync */
   int lost;        /* a sync failed that was for pages of a root in the state row: the transaction cannot commit (R7) */
   u64 bulk_bytes;  /* an overlay of this size is folded inside the transaction */
+  u32 undone;      /* transactions and parts of them that were rolled back */
   int avoid_reuse; /* a fold failed or was rolled back: only append until the next commit (R7) */
   int moved;       /* there may be pages in a home that is not the one */
   int merged;      /* 'merge' found nothing more to do in generation merged_gen */
@@ -180,9 +181,10 @@ struct Snapshot {
   void *view; /* NULL when degraded */
   Overlay *overlay;
   u32 length;
-  i64 gen, n;
+  i64 gen;
   int degraded;
-  int undoable; /* its pages go with a ROLLBACK */
+  int undoable; /* its pages go with a ROLLBACK: */
+  u32 undone;   /* the store's, then */
 };
 
 /* home_inline.c */
@@ -204,7 +206,7 @@ int store_look_again(Store *store);
 int store_install(Store *store, const State *state);     /* what a row said: verify its root */
 int store_install_own(Store *store, const State *state); /* what this connection has just folded */
 int store_usable(const Store *store);                    /* pages may be read and written */
-const char *store_problem(Store *store); /* why they may not */
+const char *store_problem(Store *store);                 /* why they may not */
 PageRef store_catalog_ref(const Store *store, u64 id);
 /* The connection was interrupted (polled by stepping a statement). */
 int store_interrupted(void *store);

@@ -1051,7 +1051,7 @@ int table_snapshot(Table *t, Snapshot **out) {
   snap->table = t;
   t->refs++;
   snap->gen = t->store->state.gen;
-  snap->n = t->store->state.n;
+  snap->undone = t->store->undone;
   snap->undoable = pages_home(t->store->pages)->methods->in_database;
   snap->degraded = !store_usable(t->store);
   snap->view = NULL;
@@ -1094,8 +1094,7 @@ void snapshot_parts(Snapshot *snap, SnapshotParts *out) {
 
 int snapshot_damaged(Snapshot *snap) {
   Store *s = snap->table->store;
-  if (snap->undoable && store_refresh(s) == SQLITE_OK && s->state.gen != snap->gen && s->state.n <= snap->n)
-    return SQLITE_ABORT_ROLLBACK; /* no fold came after the one that wrote them */
+  if (snap->undoable && s->undone != snap->undone) return SQLITE_ABORT_ROLLBACK;
   store_mark_damaged(s, snap->gen);
   return SQLITE_CORRUPT_VTAB;
 }
@@ -1109,6 +1108,7 @@ int snapshot_content(Snapshot *snap, ContentRow *row, void *arg) {
 
 void store_txn_end(Store *s, int committed) {
   Table *t;
+  s->undone += !committed;
   for (t = s->tables; t; t = t->next) {
     t->current = t->written = 0;
     t->added = 0;
@@ -1211,6 +1211,7 @@ int table_release_savepoint(Table *t, int n) {
 
 /* The rows are SQLite's business: what the overlay knows is compared with them before its next use. */
 int table_rollback_to(Table *t, int n) {
+  t->store->undone++;
   if (DEFECT(overlay_not_cut_back) || (DEFECT(savepoint_minus_one_ignored) && n < 0)) return SQLITE_OK;
   t->current = 0;
   return SQLITE_OK;
