@@ -324,6 +324,10 @@ bench-upgrade: $(OUT)quire.$(EXT) $(BUILD)/testfuncs.so ## a table of sqlite-vec
 bench-content: $(OUT)quire.$(EXT) $(BUILD)/testfuncs.so ## tables with content='' beside the default: load, reads, size; ROWS=100000 DIM=128
 	@$(TCLSH) bench/content.tcl $(abspath $(OUT)quire.$(EXT)) $(abspath $(BUILD)/testfuncs.so) $(abspath $(BUILD)) $(ROWS) $(DIM)
 
+.PHONY: bench-churn
+bench-churn: $(OUT)quire.$(EXT) $(BUILD)/testfuncs.so ## how long the page file is while rows come and go; ROWS=100000 DIM=128
+	@$(TCLSH) bench/churn.tcl $(abspath $(OUT)quire.$(EXT)) $(abspath $(BUILD)/testfuncs.so) $(abspath $(BUILD)) $(ROWS) $(DIM)
+
 .PHONY: bench-sparse
 bench-sparse: $(OUT)quire.$(EXT) ## sparse columns beside brute force and an inverted table in SQL, on real data; ROWS=100000
 	@$(TCLSH) bench/sparse.tcl $(abspath $(OUT)quire.$(EXT)) $(abspath $(BUILD)) \
