@@ -223,6 +223,7 @@ static u32 items_start(PfKind kind) {
     case PF_GRAPH: return GRAPH_REFS;
     case PF_FIELDS: return FIELDS_REFS;
     case PF_IVF: return IVF_REFS;
+    case PF_INVERTED: return INVERTED_SEGMENTS; /* after as many references */
     case PF_LEAF:
     case PF_NODE: return BODY;
     default: return 0;
