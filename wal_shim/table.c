@@ -36,9 +36,8 @@
 
 #define DEFAULT_FOLD_BYTES (4u << 20) /* default fold_rows: this many bytes of vectors ... */
 #define DEFAULT_FOLD_MIN 256u         /* ... but not fewer rows than this */
-#define DEFAULT_FOLD_MAX 4096u        /* ... nor more, */
-#define DEFAULT_FOLD_SHARE                                                                                             \
-  24u /* ... nor more than one in so many of the rows: what a fold copies shall be little beside the table */
+#define DEFAULT_FOLD_MAX 4096u        /* ... nor more; */
+#define DEFAULT_FOLD_SHARE 24u        /* one in so many of the rows, where some went and the horizon follows */
 #define KEEP_BYTES (16u << 20)        /* an overlay's memory up to this is used again within a transaction ... */
 #define KEEP_BETWEEN_BYTES (4u << 20) /* ... and from one to the next */
 
@@ -70,13 +69,19 @@ static int copy_shape(TableShape *to, const TableShape *from) {
 }
 
 static u32 fold_rows(const Table *table) {
-  u64 bytes = 0, most;
+  u64 bytes = 0;
   u32 i;
   if (table->shape.fold_rows) return table->shape.fold_rows;
   for (i = 0; i < table->shape.vector_count; i++) bytes += vector_stride(table->shape.vector[i].size);
   if (table->overlay && table->overlay->rows) bytes += table->overlay->block_bytes / table->overlay->rows;
-  most = table->view ? table_methods.rows(table->view) / DEFAULT_FOLD_SHARE : 0;
-  return (u32)MAX(MIN(MIN(DEFAULT_FOLD_BYTES / MAX(bytes, 1), DEFAULT_FOLD_MAX), most), DEFAULT_FOLD_MIN);
+  return (u32)MIN(MAX(DEFAULT_FOLD_BYTES / MAX(bytes, 1), DEFAULT_FOLD_MIN), DEFAULT_FOLD_MAX);
+}
+
+/* How many are enough where rows go, as long as the horizon follows: what a fold replaces and cannot be used again yet is little beside the table then. */
+static u32 fold_rows_early(const Table *table) {
+  u64 rows = table->view ? table_methods.rows(table->view) : 0;
+  u32 most = fold_rows(table);
+  return table->shape.fold_rows ? most : (u32)MIN(MAX(rows / DEFAULT_FOLD_SHARE, DEFAULT_FOLD_MIN), most);
 }
 
 static void finalize_table(Table *t) {
@@ -1134,13 +1139,27 @@ static int is_due(Table *t) {
   return overlay_pending(t->overlay) >= fold_rows(t) || (t->view && table_methods.lags(t->view));
 }
 
+/* Whether it is due if that is no more than the horizon can follow. */
+static int is_due_early(const Table *t) {
+  return t->overlay->kills.count && overlay_pending(t->overlay) >= fold_rows_early(t);
+}
+
+/* Whether the horizon has come to all folds but the last. */
+static int horizon_near(Store *s, int *near) {
+  Horizon horizon;
+  int rc = horizon_read(s, &horizon);
+  *near = rc == SQLITE_OK && horizon.at >= s->state.n - 1;
+  return rc;
+}
+
 /* Whether any changed table is due. Tables that are gone from the registry are passed over (zombies). */
 static int fold_due(Store *s, int *due) {
   Table *t;
+  int early = 0;
   *due = 0;
   for (t = s->tables; t && !*due; t = t->next) {
     int rc;
-    if (!t->written || (t->current && t->overlay && !is_due(t))) continue;
+    if (!t->written || (t->current && t->overlay && !is_due(t) && !is_due_early(t))) continue;
     rc = table_confirm_name(t);
     if (rc == SQLITE_NOTFOUND) continue;
     if (rc) return rc;
@@ -1148,9 +1167,11 @@ static int fold_due(Store *s, int *due) {
       rc = table_refresh(t);
       if (rc) return rc;
     }
-    *due = t->overlay && is_due(t);
+    if (t->overlay == NULL) continue;
+    *due = is_due(t);
+    early |= is_due_early(t);
   }
-  return SQLITE_OK;
+  return *due || !early ? SQLITE_OK : horizon_near(s, due);
 }
 
 int store_sync_pages(Store *s) {
