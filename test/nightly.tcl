@@ -41,6 +41,7 @@ set programmes {
   defensive    {0 20 test/run.tcl {QUIRE_TEST_DEFENSIVE=1 QUIRE_TEST_UNTRUSTED=1 make test TESTS=quick} {}}
   rollback     {0 20 test/run.tcl {QUIRE_TEST_JOURNAL=delete QUIRE_TEST_ENCODING=UTF-16le make test TESTS=quick} {}}
   sanitizers   {0 30 make:asan {QUIRE_TEST_SANITIZED=all make asan TESTS=quick} {}}
+  recall       {0 20 test/recall.test {RECALL_ONE_IN=1 tclsh test/recall.test} {}}
   tsan         {0 30 make:tsan {make tsan} {}}
   valgrind     {0 60 make:valgrind {make valgrind} {}}
   builds       {0 60 make:builds {make builds} {}}

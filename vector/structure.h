@@ -28,7 +28,7 @@ typedef struct StructureFold {
   u64 dead_count;
   const u32 *reused; /* without `moved`: slots that had another row, or none, in before, ascending */
   u64 reused_count;
-  u64 rows; /* without `moved`: slots that it may add beside those; more lag behind */
+  u64 rows;  /* without `moved`: slots that it may add beside those; more lag behind */
   int whole; /* what is in pieces shall be put together */
   u32 threads;
   PageTx *tx;
