@@ -1055,7 +1055,7 @@ static const char *const shadow_statements[] = {
     "DELETE FROM t_delta",
     "DELETE FROM quire_free",
     "DELETE FROM t_delta WHERE op=2",
-    "UPDATE quire_free SET first=1,count=9 WHERE first=(SELECT max(first) FROM quire_free)",
+    "UPDATE OR REPLACE quire_free SET first=1,count=9 WHERE first=(SELECT max(first) FROM quire_free)",
     "INSERT INTO quire_free VALUES(1,(SELECT pages-1 FROM quire_state),0)",
     "INSERT INTO quire_free VALUES(2,4294967295,0)",
     "INSERT OR REPLACE INTO quire_free SELECT root,1,0 FROM quire_state",
