@@ -42,20 +42,12 @@
  * lost to underflow are 2^-137 in all: |e| <= (1+g) * root of sum + 2u|v| + 2^-68; sum |e| <= (1+g) * sum + 2u sum |v|.
  * Sums of c*c and |c| are integers below 2^24 in each part, so exact.
  *
- * The bytes are the same everywhere because every operation is an IEEE one in a fixed order; the pragmas forbid to fuse them here.
+ * The bytes are the same everywhere because every operation is an IEEE one in a fixed order; exact_float.h forbids to fuse them.
  */
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("O3", "fp-contract=off")
-#if defined(__i386__)
-#pragma GCC target("sse2,fpmath=sse")
-#endif
-#elif defined(_MSC_VER)
-#pragma fp_contract(off)
-#endif
-
 #include "codes_int.h"
+
+#define EXACT_FLOAT_O3
+#include "exact_float.h"
 
 #include <float.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  *
  * Exact distances. Eight partial sums in double; element i goes to sum i%8; the sums are then added in pairs. Every operation
  * is an IEEE one in this order, so that all processors give the same bits: a compiler may turn eight lanes into vector
- * instructions, but not a product and a sum into one, which the pragmas below forbid (clang obeys them unless told
+ * instructions, but not a product and a sum into one, which exact_float.h forbids (clang obeys them unless told
  * -ffp-contract=fast). Whole-number types are summed as integers.
  *
  *   E1  l2 in float32 takes differences in double: one rounding each. Nothing overflows or vanishes: squares of float32
@@ -26,18 +26,10 @@
  *           value. Cosine: dot product and two norms rounded once each, and the result: below 4u.
  *   bits    Counts are exact; jaccard is rounded once: u.
  */
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("O3", "fp-contract=off")
-#if defined(__i386__)
-#pragma GCC target("sse2,fpmath=sse")
-#endif
-#elif defined(_MSC_VER)
-#pragma fp_contract(off)
-#endif
-
 #include "distance_int.h"
+
+#define EXACT_FLOAT_O3
+#include "exact_float.h"
 #include "sparse.h"
 
 #include <float.h>

@@ -1,21 +1,12 @@
 /*
  * rabitq.c: 1-bit codes: codes, queries. See rabitq.h; the sums of a group are in rabitq_<level>.c.
  *
- * Every float operation is an IEEE one in a fixed order; the pragmas forbid to fuse them. Coordinates are below 2^96 (sq4.c), so that sums of
+ * Every float operation is an IEEE one in a fixed order; exact_float.h forbids to fuse them. Coordinates are below 2^96 (sq4.c), so that sums of
  * their squares are finite in double.
  */
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off")
-#if defined(__i386__)
-#pragma GCC target("sse2,fpmath=sse")
-#endif
-#elif defined(_MSC_VER)
-#pragma fp_contract(off)
-#endif
-
 #include "rabitq_int.h"
+
+#include "exact_float.h"
 
 #include <float.h>
 

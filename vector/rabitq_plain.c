@@ -1,18 +1,10 @@
 /*
  * rabitq_plain.c: 1-bit codes in C alone. See rabitq_int.h.
  */
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("O3", "fp-contract=off")
-#if defined(__i386__)
-#pragma GCC target("sse2,fpmath=sse")
-#endif
-#elif defined(_MSC_VER)
-#pragma fp_contract(off)
-#endif
-
 #include "rabitq_int.h"
+
+#define EXACT_FLOAT_O3
+#include "exact_float.h"
 
 u32 rabitq_scan_plain(const RabitqQuery *q, float offset, const u8 *group, float limit, float *w) {
   u32 sum[RABITQ_ROWS] = {0}, hits = 0, b, i;

@@ -1,15 +1,9 @@
 /*
  * sparse.c: sparse vectors. See sparse.h.
  */
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off")
-#elif defined(_MSC_VER)
-#pragma fp_contract(off)
-#endif
-
 #include "sparse.h"
+
+#include "exact_float.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /*
  * sq4.c: 4-bit codes: what is learned and how it is stored, codes, queries. See sq4.h; the loops are in sq4_level.h.
  *
- * The bytes are the same everywhere because every operation is an IEEE one in a fixed order; the pragmas forbid to fuse them here.
+ * The bytes are the same everywhere because every operation is an IEEE one in a fixed order; exact_float.h forbids to fuse them.
  *
  * Ranges. A vector is centred in units of about a step: x*unit - mean*unit, with unit a power of two. By sq4_load and sq4_learn
  * |mean| <= 2^21 steps, so mean*unit is small; x*unit may overflow for a vector far outside the learned data, and is clamped to
@@ -11,18 +11,10 @@
  * The rotation follows "signs, then Walsh-Hadamard", three times where dim is a power of two, else on the first and last
  * power of two of dimensions in turn, four times (Ailon and Chazelle 2009; Andoni et al. 2015 for three rounds).
  */
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("O3", "fp-contract=off")
-#if defined(__i386__)
-#pragma GCC target("sse2,fpmath=sse")
-#endif
-#elif defined(_MSC_VER)
-#pragma fp_contract(off)
-#endif
-
 #include "sq4_int.h"
+
+#define EXACT_FLOAT_O3
+#include "exact_float.h"
 
 #include <float.h>
 #include <stdlib.h>

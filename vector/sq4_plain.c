@@ -1,22 +1,12 @@
 /*
  * sq4_plain.c: 4-bit codes in C alone. See sq4_int.h for how a level is made.
  */
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#if defined(__SANITIZE_ADDRESS__) /* takes minutes at O3 */
-#pragma GCC optimize("fp-contract=off")
-#else
-#pragma GCC optimize("O3", "fp-contract=off")
-#endif
-#if defined(__i386__)
-#pragma GCC target("sse2,fpmath=sse")
-#endif
-#elif defined(_MSC_VER)
-#pragma fp_contract(off)
-#endif
-
 #include "sq4_int.h"
+
+#if !defined(__SANITIZE_ADDRESS__) /* takes minutes at O3 */
+#define EXACT_FLOAT_O3
+#endif
+#include "exact_float.h"
 
 #define CODE
 

@@ -2,20 +2,12 @@
  * walk8.c: distances between code rows: the query and all float arithmetic. See walk8.h; integer sums are in walk8_<level>.c.
  *
  * Every value is the same bits everywhere because the sums are exact, and the float operations IEEE ones in a fixed order; the
- * pragmas forbid to fuse them. Headers may hold anything: whatever comes of them is brought within +-FLT_MAX at the end.
+ * compiler must not fuse them (exact_float.h). Headers may hold anything: whatever comes of them is brought within +-FLT_MAX at the end.
  */
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("O3", "fp-contract=off")
-#if defined(__i386__)
-#pragma GCC target("sse2,fpmath=sse")
-#endif
-#elif defined(_MSC_VER)
-#pragma fp_contract(off)
-#endif
-
 #include "walk8_int.h"
+
+#define EXACT_FLOAT_O3
+#include "exact_float.h"
 
 #include <float.h>
 
