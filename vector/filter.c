@@ -94,7 +94,7 @@ static int bits_new(u64 words, SlotBits **out) {
   SlotBits *b = mem_zeroed(&rc, 1, sizeof *b);
   if (rc) return rc;
   b->refs = 1;
-  b->bits = mem_array(&rc, words, sizeof *b->bits);
+  b->bits = mem_zeroed(&rc, words, sizeof *b->bits);
   if (rc) {
     mem_free(b);
     return rc;
@@ -140,17 +140,17 @@ static int match_term(Fields *f, const FilterTerm *t, u64 *bits) {
   return rc;
 }
 
-static int read_present(Array *present, u64 *bits) {
+int slot_bits_add(Array *array, u64 *bits) {
   u32 e, items = 0, i;
-  int rc = array_load(present);
-  for (e = 0; e < present->extent_count && rc == SQLITE_OK; e++) {
-    u64 first = (u64)e * present->per_extent;
+  int rc = array_load(array);
+  for (e = 0; e < array->extent_count && rc == SQLITE_OK; e++) {
+    u64 first = (u64)e * array->per_extent;
     const u8 *words;
     PageHold hold;
-    rc = array_extent(present, e, &words, &items, &hold);
+    rc = array_extent(array, e, &words, &items, &hold);
     if (rc) return rc;
-    for (i = 0; i < items; i++) bits[first + i] = load64(words + 8 * (size_t)i);
-    pages_release(present->pages, &hold);
+    for (i = 0; i < items; i++) bits[first + i] |= load64(words + 8 * (size_t)i);
+    pages_release(array->pages, &hold);
   }
   return rc;
 }
@@ -160,7 +160,7 @@ static int compute(Fields *f, Array *present, const Filter *filter, SlotBits **o
   u32 t;
   int rc = bits_new(words, out);
   if (rc) return rc;
-  rc = read_present(present, (*out)->bits);
+  rc = slot_bits_add(present, (*out)->bits);
   for (t = 0; t < filter->count && rc == SQLITE_OK; t++) rc = match_term(f, &filter->term[t], (*out)->bits);
   for (i = 0; i < words && rc == SQLITE_OK; i++) (*out)->chosen += count_bits((*out)->bits[i]);
   if (rc) drop_bits(out);

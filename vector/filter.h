@@ -46,6 +46,8 @@ typedef struct SlotBits {
   u64 *bits;
 } SlotBits;
 void slot_bits_release(SlotBits *bits);
+/* Set the bits that are set in an array of words (of presence). */
+int slot_bits_add(Array *words, u64 *bits);
 
 /* Filters of one version of a table, and what passed them. */
 typedef struct FilterCache FilterCache;

@@ -23,10 +23,6 @@
 #define TREE_MAX 8u
 #define UNMEASURED 0xffffffffu /* a distance, of a link that is kept whatever it is */
 #define SAMPLE 4096u           /* vectors that codes are learned from */
-#define RELEARN_GROWTH 8u      /* learned again when there are this many times as many slots, */
-#define RELEARN_LIMIT 100000u  /* up to this many */
-#define RELEARN_CODED 5u       /* or when there was a new code for each, or for one in so many, */
-#define RELEARN_CLIPPED 20u    /* if more than 1 in this many coordinates is out of range */
 
 /* --- arrays being changed --- */
 
@@ -540,12 +536,12 @@ static u32 keep_tree(u32 *item, u32 width) {
   return n;
 }
 
-/* Whether one of the first `count` links, on the tree or not, is to `node`. */
-static int is_among(const u32 *item, u32 count, u32 node) {
+/* Which of the first `count` links, on the tree or not, is to `node`; `count`: none. */
+static u32 find_link(const u32 *links, u32 count, u32 node) {
   u32 i;
-  for (i = 0; i < count && (link_get(&item[i]) & ~GRAPH_TREE) != node; i++) {
+  for (i = 0; i < count && (link_get(&links[i]) & ~GRAPH_TREE) != node; i++) {
   }
-  return i < count;
+  return i;
 }
 
 /* Write the node's own lists, and note the links back. */
@@ -569,7 +565,7 @@ static int put_node(Builder *b, const Insert *in) {
     for (i = 0; i < in->picked[level] && rc == SQLITE_OK; i++) {
       u32 other = pool_node(pick[i]), slot = other;
       if (level) rc = slot_of(b, level, other, &slot);
-      if (used < width && !is_among(item, used, other)) {
+      if (used < width && find_link(item, used, other) == used) {
         link_set(item + used, other);
         if (level) link_set(item + width + used, slot);
         used++;
@@ -628,13 +624,9 @@ static int add_links(Builder *b, Hand *h, u32 level, const u32 *links) {
 
 /* Whether the link is there; it becomes one of the tree if it shall be. */
 static int has_link(u32 *links, u32 width, const Backlink *back) {
-  u32 i;
-  for (i = 0; i < width; i++) {
-    if ((link_get(&links[i]) & ~GRAPH_TREE) != back->node) continue;
-    if (back->tree) link_set(&links[i], back->node | GRAPH_TREE);
-    return 1;
-  }
-  return 0;
+  u32 i = find_link(links, width, back->node);
+  if (i < width && back->tree) link_set(&links[i], back->node | GRAPH_TREE);
+  return i < width;
 }
 
 /* All links of the batch to one target. */
@@ -721,16 +713,14 @@ static u32 level_of(const Builder *b, u32 slot) {
   return level;
 }
 
-static const Again *again_of(const Builder *b, u32 slot) {
-  u64 lo = 0, hi = b->again_count;
-  while (lo < hi) {
-    u64 mid = lo + (hi - lo) / 2;
-    if (b->again[mid].slot < slot)
-      lo = mid + 1;
-    else
-      hi = mid;
-  }
-  return lo < b->again_count && b->again[lo].slot == slot ? &b->again[lo] : NULL;
+static int compare_again(const void *slot, const void *again) {
+  u32 x = *(const u32 *)slot, y = ((const Again *)again)->slot;
+  return (x > y) - (x < y);
+}
+
+static Again *again_of(const Builder *b, u32 slot) {
+  if (b->again_count == 0) return NULL;
+  return bsearch(&slot, b->again, (size_t)b->again_count, sizeof *b->again, compare_again);
 }
 
 /*
@@ -1080,7 +1070,7 @@ static int find_records(Builder *b) {
       Again *again;
       rc = graph_record(&layer, record, &slot, &down);
       if (rc || slot >= b->slots || !b->other[slot]) continue;
-      again = &b->again[again_of(b, slot) - b->again];
+      again = again_of(b, slot);
       if (again->level != level - 1) return CORRUPT(b->old.page.pgno);
       again->record[level - 1] = record;
       again->level = level;
@@ -1221,41 +1211,14 @@ static int encode(Builder *b, const Sq4 *sq4, ArrayWriter *w, u64 from) {
   return rc;
 }
 
-/* Whether the data has left the range: many codes were made since it was learned, and of all rows too many coordinates are clipped. */
-static int left_range(Builder *b, const Sq4 *sq4, int *left) {
-  SlotColumn *col = &b->f->after->column[b->f->column];
-  u64 nodes = b->head.nodes, step = MAX(nodes / SAMPLE, 1), slot, clipped = 0, seen = 0;
-  ArrayMap vectors;
-  u8 *code;
-  int rc;
-  *left = 0;
-  if (b->head.coded < nodes / RELEARN_CODED) return SQLITE_OK;
-  rc = array_map_open(&vectors, &col->vectors, 0, 0);
-  code = mem_array(&rc, b->old.codes.stride, 1);
-  for (slot = 0; slot < nodes && rc == SQLITE_OK; slot += step) {
-    const u8 *v;
-    int alive = 0;
-    rc = lives(b, (u32)slot, &alive);
-    if (rc || !alive) continue;
-    rc = array_map_get(&vectors, slot, &v);
-    if (rc == SQLITE_OK) clipped += sq4_encode(sq4, v, code);
-    seen += col->dim;
-  }
-  *left = clipped > seen / RELEARN_CLIPPED;
-  mem_free(code);
-  array_map_close(&vectors);
-  return rc;
-}
-
 /* What the codes of the new version are made with; *again: it was learned now, so all of them are made anew. */
 static int codes_learned(Builder *b, Sq4 **sq4, int *again) {
-  const SlotColumn *col = &b->f->after->column[b->f->column];
+  SlotColumn *col = &b->f->after->column[b->f->column];
   const GraphHead *old = &b->old.head;
   int rc = SQLITE_OK;
-  *again = old->learned_bytes == 0 || b->head.coded >= b->head.nodes ||
-           (b->slots >= RELEARN_GROWTH * old->learned_at && old->learned_at < RELEARN_LIMIT);
+  *again = old->learned_bytes == 0 || structure_outgrown(b->head.nodes, b->slots, old->learned_at, b->head.coded);
   if (!*again) rc = structure_learned(&b->old.learned, old->learned_bytes, col, sq4);
-  if (rc == SQLITE_OK && !*again) rc = left_range(b, *sq4, again);
+  if (rc == SQLITE_OK && !*again) rc = structure_left_range(col, *sq4, b->head.nodes, b->head.coded, again);
   if (rc || !*again) return rc;
   sq4_free(*sq4);
   *sq4 = NULL;
@@ -1272,7 +1235,7 @@ static int put_codes(Builder *b, u8 *refs) {
   int again = 0, rc;
   if (b->index->quantizer != QUANTIZER_INT4 || sq4_stride(col->metric, col->elem, col->dim) == 0) return SQLITE_OK;
   memset(&w, 0, sizeof w);
-  b->head.coded = (u32)MIN(b->old.head.coded + (b->head.nodes - from) + b->f->reused_count, 0xffffffffu);
+  b->head.coded = structure_coded(b->f, b->old.head.coded, b->head.nodes - from);
   rc = codes_learned(b, &sq4, &again);
   if (again) from = b->head.coded = 0;
   if (rc == SQLITE_OK) rc = array_writer_begin(&w, b->f->tx, &b->old.codes, from > 0);

@@ -29,13 +29,9 @@
 #define SPLIT_SAMPLE 512u
 #define SPLITS_OF_ONE 32u /* of one list in one fold */
 #define RETRAIN 4u
-#define CODE_SAMPLE 4096u     /* vectors that codes are learned from */
-#define RELEARN_GROWTH 8u     /* they are learned again when there are this many times as many slots, */
-#define RELEARN_LIMIT 100000u /* up to this many */
-#define RELEARN_CODED 5u      /* or when there was a new code for each, or for one in so many, */
-#define RELEARN_CLIPPED 20u   /* if more than 1 in this many coordinates is out of range */
-#define BATCH 2048u           /* rows that are assigned at once, */
-#define PIECE 64u             /* by a worker */
+#define CODE_SAMPLE 4096u /* vectors that codes are learned from */
+#define BATCH 2048u       /* rows that are assigned at once, */
+#define PIECE 64u         /* by a worker */
 #define POLL_ROWS 1024u
 
 /* What each thread has for itself. */
@@ -248,41 +244,22 @@ static int learn(Builder *b, Sq4 **sq4) {
   return rc;
 }
 
-/* Whether the data has left the range: many codes were made since it was learned, and of all rows too many coordinates are clipped. */
-static int left_range(Builder *b, int *left) {
-  u64 end = b->f->after->slots, step = MAX(end / CODE_SAMPLE, 1), slot, clipped = 0, seen = 0;
-  int rc = SQLITE_OK;
-  *left = 0;
-  if (b->codes.methods->clipped == NULL || b->head.coded < end / RELEARN_CODED) return SQLITE_OK;
-  for (slot = 0; slot < end && rc == SQLITE_OK; slot += step) {
-    const u8 *vector;
-    int alive = 0;
-    rc = lives(b, slot, &alive);
-    if (rc || !alive) continue;
-    rc = array_map_get(&b->vectors, slot, &vector);
-    if (rc == SQLITE_OK) clipped += b->codes.methods->clipped(&b->codes, vector);
-    seen += b->col->dim;
-  }
-  *left = clipped > seen / RELEARN_CLIPPED;
-  return rc;
-}
-
 /* What codes are made with; learned when there is nothing yet, or it does not fit any more. */
 static int choose_codes(Builder *b) {
   const SlotColumn *col = b->col;
   const IvfHead *old = &b->old.head;
+  u64 slots = b->f->after->slots;
   Sq4 *sq4 = NULL;
   int again = old->learned_bytes == 0, rc = SQLITE_OK;
   b->head.learned_bytes = b->head.lists ? old->learned_bytes : 0;
   if (b->head.lists == 0 || list_codes_of(col)->learned_bytes(col) == 0) return list_codes_open(&b->codes, col, NULL);
-  b->head.coded =
-      (u32)MIN(old->coded + (b->f->after->slots - (b->f->moved ? 0 : old->covered)) + b->f->reused_count, 0xffffffffu);
-  again |= b->head.coded >= b->f->after->slots;
-  again |= b->f->after->slots >= RELEARN_GROWTH * old->learned_at && old->learned_at < RELEARN_LIMIT;
+  b->head.coded = structure_coded(b->f, old->coded, slots - (b->f->moved ? 0 : old->covered));
+  again |= structure_outgrown(slots, slots, old->learned_at, b->head.coded);
   if (!again) {
     rc = structure_learned(&b->old.learned, old->learned_bytes, col, &sq4);
     if (rc == SQLITE_OK) rc = list_codes_open(&b->codes, col, sq4);
-    if (rc == SQLITE_OK) rc = left_range(b, &again);
+    if (rc == SQLITE_OK && b->codes.methods->ranges)
+      rc = structure_left_range(b->col, b->codes.sq4, slots, b->head.coded, &again);
     if (rc || !again) return rc;
     list_codes_close(&b->codes);
   }
@@ -412,6 +389,12 @@ static int add_entry(Builder *b, u64 block) {
   return rc;
 }
 
+static int add_unused(Builder *b, u32 number) {
+  int rc = mem_reserve(&b->unused, &b->unused_cap, b->unused_count + 1, sizeof *b->unused);
+  if (rc == SQLITE_OK) b->unused[b->unused_count++] = number;
+  return rc;
+}
+
 /* An empty block of a list: a free one, or a new one at the end. */
 static int new_block(Builder *b, u32 *number, u8 **block) {
   u64 got;
@@ -486,11 +469,8 @@ static int still_there(Builder *b, u32 slot, int *stays) {
 }
 
 static int free_block(Builder *b, u32 number) {
-  int rc = mem_reserve(&b->unused, &b->unused_cap, b->unused_count + 1, sizeof *b->unused);
-  if (rc) return rc;
   set_entry(b, number, IVF_FREE, 0);
-  b->unused[b->unused_count++] = number;
-  return SQLITE_OK;
+  return add_unused(b, number);
 }
 
 /* Take out of a block what is not there any more: its last rows come in the place of that. */
@@ -701,9 +681,7 @@ static int load_blocks(Builder *b) {
   for (i = d->blocks; i-- > 0 && rc == SQLITE_OK;) { /* the lowest are used first */
     b->entry[i] = (u64)d->list[i] << 32 | d->rows[i];
     b->entry_changed[i] = 0;
-    if (d->list[i] != IVF_FREE) continue;
-    rc = mem_reserve(&b->unused, &b->unused_cap, b->unused_count + 1, sizeof *b->unused);
-    if (rc == SQLITE_OK) b->unused[b->unused_count++] = i;
+    if (d->list[i] == IVF_FREE) rc = add_unused(b, i);
   }
   return rc;
 }

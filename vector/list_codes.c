@@ -22,8 +22,6 @@ static u32 full_bytes(const SlotColumn *col) { return col->stride; }
 static u32 int8_bytes(const SlotColumn *col) { return col->code_stride; }
 static u32 int4_bytes(const SlotColumn *col) { return sq4_stride(col->metric, col->elem, col->dim); }
 
-static u32 int4_clipped(ListCodes *c, const void *vector) { return sq4_encode(c->sq4, vector, c->scratch); }
-
 static void rows_centre(ListCodes *c, const float *centroid) {
   (void)c;
   (void)centroid;
@@ -61,12 +59,12 @@ static u32 rows_scan(ListCodes *c, const u8 *rows, u32 count, u32 limit, u16 *hi
   return hits;
 }
 
-#define ROWS_METHODS(bytes, learned, clipped)                                                                          \
-  { 1, 32, 0, bytes, learned, clipped, rows_centre, rows_put, rows_same, rows_query, rows_list, rows_scan }
+#define ROWS_METHODS(bytes, learned, ranges)                                                                           \
+  { 1, 32, 0, bytes, learned, ranges, rows_centre, rows_put, rows_same, rows_query, rows_list, rows_scan }
 
-static const ListCodesMethods vectors = ROWS_METHODS(full_bytes, nothing_learned, NULL);
-static const ListCodesMethods int8 = ROWS_METHODS(int8_bytes, nothing_learned, NULL);
-static const ListCodesMethods int4 = ROWS_METHODS(int4_bytes, sq4_learned_bytes, int4_clipped);
+static const ListCodesMethods vectors = ROWS_METHODS(full_bytes, nothing_learned, 0);
+static const ListCodesMethods int8 = ROWS_METHODS(int8_bytes, nothing_learned, 0);
+static const ListCodesMethods int4 = ROWS_METHODS(int4_bytes, sq4_learned_bytes, 1);
 
 /* --- 1-bit codes of the residual to the centroid, in groups --- */
 
@@ -109,7 +107,7 @@ static u32 bit_scan(ListCodes *c, const u8 *rows, u32 count, u32 limit, u16 *hit
   return hits;
 }
 
-static const ListCodesMethods bit = {RABITQ_ROWS, 128,     1,        bit_bytes, sq4_learned_bytes, NULL,
+static const ListCodesMethods bit = {RABITQ_ROWS, 128,     1,        bit_bytes, sq4_learned_bytes, 0,
                                      bit_centre,  bit_put, bit_same, bit_query, bit_list,          bit_scan};
 
 /* --- the choice --- */

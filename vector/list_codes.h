@@ -17,8 +17,7 @@ typedef struct ListCodesMethods {
   u32 (*row_bytes)(const SlotColumn *col);
   /* Of what codes are made with; 0: nothing is learned. */
   u32 (*learned_bytes)(const SlotColumn *col);
-  /* How many coordinates of a vector are out of the learned range; NULL: there is none. */
-  u32 (*clipped)(ListCodes *c, const void *vector);
+  int ranges; /* that has a range, out of which coordinates are clipped */
   /* The list whose rows are put and compared next, by its centroid. */
   void (*centre)(ListCodes *c, const float *centroid);
   /* Write the code of a vector as row i of those at `rows`; whether it is that already. */

@@ -617,20 +617,9 @@ static int live_bits(SlotsWriter *w, u64 *bits) {
   Slots *s = w->old;
   const SlotLog *kills = &w->overlay->kills;
   u64 i;
-  u32 c, e, k, items = 0;
+  u32 c;
   int rc = SQLITE_OK;
-  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) {
-    Array *present = &s->column[c].present;
-    rc = array_load(present);
-    for (e = 0; e < present->extent_count && rc == SQLITE_OK; e++) {
-      const u8 *words;
-      PageHold hold;
-      rc = array_extent(present, e, &words, &items, &hold);
-      if (rc) break;
-      for (k = 0; k < items; k++) bits[(u64)e * present->per_extent + k] |= load64(words + 8 * (size_t)k);
-      pages_release(s->pages, &hold);
-    }
-  }
+  for (c = 0; c < s->columns && rc == SQLITE_OK; c++) rc = slot_bits_add(&s->column[c].present, bits);
   for (i = 0; i < kills->count && rc == SQLITE_OK; i++) {
     u32 slot = kills->event[i].slot;
     if (slot >= s->slots) return CORRUPT(s->table.pgno);

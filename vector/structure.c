@@ -3,6 +3,12 @@
  */
 #include "structure.h"
 
+#define RELEARN_GROWTH 8u     /* learned again when there are this many times as many slots, */
+#define RELEARN_LIMIT 100000u /* up to this many; */
+#define RELEARN_CODED 5u      /* or when there was a new code for one in so many, */
+#define RELEARN_CLIPPED 20u   /* if more than 1 in this many coordinates is out of range */
+#define RELEARN_SAMPLE 4096u  /* of rows that are looked at for that, at least */
+
 int structure_open(Array *array, u32 count, const u8 *refs) {
   u32 i;
   int rc = SQLITE_OK;
@@ -70,6 +76,40 @@ int structure_learned(Array *learned, u32 bytes, const SlotColumn *col, Sq4 **ou
   for (i = 0; i < learned->count && rc == SQLITE_OK; i++) rc = array_read(learned, i, block + 64 * i);
   if (rc == SQLITE_OK) rc = sq4_load(col->metric, col->elem, col->dim, block, out);
   mem_free(block);
+  return rc;
+}
+
+u32 structure_coded(const StructureFold *f, u32 before, u64 fresh) {
+  return (u32)MIN(before + fresh + f->reused_count, 0xffffffffu);
+}
+
+int structure_outgrown(u64 covered, u64 slots, u64 learned_at, u32 coded) {
+  return coded >= covered || (slots >= RELEARN_GROWTH * learned_at && learned_at < RELEARN_LIMIT);
+}
+
+int structure_left_range(SlotColumn *col, const Sq4 *sq4, u64 covered, u32 coded, int *left) {
+  u64 step = MAX(covered / RELEARN_SAMPLE, 1), slot, clipped = 0, seen = 0;
+  ArrayMap present, vectors;
+  u8 *code;
+  int rc;
+  *left = 0;
+  if (coded < covered / RELEARN_CODED) return SQLITE_OK;
+  memset(&vectors, 0, sizeof vectors);
+  rc = array_map_open(&present, &col->present, 0, 0);
+  if (rc == SQLITE_OK) rc = array_map_open(&vectors, &col->vectors, 0, 0);
+  code = mem_array(&rc, sq4_stride(col->metric, col->elem, col->dim), 1);
+  for (slot = 0; slot < covered && rc == SQLITE_OK; slot += step) {
+    const u8 *word, *vector;
+    rc = array_map_get(&present, slot / 64, &word);
+    if (rc || !(load64(word) >> slot % 64 & 1)) continue;
+    rc = array_map_get(&vectors, slot, &vector);
+    if (rc == SQLITE_OK) clipped += sq4_encode(sq4, vector, code);
+    seen += col->dim;
+  }
+  *left = clipped > seen / RELEARN_CLIPPED;
+  mem_free(code);
+  array_map_close(&present);
+  array_map_close(&vectors);
   return rc;
 }
 

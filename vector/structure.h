@@ -75,6 +75,15 @@ int structure_walk_at(const StructureMethods *methods, Pages *pages, u64 id, u32
 int structure_move(const StructureFold *f, PageKind kind, Array *array, u32 count, PageRef *page);
 /* What the codes of `bytes` bytes are made with; *out NULL if `bytes` is 0. */
 int structure_learned(Array *learned, u32 bytes, const SlotColumn *col, Sq4 **out);
+/* Codes made since it was learned: `before`, and those of `fresh` slots and of the reused ones. */
+u32 structure_coded(const StructureFold *f, u32 before, u64 fresh);
+/*
+ * Whether it has to be learned again for `covered` of `slots` slots: there are many more than when it was, or a new code was made for each.
+ *   learned_at   slots then   coded   codes made since
+ */
+int structure_outgrown(u64 covered, u64 slots, u64 learned_at, u32 coded);
+/* Whether the data has left its range: some codes were made since, and of the rows below `covered` too many coordinates are clipped. */
+int structure_left_range(SlotColumn *col, const Sq4 *sq4, u64 covered, u32 coded, int *left);
 /* Write it anew, of sq4_size(dim) bytes. The pages of `old` are not freed. */
 int structure_put_learned(Array *old, PageTx *tx, const Sq4 *sq4, u32 dim, u8 *ref);
 
