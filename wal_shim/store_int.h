@@ -148,6 +148,7 @@ struct Table {
   u64 added;            /* rows that it gave vectors */
   int name_suspect;     /* a rename happened that a rollback may have undone: ask the registry */
   u32 bulk_limit_shift; /* a bulk fold was given up: the limit is doubled */
+  u32 early_asked;      /* pending operations when the horizon was last asked whether an early fold pays */
   Snapshot *spare;      /* memory of one that was released, for the next */
 };
 

@@ -37,7 +37,8 @@
 #define DEFAULT_FOLD_BYTES (4u << 20) /* default fold_rows: this many bytes of vectors ... */
 #define DEFAULT_FOLD_MIN 256u         /* ... but not fewer rows than this */
 #define DEFAULT_FOLD_MAX 4096u        /* ... nor more; */
-#define DEFAULT_FOLD_SHARE 24u        /* one in so many of the rows, where some went and the horizon follows */
+#define DEFAULT_FOLD_SHARE 24u        /* one in so many of the rows, where some went and the horizon follows; */
+#define EARLY_STEP 64u                /* it is asked again after so many more */
 #define KEEP_BYTES (16u << 20)        /* an overlay's memory up to this is used again within a transaction ... */
 #define KEEP_BETWEEN_BYTES (4u << 20) /* ... and from one to the next */
 
@@ -1141,7 +1142,9 @@ static int is_due(Table *t) {
 
 /* Whether it is due if that is no more than the horizon can follow. */
 static int is_due_early(const Table *t) {
-  return t->overlay->kills.count && overlay_pending(t->overlay) >= fold_rows_early(t);
+  u32 pending = overlay_pending(t->overlay);
+  return t->overlay->kills.count && pending >= fold_rows_early(t) &&
+         (pending < t->early_asked || pending - t->early_asked >= EARLY_STEP);
 }
 
 /* Whether the horizon has come to all folds but the last. */
@@ -1169,7 +1172,9 @@ static int fold_due(Store *s, int *due) {
     }
     if (t->overlay == NULL) continue;
     *due = is_due(t);
-    early |= is_due_early(t);
+    if (!is_due_early(t)) continue;
+    t->early_asked = overlay_pending(t->overlay);
+    early = 1;
   }
   return *due || !early ? SQLITE_OK : horizon_near(s, due);
 }
