@@ -29,6 +29,13 @@ static const char *const kind_names[PF_KINDS] = {
     "sq4",      "learned", "records", "centroids", "directory", "blocks", "blobs", "postings", "free"};
 const char *pf_kind_name(PfKind kind) { return kind_names[kind]; }
 
+/* References of arrays, one after another. */
+#define ARRAY_REFS(kind, at)                                                                                           \
+  {kind, "array_page", (at), 4, PF_ITEM}, {kind, "array_crc", (at) + 4, 4, PF_ITEM},                                   \
+      {kind, "array_levels", (at) + 8, 1, PF_ITEM}, {kind, "array_extent_pages", (at) + 9, 1, PF_ITEM},                \
+      {kind, "array_stride", (at) + 12, 4, PF_ITEM}, {kind, "array_count", (at) + 16, 8, PF_ITEM}, {                   \
+    kind, "array_tag", (at) + 24, 8, PF_ITEM                                                                           \
+  }
 #define HEADER(kind)                                                                                                   \
   {kind, "crc", 0, 4, PF_ONCE}, {kind, "kind", 4, 1, PF_ONCE}, {kind, "level", 5, 1, PF_ONCE},                         \
       {kind, "zero", 6, 2, PF_ONCE}, {kind, "fold", 8, 8, PF_ONCE}, {kind, "owner", 16, 8, PF_ONCE},                   \
@@ -78,14 +85,8 @@ const PfField pf_fields[] = {
     {PF_TABLE, "fields_page", BODY + 32, 4, PF_ONCE},
     {PF_TABLE, "fields_crc", BODY + 36, 4, PF_ONCE},
     {PF_TABLE, "reserved", BODY + 40, 8, PF_ONCE},
-    {PF_TABLE, "array_page", TABLE_REFS, 4, PF_ITEM},
-    {PF_TABLE, "array_crc", TABLE_REFS + 4, 4, PF_ITEM},
-    {PF_TABLE, "array_levels", TABLE_REFS + 8, 1, PF_ITEM},
-    {PF_TABLE, "array_extent_pages", TABLE_REFS + 9, 1, PF_ITEM},
+    ARRAY_REFS(PF_TABLE, TABLE_REFS),
     {PF_TABLE, "array_zero", TABLE_REFS + 10, 2, PF_ITEM},
-    {PF_TABLE, "array_stride", TABLE_REFS + 12, 4, PF_ITEM},
-    {PF_TABLE, "array_count", TABLE_REFS + 16, 8, PF_ITEM},
-    {PF_TABLE, "array_tag", TABLE_REFS + 24, 8, PF_ITEM},
     {PF_TABLE, "run_min", TABLE_BOUNDS, 8, PF_RUN},
     {PF_TABLE, "run_max", TABLE_BOUNDS + 8, 8, PF_RUN},
     {PF_TABLE, "structure_page", TABLE_STRUCTURES, 4, PF_COLUMN},
@@ -100,26 +101,14 @@ const PfField pf_fields[] = {
     {PF_GRAPH, "nodes", BODY + 16, 8, PF_ONCE},
     {PF_GRAPH, "learned_at", BODY + 24, 8, PF_ONCE},
     {PF_GRAPH, "max_norm2", BODY + 32, 4, PF_ONCE},
-    {PF_GRAPH, "zero2", BODY + 36, 4, PF_ONCE},
-    {PF_GRAPH, "array_page", GRAPH_REFS, 4, PF_ITEM},
-    {PF_GRAPH, "array_crc", GRAPH_REFS + 4, 4, PF_ITEM},
-    {PF_GRAPH, "array_levels", GRAPH_REFS + 8, 1, PF_ITEM},
-    {PF_GRAPH, "array_extent_pages", GRAPH_REFS + 9, 1, PF_ITEM},
-    {PF_GRAPH, "array_stride", GRAPH_REFS + 12, 4, PF_ITEM},
-    {PF_GRAPH, "array_count", GRAPH_REFS + 16, 8, PF_ITEM},
-    {PF_GRAPH, "array_tag", GRAPH_REFS + 24, 8, PF_ITEM},
+    {PF_GRAPH, "coded", BODY + 36, 4, PF_ONCE},
+    ARRAY_REFS(PF_GRAPH, GRAPH_REFS),
 
     HEADER(PF_FIELDS),
     {PF_FIELDS, "words", BODY, 4, PF_ONCE},
     {PF_FIELDS, "zero2", BODY + 4, 4, PF_ONCE},
     {PF_FIELDS, "others", BODY + 8, 8, PF_ONCE},
-    {PF_FIELDS, "array_page", FIELDS_REFS, 4, PF_ITEM},
-    {PF_FIELDS, "array_crc", FIELDS_REFS + 4, 4, PF_ITEM},
-    {PF_FIELDS, "array_levels", FIELDS_REFS + 8, 1, PF_ITEM},
-    {PF_FIELDS, "array_extent_pages", FIELDS_REFS + 9, 1, PF_ITEM},
-    {PF_FIELDS, "array_stride", FIELDS_REFS + 12, 4, PF_ITEM},
-    {PF_FIELDS, "array_count", FIELDS_REFS + 16, 8, PF_ITEM},
-    {PF_FIELDS, "array_tag", FIELDS_REFS + 24, 8, PF_ITEM},
+    ARRAY_REFS(PF_FIELDS, FIELDS_REFS),
 
     HEADER(PF_IVF),
     {PF_IVF, "lists", BODY, 4, PF_ONCE},
@@ -129,25 +118,14 @@ const PfField pf_fields[] = {
     {PF_IVF, "covered", BODY + 16, 8, PF_ONCE},
     {PF_IVF, "learned_at", BODY + 24, 8, PF_ONCE},
     {PF_IVF, "trained_at", BODY + 32, 8, PF_ONCE},
-    {PF_IVF, "array_page", IVF_REFS, 4, PF_ITEM},
-    {PF_IVF, "array_crc", IVF_REFS + 4, 4, PF_ITEM},
-    {PF_IVF, "array_levels", IVF_REFS + 8, 1, PF_ITEM},
-    {PF_IVF, "array_extent_pages", IVF_REFS + 9, 1, PF_ITEM},
-    {PF_IVF, "array_stride", IVF_REFS + 12, 4, PF_ITEM},
-    {PF_IVF, "array_count", IVF_REFS + 16, 8, PF_ITEM},
-    {PF_IVF, "array_tag", IVF_REFS + 24, 8, PF_ITEM},
+    {PF_IVF, "coded", BODY + 40, 4, PF_ONCE},
+    ARRAY_REFS(PF_IVF, IVF_REFS),
 
     HEADER(PF_INVERTED),
     {PF_INVERTED, "segments", BODY, 4, PF_ONCE},
     {PF_INVERTED, "zero2", BODY + 4, 4, PF_ONCE},
     {PF_INVERTED, "covered", BODY + 16, 8, PF_ONCE},
-    {PF_INVERTED, "array_page", INVERTED_REFS, 4, PF_ITEM},
-    {PF_INVERTED, "array_crc", INVERTED_REFS + 4, 4, PF_ITEM},
-    {PF_INVERTED, "array_levels", INVERTED_REFS + 8, 1, PF_ITEM},
-    {PF_INVERTED, "array_extent_pages", INVERTED_REFS + 9, 1, PF_ITEM},
-    {PF_INVERTED, "array_stride", INVERTED_REFS + 12, 4, PF_ITEM},
-    {PF_INVERTED, "array_count", INVERTED_REFS + 16, 8, PF_ITEM},
-    {PF_INVERTED, "array_tag", INVERTED_REFS + 24, 8, PF_ITEM},
+    ARRAY_REFS(PF_INVERTED, INVERTED_REFS),
     {PF_INVERTED, "first", INVERTED_SEGMENTS, 8, PF_ITEM},
     {PF_INVERTED, "slots", INVERTED_SEGMENTS + 8, 4, PF_ITEM},
     {PF_INVERTED, "terms", INVERTED_SEGMENTS + 12, 4, PF_ITEM},
