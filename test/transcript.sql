@@ -1,4 +1,5 @@
--- transcript.sql: what every build must answer the same: element types, metrics, quantizers, graphs, functions. See transcript.c.
+-- transcript.sql: what every build must answer the same: element types, metrics, quantizers, graphs, lists, sparse columns, where vectors and pages are, functions.
+-- See transcript.c.
 CREATE TABLE n(i INTEGER PRIMARY KEY);
 WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 400) INSERT INTO n SELECT i FROM s;
 
@@ -192,6 +193,150 @@ INSERT INTO t(t) VALUES('optimize');
 SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-4, 64)) AND k = 25 ORDER BY distance);
 INSERT INTO t(t) VALUES('integrity-check');
 SELECT name, value FROM quire WHERE name IN ('graph_folds', 'graph_linked', 'graph_repairs', 'pages_written');
+DROP TABLE t;
+
+-- sparse, dot
+CREATE VIRTUAL TABLE t USING quire(e sparse[300] distance_metric=dot, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_sparse('{"' || (i % 7) || '":' || (i % 5 + 0.25) || ',"' || (10 + i * 7 % 23) || '":' || (i % 11 - 4.5) || '}', 300), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH '{2:1.5,12:-1,15:0.75}/300' AND k = 10;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_sparse('{"' || ((rowid + 1000) % 7) || '":' || ((rowid + 1000) % 5 + 0.25) || ',"' || (10 + (rowid + 1000) * 7 % 23) || '":' || ((rowid + 1000) % 11 - 4.5) || '}', 300) WHERE rowid % 50 = 3;
+SELECT rowid, distance FROM t WHERE e MATCH '{1:-2,20:0.5}/300' AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH '{5:1,30:2,31:-1}/300' AND k = 400);
+SELECT rowid, vec_sparse_to_text(e), vec_to_json(e) FROM t WHERE rowid IN (3, 50, 399);
+INSERT INTO t(t) VALUES('integrity-check');
+DROP TABLE t;
+
+-- sparse, cosine
+CREATE VIRTUAL TABLE t USING quire(e sparse[300] distance_metric=cosine, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_sparse('{"' || (i % 7) || '":' || (i % 5 + 0.25) || ',"' || (10 + i * 7 % 23) || '":' || (i % 11 - 4.5) || '}', 300), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH '{2:1.5,12:-1,15:0.75}/300' AND k = 10;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_sparse('{"' || ((rowid + 1000) % 7) || '":' || ((rowid + 1000) % 5 + 0.25) || ',"' || (10 + (rowid + 1000) * 7 % 23) || '":' || ((rowid + 1000) % 11 - 4.5) || '}', 300) WHERE rowid % 50 = 3;
+SELECT rowid, distance FROM t WHERE e MATCH '{1:-2,20:0.5}/300' AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH '{5:1,30:2,31:-1}/300' AND k = 400);
+SELECT rowid, vec_sparse_to_text(e), vec_to_json(e) FROM t WHERE rowid IN (3, 50, 399);
+INSERT INTO t(t) VALUES('integrity-check');
+DROP TABLE t;
+
+-- sparse, l2
+CREATE VIRTUAL TABLE t USING quire(e sparse[40] distance_metric=l2, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_sparse('{"' || (i % 7) || '":' || (i % 5 + 0.25) || ',"' || (10 + i * 7 % 23) || '":' || (i % 11 - 4.5) || '}', 40), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH '{2:1.5,12:-1,15:0.75}/40' AND k = 10;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_sparse('{"' || ((rowid + 1000) % 7) || '":' || ((rowid + 1000) % 5 + 0.25) || ',"' || (10 + (rowid + 1000) * 7 % 23) || '":' || ((rowid + 1000) % 11 - 4.5) || '}', 40) WHERE rowid % 50 = 3;
+SELECT rowid, distance FROM t WHERE e MATCH '{1:-2,20:0.5}/40' AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH '{5:1,30:2,31:-1}/40' AND k = 400);
+SELECT rowid, vec_sparse_to_text(e), vec_to_json(e) FROM t WHERE rowid IN (3, 50, 399);
+INSERT INTO t(t) VALUES('integrity-check');
+DROP TABLE t;
+
+-- sparse, l1
+CREATE VIRTUAL TABLE t USING quire(e sparse[300] distance_metric=l1, a integer, fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_sparse('{"' || (i % 7) || '":' || (i % 5 + 0.25) || ',"' || (10 + i * 7 % 23) || '":' || (i % 11 - 4.5) || '}', 300), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH '{2:1.5,12:-1,15:0.75}/300' AND k = 10;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_sparse('{"' || ((rowid + 1000) % 7) || '":' || ((rowid + 1000) % 5 + 0.25) || ',"' || (10 + (rowid + 1000) * 7 % 23) || '":' || ((rowid + 1000) % 11 - 4.5) || '}', 300) WHERE rowid % 50 = 3;
+SELECT rowid, distance FROM t WHERE e MATCH '{1:-2,20:0.5}/300' AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('optimize');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH '{5:1,30:2,31:-1}/300' AND k = 400);
+SELECT rowid, vec_sparse_to_text(e), vec_to_json(e) FROM t WHERE rowid IN (3, 50, 399);
+INSERT INTO t(t) VALUES('integrity-check');
+DROP TABLE t;
+
+-- content='', float, hnsw, int8
+CREATE VIRTUAL TABLE t USING quire(e float[24] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=int8) distance_metric=l2, a integer, content='', fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, test_gauss(i, 24), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-1, 24) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-2, 24) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = test_gauss(rowid + 1000, 24) WHERE rowid % 50 = 3;
+UPDATE t SET a = a + 1 WHERE rowid % 5 = 2;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-3, 24) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('rebuild');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH test_gauss(-4, 24) AND k = 25 ORDER BY distance);
+SELECT rowid, a, e FROM t WHERE rowid IN (3, 7, 400);
+INSERT INTO t(t) VALUES('integrity-check');
+DROP TABLE t;
+
+-- content='', float, hnsw, int4
+CREATE VIRTUAL TABLE t USING quire(e float[64] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16, quantizer=int4) distance_metric=cosine, a integer, content='', fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, test_gauss(i, 64), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-1, 64) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-2, 64) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = test_gauss(rowid + 1000, 64) WHERE rowid % 50 = 3;
+UPDATE t SET a = a + 1 WHERE rowid % 5 = 2;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-3, 64) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('rebuild');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH test_gauss(-4, 64) AND k = 25 ORDER BY distance);
+SELECT rowid, a, e FROM t WHERE rowid IN (3, 7, 400);
+INSERT INTO t(t) VALUES('integrity-check');
+DROP TABLE t;
+
+-- content='', float16, ivf
+CREATE VIRTUAL TABLE t USING quire(e float16[32] INDEXED BY ivf(from_rows=1, nprobe=4) distance_metric=l2, a integer, content='', fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_f16(vec_f32(test_gauss(i, 32))), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_f16(vec_f32(test_gauss(-1, 32))) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH vec_f16(vec_f32(test_gauss(-2, 32))) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_f16(vec_f32(test_gauss(rowid + 1000, 32))) WHERE rowid % 50 = 3;
+UPDATE t SET a = a + 1 WHERE rowid % 5 = 2;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_f16(vec_f32(test_gauss(-3, 32))) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('rebuild');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH vec_f16(vec_f32(test_gauss(-4, 32))) AND k = 25 ORDER BY distance);
+SELECT rowid, a, e FROM t WHERE rowid IN (3, 7, 400);
+INSERT INTO t(t) VALUES('integrity-check');
+DROP TABLE t;
+
+-- content='', bit, flat
+CREATE VIRTUAL TABLE t USING quire(e bit[64] INDEXED BY flat(), a integer, content='', fold_rows=150);
+INSERT INTO t(rowid, e, a) SELECT i, vec_quantize_binary(test_gauss(i, 64)), i % 7 FROM n;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-1, 64)) AND k = 10 AND exact = 1;
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-2, 64)) AND k = 10 ORDER BY distance;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = vec_quantize_binary(test_gauss(rowid + 1000, 64)) WHERE rowid % 50 = 3;
+UPDATE t SET a = a + 1 WHERE rowid % 5 = 2;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-3, 64)) AND k = 10 AND a < 3;
+INSERT INTO t(t) VALUES('rebuild');
+SELECT group_concat(rowid) FROM (SELECT rowid FROM t WHERE e MATCH vec_quantize_binary(test_gauss(-4, 64)) AND k = 25 ORDER BY distance);
+SELECT rowid, a, e FROM t WHERE rowid IN (3, 7, 400);
+INSERT INTO t(t) VALUES('integrity-check');
+DROP TABLE t;
+
+-- pages inline: a table of each index moves there and back
+CREATE VIRTUAL TABLE t USING quire(e float[16] INDEXED BY hnsw(m=8, ef_construction=32, ef_search=16), f float[16] INDEXED BY ivf(from_rows=1, nprobe=4), s sparse[60] distance_metric=dot, fold_rows=100);
+INSERT INTO t(rowid, e, f, s) SELECT i, test_gauss(i, 16), test_gauss(-i, 16), vec_sparse('{"' || (i % 7) || '":' || (i % 5 + 0.25) || ',"' || (10 + i * 7 % 23) || '":1}', 60) FROM n;
+INSERT INTO quire(quire) VALUES('home=inline');
+SELECT name, value FROM quire WHERE name IN ('home', 'status');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-1, 16) AND k = 10;
+SELECT rowid, distance FROM t WHERE f MATCH test_gauss(-2, 16) AND k = 10;
+SELECT rowid, distance FROM t WHERE s MATCH '{2:1.5,12:-1,15:0.75}/60' AND k = 10;
+DELETE FROM t WHERE rowid % 9 = 4;
+UPDATE t SET e = test_gauss(rowid + 1000, 16) WHERE rowid % 5 = 3;
+INSERT INTO t(t) VALUES('fold');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-3, 16) AND k = 10;
+INSERT INTO t(t) VALUES('integrity-check');
+INSERT INTO quire(quire) VALUES('home=file');
+SELECT name, value FROM quire WHERE name IN ('home', 'status');
+SELECT rowid, distance FROM t WHERE e MATCH test_gauss(-3, 16) AND k = 10;
+SELECT rowid, distance FROM t WHERE s MATCH '{2:1.5,12:-1,15:0.75}/60' AND k = 10;
+INSERT INTO t(t) VALUES('integrity-check');
 DROP TABLE t;
 
 -- functions
