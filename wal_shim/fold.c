@@ -4,7 +4,8 @@
  *   W1  Pages first, then fsync, then a second look at the state row, only then SQL; SQLite's commit of the state row is the commit point
  *       (S12). Until the SQL nothing that matters has changed, so a fold that fails before it is given up and the rows stay.
  *   W2  n = base + 1 for every fold of one transaction (R3). If the transaction's beginning was not seen, n may already be of this
- *       transaction: then n jumps by two, everything freed at or after the old n counts as freed now, and nothing is reused.
+ *       transaction: then n jumps by two, everything freed at or after the old n counts as freed now, and nothing is reused; so again after ROLLBACK TO
+ *       before that fold.
  *   W3  The first fold of a transaction may write pages that the horizon allows, later ones only append: a root that was ever put into the
  *       state row can come back by ROLLBACK TO (S2).
  *   W4  While other statements of the connection run, only append: their cursors may hold any root (S6, S16).
@@ -344,6 +345,11 @@ static int prepare_fold(Fold *f) {
   i64 gen = s->state.gen;
   int rc;
 
+  /* ROLLBACK TO has undone the fold that settled it, and what that made of older rows (W2). */
+  if (s->base_known && s->state.n < s->base) {
+    s->base_known = 0;
+    s->txn_unknown = 1;
+  }
   f->unknown = s->txn_unknown;
   f->busy = store_other_statements_busy(s);
   f->append_only = f->fresh || s->folded || s->avoid_reuse || f->unknown || f->busy;
