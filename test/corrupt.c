@@ -896,6 +896,49 @@ static void graphs(Base *b) {
   }
 }
 
+/* --- rows that are gone --- */
+
+static u32 table_of(const Base *b, u32 page) {
+  while (b->walk.page[page].kind != PF_TABLE) page = b->walk.page[page].parent;
+  return page;
+}
+
+/* Whether no column has a vector in this slot. */
+static int is_dead(const Base *b, u32 table, u32 slot) {
+  for (u32 i = 0; i < b->walk.count; i++) {
+    const PfPage *p = &b->walk.page[i];
+    if (p->kind != PF_PRESENT || table_of(b, i) != table || slot / 64 >= p->items) continue;
+    if (pf_load(b->work + (size_t)p->pgno * PF_PAGE + slot / 64 * 8, 8) >> slot % 64 & 1) return 0;
+  }
+  return 1;
+}
+
+/*
+ * The row id of a dead slot, which only the rowid map still leads to, is another: what reuses the slot would take that row away from the map, and the one that is
+ * gone would be there again.
+ */
+static void dead_rowids(Base *b) {
+  const Moment *m = &b->moment[b->moments - 1];
+  u32 page = page_of(b, PF_ROWIDS), table = table_of(b, page), done = 0;
+  u32 slots = (u32)get_field(b, table, "slots", 0);
+  if (slots > PF_PAGE / 8) die("more slots than a page has", "dead_rowids");
+  for (u32 slot = 0; slot < slots && done < 2; slot++) {
+    u64 rowid = get_field(b, page, "item", slot);
+    u32 with_it = 0;
+    char name[160], message[300];
+    for (u32 i = 0; i < slots; i++) with_it += get_field(b, page, "item", i) == rowid;
+    if (with_it > 1 || !is_dead(b, table, slot)) continue;
+    snprintf(name, sizeof name, "%s/dead/%u", b->name, done++);
+    if (!chosen(name, 1)) continue;
+    set_field(b, page, "item", slot, rowid + 1000000);
+    place(m, b->work, m->pages.size, pf_forge(&b->walk, page));
+    if (integrity(NULL, message, sizeof message) == SQLITE_OK) fail("integrity-check found nothing");
+    run_case(b, m, MAY_TELL, 0);
+    memcpy(b->work, m->pages.data, m->pages.size);
+  }
+  if (done == 0) die("no dead slot", b->name);
+}
+
 /* --- truncation, swaps, other moments --- */
 
 static u64 hits_truncated, hits_swapped, hits_moments, hits_mixed, hits_foreign, hits_rows;
@@ -1196,6 +1239,7 @@ int corrupt_main(int argc, char **argv) {
     truncations(b);
     if (strcmp(b->name, "small") == 0) {
       graphs(b);
+      dead_rowids(b);
       swaps(b);
       for (u32 i = 0; i + 1 < b->moments; i++) {
         char which[20];

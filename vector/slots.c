@@ -979,12 +979,10 @@ static int slots_check(void *view, int (*visit)(void *arg, u32 pgno, u32 count),
   if (rc == SQLITE_OK) rc = fields_check(&s->fields, &known);
   if (rc == SQLITE_OK) rc = rowmap_check(&s->map);
   if (rc == SQLITE_OK) rc = rowmap_seek(&cursor, &s->map, INT64_MIN, 0);
+  /* Of dead slots, too: by their row ids the map is told of rows that are gone (L4). */
   while (rc == SQLITE_OK && (rc = rowmap_next(&cursor, &e)) == SQLITE_OK) {
-    u8 stored[8];
-    rc = e.slot < s->slots ? slot_lives(s, e.slot, &lives) : CORRUPT(s->table.pgno);
-    if (rc || !lives) continue;
-    rc = array_read(&s->rowids, e.slot, stored);
-    if (rc == SQLITE_OK && (i64)load64(stored) == e.rowid) mapped++;
+    rc = is_row(s, e.slot, e.rowid, &lives);
+    mapped += (u64)lives;
   }
   rowmap_cursor_end(&cursor);
   if (rc == SQLITE_DONE) rc = SQLITE_OK;
