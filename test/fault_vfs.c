@@ -208,6 +208,9 @@ static struct {
   i64 calls[F_COUNT];
 } fault;
 
+/* Who wants to know of each call that pc_fault() counts, from where it is made: faults.c. */
+__attribute__((visibility("default"))) void (*pc_on_call)(sqlite3_int64 call) = NULL;
+
 static void fault_clear(void) { memset(&fault, 0, sizeof fault); }
 
 /* Count a call; true if it shall fail. */
@@ -215,6 +218,7 @@ static int fails(FaultKind kind, const char *name) {
   fault.calls[kind]++;
   if (fault.kind != kind || (fault.glob[0] && (!name || sqlite3_strglob(fault.glob, name) != 0))) return 0;
   fault.matched++;
+  if (pc_on_call) pc_on_call(fault.matched);
   if (!fault.at) return 0;
   if (fault.forever ? fault.matched < fault.at : fault.matched != fault.at) return 0;
   fault.raised++;

@@ -8,7 +8,7 @@
  *   -k   malloc (default), or a kind of pc_fault (fault_vfs.c): read, write, full, sync, open, ...
  *   -g   only calls on files with such names (not for malloc)
  *   -m   at most so many injections a script and mode (default 200), spread over all calls, from an offset by -s
- *   -p   malloc: besides, each place of the library once
+ *   -p   besides, each place of the library that makes such a call once
  *   -R   F2 holds only after ROLLBACK
  *   -n   one injection only: this call
  *   -j   journal mode (default wal)
@@ -55,8 +55,8 @@ static struct {
 } mem;
 
 /*
- * Places: allocations with different chains of callers within the library under test. Where one is made for the first time it is made to fail whatever
- * the share, so that a short run too meets every line that allocates, from every caller.
+ * Places: allocations, or calls of the VFS, with different chains of callers within the library under test. Where one is made for the first time it is
+ * made to fail whatever the share, so that a short run too meets every line that makes one, from every caller.
  */
 #define MAX_FRAMES 48
 #define PLACE_SLOTS (1 << 14)
@@ -91,10 +91,14 @@ static void record_place(i64 call) {
 static void record_place(i64 call) { (void)call; }
 #endif
 
+static void note_call(i64 call) {
+  if (places.recording) record_place(call);
+}
+
 static int allocation_fails(void) {
   if (!mem.armed) return 0;
   mem.calls++;
-  if (places.recording) record_place(mem.calls);
+  note_call(mem.calls);
   if (!mem.at || (mem.forever ? mem.calls < mem.at : mem.calls != mem.at)) return 0;
   mem.raised++;
   return 1;
@@ -556,7 +560,7 @@ static i64 count_calls(const Script *s) {
   restore_files();
   memset(places.seen, 0, sizeof places.seen);
   places.count = 0;
-  places.recording = opt.places && is_malloc() && places.library;
+  places.recording = opt.places && places.library;
   if (s->from_open) arm(0, 0);
   if (open_connection(&db, &words)) die("cannot open", words);
   if (!s->from_open) arm(0, 0);
@@ -602,6 +606,14 @@ static void run_script(const char *path) {
   free(s.text);
 }
 
+/* Be told of the VFS's calls, too. The library stays loaded. */
+static void hook_calls(void) {
+  void *library = dlopen(opt.vfs_library, RTLD_NOW);
+  void (**on_call)(sqlite3_int64) = library ? (void (**)(sqlite3_int64))dlsym(library, "pc_on_call") : NULL;
+  if (!on_call) die("pc_on_call is not in", opt.vfs_library);
+  *on_call = note_call;
+}
+
 int main(int argc, char **argv) {
   sqlite3_mem_methods ours;
   char *words = NULL;
@@ -641,6 +653,7 @@ int main(int argc, char **argv) {
   if (sqlite3_open(":memory:", &control)) die("cannot open", ":memory:");
   sqlite3_enable_load_extension(control, 1);
   if (sqlite3_load_extension(control, opt.vfs_library, NULL, &words)) die("cannot load", words);
+  hook_calls();
   for (; i < argc; i++) run_script(argv[i]);
   printf("%lld injections, %lld raised, %lld failures\n", injections, raised_total, failures);
   control_number("SELECT pc_reset()");
