@@ -10,7 +10,7 @@
 #   wl_change, wl_ddl, wl_command   one random step in `db`
 #   wl_compare HANDLE        "" or how the quire tables differ from m, as that connection sees them
 #   wl_digest HANDLE         the content in a line
-#   wl_count HANDLE ?PREFIX? add the connection's counters to wl_total; wl_reached: fail for those that are zero
+#   wl_count HANDLE ?PREFIX? add the connection's counters to wl_total; wl_reached: fail for those that are zero; wl_missing: which they are
 #
 # Where a table has a graph, exact = 1 must give what brute force gives; a search through the graph must give as many rows, different ones that
 # exist, in order, with their true distances. The graphs are tiny: few links, few candidates, so that small tables have many pages of them.
@@ -353,6 +353,11 @@ proc wl_count {handle {prefix ""}} {
     incr wl_total($prefix$row(name)) $row(value)
   }} message options]
   if {$code && ![string match *locked* $message]} {return -options $options $message}
+}
+# Those of the counters that are zero.
+proc wl_missing {counters} {
+  global wl_total
+  lmap name $counters {expr {[info exists wl_total($name)] && $wl_total($name) > 0 ? [continue] : $name}}
 }
 proc wl_reached {counters} {
   global wl_total
