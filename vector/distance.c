@@ -247,6 +247,7 @@ double distance_exact(Metric metric, Elem elem, const void *a, const void *b, u3
       Sparse x = sparse_view(a), y = sparse_view(b);
       return sparse_distance(metric, &x, &y);
     }
+    case ELEM_RECORD: return NAN;
   }
   return distance_rounded(d);
 }

@@ -2,6 +2,7 @@
  * elem.c: element types: sizes, names, single conversions, finite checks. Text forms are in elem_json.c. See elem.h.
  */
 #include "elem_int.h"
+#include "record.h"
 #include "sparse.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@ typedef struct ElemInfo {
   u32 bytes; /* of one element; bits: 0 */
 } ElemInfo;
 
-static const ElemInfo info[ELEM_SPARSE + 1] = {
+static const ElemInfo info[ELEM_RECORD + 1] = {
     [0] = {"unknown", 0, 0},
     [ELEM_F32] = {"float32", SUBTYPE_F32, 4},
     [ELEM_F16] = {"float16", SUBTYPE_F16, 2},
@@ -20,10 +21,11 @@ static const ElemInfo info[ELEM_SPARSE + 1] = {
     [ELEM_I8] = {"int8", SUBTYPE_I8, 1},
     [ELEM_BIT] = {"bit", SUBTYPE_BIT, 0},
     [ELEM_SPARSE] = {"sparse", SUBTYPE_SPARSE, 0},
+    [ELEM_RECORD] = {"record", 0, 0},
 };
 
 /* An enum may hold any number that came from disk. */
-static const ElemInfo *info_of(Elem elem) { return &info[(u32)elem <= ELEM_SPARSE ? (u32)elem : 0]; }
+static const ElemInfo *info_of(Elem elem) { return &info[(u32)elem <= ELEM_RECORD ? (u32)elem : 0]; }
 
 u64 elem_size(Elem elem, u32 dim) {
   if (elem == ELEM_BIT) return ((u64)dim + 7) / 8;
@@ -32,6 +34,7 @@ u64 elem_size(Elem elem, u32 dim) {
 
 u64 vector_bytes(Elem elem, u32 dim, const void *vector) {
   if (elem == ELEM_SPARSE) return SPARSE_HEADER + (u64)8 * load32((const u8 *)vector + 8);
+  if (elem == ELEM_RECORD) return load32((const u8 *)vector + 8);
   return elem_size(elem, dim);
 }
 
@@ -105,7 +108,8 @@ i64 elem_first_nonfinite(Elem elem, const void *vector, u32 dim) {
     case ELEM_BF16: return half_first_bad(vector, dim, BF16_LARGEST);
     case ELEM_I8:
     case ELEM_BIT:
-    case ELEM_SPARSE: break;
+    case ELEM_SPARSE:
+    case ELEM_RECORD: break;
   }
   return -1;
 }
@@ -158,7 +162,8 @@ double elem_get(Elem elem, const void *vector, u32 i) {
     case ELEM_BF16: return (double)bf16_at(v, i);
     case ELEM_I8: return (double)(i8)v[i];
     case ELEM_BIT: return v[i / 8] >> (i % 8) & 1;
-    case ELEM_SPARSE: break;
+    case ELEM_SPARSE:
+    case ELEM_RECORD: break;
   }
   return 0;
 }

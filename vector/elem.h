@@ -3,14 +3,23 @@
  *
  * A vector is `dim` elements, little-endian, dense: float32, float16 (IEEE binary16), bfloat16, int8, or bits packed
  * eight to a byte with element i in bit i%8 of byte i/8 (as sqlite-vec packs them); or it is the BLOB of a sparse one (sparse.h), whose
- * bytes are not elements: vector_bytes() says how many they are. The numbers of the enums are stored in databases: never renumber.
+ * bytes are not elements, or no vector at all but the record of a map (record.h): vector_bytes() says how many they are. The numbers of the enums are stored
+ * in databases: never renumber.
  */
 #ifndef QUIRE_ELEM_H
 #define QUIRE_ELEM_H
 
 #include "../wal_shim/base.h"
 
-typedef enum { ELEM_F32 = 1, ELEM_F16 = 2, ELEM_BF16 = 3, ELEM_I8 = 4, ELEM_BIT = 5, ELEM_SPARSE = 6 } Elem;
+typedef enum {
+  ELEM_F32 = 1,
+  ELEM_F16 = 2,
+  ELEM_BF16 = 3,
+  ELEM_I8 = 4,
+  ELEM_BIT = 5,
+  ELEM_SPARSE = 6,
+  ELEM_RECORD = 7
+} Elem;
 #define ELEM_LAST ELEM_BIT /* of the dense ones */
 
 /* Subtypes of SQL values that hold a vector; 223..225 are sqlite-vec's, the others ours. */
@@ -21,7 +30,7 @@ typedef enum { ELEM_F32 = 1, ELEM_F16 = 2, ELEM_BF16 = 3, ELEM_I8 = 4, ELEM_BIT 
 #define SUBTYPE_BF16 227
 #define SUBTYPE_SPARSE 228
 
-/* Bytes of a vector of `dim` elements. For bits: dim/8 rounded up. 0 for sparse ones, which have different sizes. */
+/* Bytes of a vector of `dim` elements. For bits: dim/8 rounded up. 0 for sparse ones and records, which have different sizes. */
 u64 elem_size(Elem elem, u32 dim);
 /* Bytes of this vector, a sound one. */
 u64 vector_bytes(Elem elem, u32 dim, const void *vector);

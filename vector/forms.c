@@ -1,14 +1,20 @@
 /*
- * forms.c: dense and sparse vectors on pages. See forms.h.
+ * forms.c: dense and sparse vectors, and records, on pages. See forms.h.
  */
 #include "forms.h"
 
 #include "../wal_shim/bytes.h"
+#include "index.h"
+#include "record.h"
 #include "sparse.h"
 
-#define WORD 4u        /* bytes of an item that sparse vectors are made of */
+#define WORD 4u        /* bytes of an item that those of different sizes are made of */
 #define PLACE_SIZE 16u /* of the item that says where one lies */
 #define HEADER_WORDS (SPARSE_HEADER / WORD)
+#define MOST_WORDS ((u32)(RECORD_MAX_BYTES / WORD)) /* of an extent, and of the largest of both */
+
+_Static_assert(SPARSE_HEADER == RECORD_HEADER, "the same header");
+_Static_assert(SPARSE_HEADER + 8 * (u64)SPARSE_MAX_VALUES <= RECORD_MAX_BYTES, "room for both");
 
 /* --- dense --- */
 
@@ -71,10 +77,19 @@ static int dense_check(Slots *s, u32 column, u64 slot, u8 *row, int *fit) {
   return rc;
 }
 
-const VectorForm dense_form = {1,         dense_valid, dense_shaped, dense_lay_out, dense_fits, dense_row_bytes,
-                               dense_put, dense_get,   dense_check};
+const VectorForm dense_form = {
+    .in_slots = 1,
+    .valid = dense_valid,
+    .shaped = dense_shaped,
+    .lay_out = dense_lay_out,
+    .fits = dense_fits,
+    .row_bytes = dense_row_bytes,
+    .put = dense_put,
+    .get = dense_get,
+    .check = dense_check,
+};
 
-/* --- sparse --- */
+/* --- of different sizes: sparse vectors, records --- */
 
 static int sparse_valid(const VectorShape *shape, const void *bytes, u64 size) {
   Sparse sparse;
@@ -84,19 +99,22 @@ static int sparse_valid(const VectorShape *shape, const void *bytes, u64 size) {
   return rc == SQLITE_OK && sparse.dim == shape->dim && sparse.count <= SPARSE_MAX_VALUES;
 }
 
-static void sparse_lay_out(SlotColumn *col) {
+static int is_record(const VectorShape *shape, const void *bytes, u64 size) {
+  return record_valid(bytes, size, shape->dim);
+}
+
+static void sized_lay_out(SlotColumn *col) {
   col->size = col->code_stride = 0;
   col->stride = PLACE_SIZE;
   col->beside = WORD;
 }
 
-static int sparse_fits(const SlotColumn *col, u64 slots) {
+static int sized_fits(const SlotColumn *col, u64 slots) {
   (void)slots;
-  return col->codes.count <=
-         col->vectors.count * (HEADER_WORDS + 2 * (u64)SPARSE_MAX_VALUES) * 2; /* half may be left empty */
+  return col->codes.count <= col->vectors.count * MOST_WORDS * 2; /* half may be left empty */
 }
 
-static u64 sparse_row_bytes(const SlotColumn *col) {
+static u64 sized_row_bytes(const SlotColumn *col) {
   return PLACE_SIZE + (col->vectors.count ? col->codes.count * WORD / col->vectors.count : 0);
 }
 
@@ -112,8 +130,8 @@ static int take_room(ArrayWriter *codes, u64 words, u64 *at, u8 **out) {
   return rc;
 }
 
-static int sparse_put(const SlotColumn *col, ArrayWriter *vectors, ArrayWriter *codes, u64 slot, const u8 *vector) {
-  u64 size = vector ? vector_bytes(ELEM_SPARSE, col->dim, vector) : 0, at = 0;
+static int sized_put(const SlotColumn *col, ArrayWriter *vectors, ArrayWriter *codes, u64 slot, const u8 *vector) {
+  u64 size = vector ? vector_bytes(col->elem, col->dim, vector) : 0, at = 0;
   u8 *out;
   int rc = SQLITE_OK;
   if (vector) {
@@ -129,38 +147,55 @@ static int sparse_put(const SlotColumn *col, ArrayWriter *vectors, ArrayWriter *
   return SQLITE_OK;
 }
 
-static int sparse_get(Slots *s, u32 column, u64 slot, const u8 **vector, PageHold *hold) {
+int sized_place(const u8 *item, u64 *at, u32 *words) {
+  *at = load64(item);
+  *words = load32(item + 8);
+  return *words >= HEADER_WORDS && *words <= MOST_WORDS;
+}
+
+int sized_sound(const SlotColumn *col, const u8 *bytes, u32 words) {
+  return load32(bytes) == col->form->mark && load32(bytes + 4) == col->dim &&
+         (u64)words * WORD == vector_bytes(col->elem, col->dim, bytes);
+}
+
+static int sized_get(Slots *s, u32 column, u64 slot, const u8 **vector, PageHold *hold) {
   SlotColumn *col = &s->column[column];
   const u8 *place = NULL;
   u64 at;
   u32 words;
-  int rc = array_item(&col->vectors, slot, &place, hold);
+  int sound, rc = array_item(&col->vectors, slot, &place, hold);
   if (rc) return rc;
-  at = load64(place);
-  words = load32(place + 8);
+  sound = sized_place(place, &at, &words);
   pages_release(s->pages, hold);
-  if (words < HEADER_WORDS || words > HEADER_WORDS + 2 * SPARSE_MAX_VALUES) return CORRUPT(s->table.pgno);
+  if (!sound) return CORRUPT(s->table.pgno);
   rc = array_items(&col->codes, at, words, vector, hold);
-  if (rc) return rc;
-  if (load32(*vector) == SPARSE_MARK && load32(*vector + 4) == col->dim &&
-      (u64)words * WORD == vector_bytes(ELEM_SPARSE, col->dim, *vector))
-    return SQLITE_OK;
+  if (rc || sized_sound(col, *vector, words)) return rc;
   pages_release(s->pages, hold);
   return CORRUPT(s->table.pgno);
 }
 
-static int sparse_check(Slots *s, u32 column, u64 slot, u8 *row, int *fit) {
+static int sized_check(Slots *s, u32 column, u64 slot, u8 *row, int *fit) {
   SlotColumn *col = &s->column[column];
-  const VectorShape shape = {.elem = ELEM_SPARSE, .dim = col->dim};
+  const VectorShape shape = {.elem = (u32)col->elem, .dim = col->dim};
   const u8 *vector;
   PageHold hold;
-  int rc = sparse_get(s, column, slot, &vector, &hold);
+  int rc = sized_get(s, column, slot, &vector, &hold);
   (void)row;
   if (rc) return rc;
-  *fit &= sparse_valid(&shape, vector, vector_bytes(ELEM_SPARSE, col->dim, vector));
+  *fit &= col->form->valid(&shape, vector, vector_bytes(col->elem, col->dim, vector));
   pages_release(s->pages, &hold);
   return SQLITE_OK;
 }
 
-const VectorForm sparse_form = {0,          sparse_valid, sparse_valid, sparse_lay_out, sparse_fits, sparse_row_bytes,
-                                sparse_put, sparse_get,   sparse_check};
+#define SIZED                                                                                                          \
+  .lay_out = sized_lay_out, .fits = sized_fits, .row_bytes = sized_row_bytes, .put = sized_put, .get = sized_get,      \
+  .check = sized_check
+
+const VectorForm sparse_form = {
+    .mark = SPARSE_MARK, .index = INDEX_INVERTED, .valid = sparse_valid, .shaped = sparse_valid, SIZED};
+const VectorForm record_form = {
+    .mark = RECORD_MARK, .index = INDEX_FLAT, .valid = is_record, .shaped = is_record, SIZED};
+
+const VectorForm *form_of(Elem elem) {
+  return elem == ELEM_SPARSE ? &sparse_form : elem == ELEM_RECORD ? &record_form : &dense_form;
+}

@@ -15,8 +15,11 @@
 #include "forms.h"
 #include "portable.h"
 
+#define AHEAD 8u /* rows between the one that is read and the one whose item is asked for */
+#define SOON 3u  /* the same for what the item says */
+
 typedef struct RowPlaces {
-  ArrayMap vectors[MAX_VECTOR_COLUMNS], present[MAX_VECTOR_COLUMNS];
+  ArrayMap vectors[MAX_VECTOR_COLUMNS], present[MAX_VECTOR_COLUMNS], codes[MAX_VECTOR_COLUMNS];
   u8 unmapped; /* the home gives no pointers */
 } RowPlaces;
 
@@ -26,27 +29,32 @@ void row_places_free(RowPlaces *p) {
   for (c = 0; c < MAX_VECTOR_COLUMNS; c++) {
     if (p->vectors[c].array) array_map_close(&p->vectors[c]);
     if (p->present[c].array) array_map_close(&p->present[c]);
+    if (p->codes[c].array) array_map_close(&p->codes[c]);
   }
   mem_free(p);
 }
 
-/* Item `index` of an array: through its map, or, where the home does not map, held until released. */
-static int get_item(Slots *s, ArrayMap *map, Array *array, u64 index, const u8 **out, PageHold *hold) {
+/* `items` items of an array from `index` on: through its map, or, where the home does not map, held until released. */
+static int get_items(Slots *s, ArrayMap *map, Array *array, u64 index, u32 items, const u8 **out, PageHold *hold) {
   u32 extent;
   int rc = SQLITE_OK;
   hold->block = NULL;
-  if (UNLIKELY(index >= array->count)) return CORRUPT(array->root.pgno);
+  if (UNLIKELY(index >= array->count || items > array->count - index)) return CORRUPT(array->root.pgno);
   if (LIKELY(!s->places->unmapped && index < 0x80000000u)) { /* which is what an ArrayMap can do */
     if (UNLIKELY(map->array == NULL)) rc = array_map_open(map, array, 0, 0);
     if (rc) return rc;
-    rc = array_map_get(map, index, out);
+    rc = array_map_items(map, index, items, out);
     extent = array_map_extent(map, (u32)index);
     if (LIKELY(map->hold[extent].block == NULL)) return rc;
     s->places->unmapped = 1;
     array_map_close(map);
     if (rc) return rc;
   }
-  return array_item(array, index, out, hold);
+  return array_items(array, index, items, out, hold);
+}
+
+static int get_item(Slots *s, ArrayMap *map, Array *array, u64 index, const u8 **out, PageHold *hold) {
+  return get_items(s, map, array, index, 1, out, hold);
 }
 
 int rows_open(RowReader *r, Snapshot *snap) {
@@ -142,12 +150,34 @@ int rows_find_many(RowReader *r, const i64 *rowids, u32 count, RowPlace *places)
   return rc;
 }
 
-void rows_prefetch(RowReader *r, u32 column, const RowPlace *place) {
+/* Ask for a row's item of `vectors`. (Inlined: gcc leaves out calls to functions that it sees only to prefetch.) */
+ALWAYS_INLINE void fetch_item(const RowReader *r, u32 column, u32 slot) {
   const ArrayMap *map = &r->slots->places->vectors[column];
   const u8 *at;
-  if (place->slot == NO_SLOT || map->array == NULL) return;
-  at = array_map_item(map, place->slot);
+  if (slot == NO_SLOT || map->array == NULL) return;
+  at = array_map_item(map, slot);
   if (at) fetch_row(at, map->stride);
+}
+
+/* Of a column that is not in_slots: ask for what the item says. */
+ALWAYS_INLINE void fetch_sized(const RowReader *r, u32 column, u32 slot) {
+  const RowPlaces *p = r->slots->places;
+  const u8 *item, *at;
+  u64 first;
+  u32 words;
+  if (slot == NO_SLOT || p->vectors[column].array == NULL || p->codes[column].array == NULL) return;
+  item = array_map_item(&p->vectors[column], slot);
+  if (item == NULL || !sized_place(item, &first, &words) || first >= MIN(p->codes[column].array->count, 0x80000000u))
+    return;
+  at = array_map_item(&p->codes[column], (u32)first);
+  if (at) fetch_row(at, words * p->codes[column].stride);
+}
+
+void rows_look_ahead(RowReader *r, u32 column, const RowPlace *places, u32 at, u32 count) {
+  int sized = !r->slots->column[column].form->in_slots;
+  u32 i;
+  for (i = at ? at + AHEAD : 0; i < MIN(at + AHEAD + 1, count); i++) fetch_item(r, column, places[i].slot);
+  for (i = at ? at + SOON : 0; sized && i < MIN(at + SOON + 1, count); i++) fetch_sized(r, column, places[i].slot);
 }
 
 /* --- in order --- */
@@ -228,6 +258,23 @@ int rows_next(RowReader *r, RowPlace *out) {
 
 /* --- vectors --- */
 
+/* A vector of a column that is not in_slots. */
+static int get_sized(Slots *s, u32 column, u32 slot, const u8 **vector, PageHold *hold) {
+  SlotColumn *col = &s->column[column];
+  const u8 *item = NULL;
+  u64 at;
+  u32 words;
+  int sound, rc = get_item(s, &s->places->vectors[column], &col->vectors, slot, &item, hold);
+  if (rc) return rc;
+  sound = sized_place(item, &at, &words);
+  pages_release(s->pages, hold);
+  if (!sound) return CORRUPT(s->table.pgno);
+  rc = get_items(s, &s->places->codes[column], &col->codes, at, words, vector, hold);
+  if (rc || LIKELY(sized_sound(col, *vector, words))) return rc;
+  pages_release(s->pages, hold);
+  return CORRUPT(s->table.pgno);
+}
+
 int rows_vector(RowReader *r, u32 column, const RowPlace *place, const u8 **vector, int *lasts, PageHold *hold) {
   Slots *s = r->slots;
   SlotColumn *col = &s->column[column];
@@ -243,7 +290,7 @@ int rows_vector(RowReader *r, u32 column, const RowPlace *place, const u8 **vect
   rc = s->columns > 1 ? is_present(s, column, place->slot, &present) : SQLITE_OK;
   if (rc || !present) return rc;
   rc = col->form->in_slots ? get_item(s, &s->places->vectors[column], &col->vectors, place->slot, vector, hold)
-                           : col->form->get(s, column, place->slot, vector, hold);
+                           : get_sized(s, column, place->slot, vector, hold);
   *lasts = rc == SQLITE_OK && hold->block == NULL;
   return rc;
 }

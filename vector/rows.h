@@ -51,8 +51,8 @@ int rows_find(RowReader *r, i64 rowid, RowPlace *out);
 /* place[i].row and .slot are NO_ROW and NO_SLOT for rowids that are not there. */
 int rows_find_many(RowReader *r, const i64 *rowids, u32 count, RowPlace *places);
 #define ROWS_MANY 64u /* the most that are asked for at once */
-/* Ask for the memory of the row's vector, which will be read soon. */
-void rows_prefetch(RowReader *r, u32 column, const RowPlace *place);
+/* Before row `at` of so many is read, whose vectors will be: ask memory for those of rows to come. */
+void rows_look_ahead(RowReader *r, u32 column, const RowPlace *places, u32 at, u32 count);
 
 /* The rows with low <= rowid <= high. */
 int rows_seek(RowReader *r, i64 low, i64 high, int descending);

@@ -299,7 +299,7 @@ static u64 slots_rows(void *view) { return ((const Slots *)view)->live; }
 
 static int slots_complete(void *view) { return ((const Slots *)view)->complete; }
 
-static int slots_vector(void *view, u32 slot, u32 column, void *out, int *present) {
+static int slots_vector(void *view, u32 slot, u32 column, VectorCopy *out, int *present) {
   Slots *s = view;
   const u8 *data;
   PageHold hold;
@@ -308,16 +308,19 @@ static int slots_vector(void *view, u32 slot, u32 column, void *out, int *presen
   if (rc || !*present) return rc;
   rc = col->form->get(s, column, slot, &data, &hold);
   if (rc) return rc;
-  memcpy(out, data, col->size);
+  rc = vector_copy(out, data, vector_bytes(col->elem, col->dim, data));
   pages_release(s->pages, &hold);
-  return SQLITE_OK;
+  return rc;
 }
 
 static int slots_takes(const VectorShape *shape, u32 kind) {
-  return (shape->elem == ELEM_SPARSE) == (kind == INDEX_INVERTED);
+  u32 only = form_of((Elem)shape->elem)->index;
+  return only ? kind == only : kind != INDEX_INVERTED;
 }
 
-static u64 slots_bytes(const void *vector) { return vector_bytes(ELEM_SPARSE, 0, vector); }
+static u64 slots_bytes(const void *vector) {
+  return vector_bytes(load32(vector) == record_form.mark ? ELEM_RECORD : ELEM_SPARSE, 0, vector);
+}
 
 static int slots_same(void *view, u32 slot, u32 column, const void *vector, int *same) {
   Slots *s = view;

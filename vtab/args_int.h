@@ -12,8 +12,8 @@ typedef struct Parser {
   const char *at;  /* what is left of it */
   char **error;
   int rc; /* sticky: once set, nothing more is parsed */
-  int count[COL_AUXILIARY + 1];
-  u64 cap;
+  int count[COL_RECORD + 1];
+  u64 cap, value_cap;
 } Parser;
 
 /* Set p->rc and the message, unless there is one already. */

@@ -452,7 +452,8 @@ static int reader_result(Reader *r, int i, sqlite3_context *ctx) {
       return SQLITE_OK;
     case COL_PARTITION: sqlite3_result_value(ctx, sqlite3_column_value(r->chunk, 4 + c->number[i])); return SQLITE_OK;
     case COL_METADATA: return result_metadata(r, i, ctx);
-    case COL_AUXILIARY: break;
+    case COL_AUXILIARY:
+    case COL_RECORD: break; /* which no table of sqlite-vec has */
   }
   return result_auxiliary(r, i, ctx);
 }

@@ -58,7 +58,7 @@ const char *content_type(const Column *column) {
     case TYPE_BLOB: return "BLOB";
     case TYPE_NONE: break;
   }
-  return column->kind == COL_VECTOR ? "BLOB" : "";
+  return column_in_pages(column) ? "BLOB" : "";
 }
 
 static int has_integer_key(const TableSpec *spec) {
@@ -96,7 +96,7 @@ u64 content_all_columns(const Content *content) { return ((u64)1 << content->spe
 u64 content_plain_columns(const Content *content) {
   u64 columns = content_all_columns(content);
   for (int i = 0; i < content->spec->column_count; i++) {
-    if (content->spec->column[i].kind == COL_VECTOR) columns &= ~((u64)1 << i);
+    if (column_in_pages(&content->spec->column[i])) columns &= ~((u64)1 << i);
   }
   return columns;
 }
@@ -159,8 +159,8 @@ static const ContentForm chunked_form = {chunked_column, chunked_from, chunked_b
 static void append_definitions(sqlite3_str *sql, const TableSpec *spec, int group) {
   for (int i = 0; i < spec->column_count; i++) {
     const Column *column = &spec->column[i];
-    static const int group_of[] = {
-        [COL_VECTOR] = 3, [COL_KEY] = 0, [COL_PARTITION] = 1, [COL_METADATA] = 1, [COL_AUXILIARY] = 2};
+    static const int group_of[] = {[COL_VECTOR] = 3,   [COL_KEY] = 0,       [COL_PARTITION] = 1,
+                                   [COL_METADATA] = 1, [COL_AUXILIARY] = 2, [COL_RECORD] = 3};
     if (group_of[column->kind] != group || (i == spec->key && has_integer_key(spec))) continue;
     sqlite3_str_appendf(sql, ", \"%w\" %s%s", column->name, content_type(column),
                         column->kind == COL_KEY ? " NOT NULL UNIQUE" : "");
@@ -423,8 +423,7 @@ static const char *operator_sql(int op) {
 
 int content_knows(int op) { return operator_sql(op) != NULL; }
 
-/* A declared type's affinity, by its letters (sqlite.org/datatype3.html, 3.1): the type to cast to, "" for none. */
-static const char *affinity_of(const char *type) {
+const char *content_affinity(const char *type) {
   if (type == NULL || *type == 0) return "";
   if (sqlite3_strlike("%INT%", type, 0) == 0) return "INTEGER";
   if (sqlite3_strlike("%CHAR%", type, 0) == 0 || sqlite3_strlike("%CLOB%", type, 0) == 0 ||
@@ -449,8 +448,8 @@ static void append_compared(sqlite3_str *sql, const Content *content, int column
     content->form->column(sql, content, column);
     return;
   }
-  wanted = affinity_of(content_type(&content->spec->column[column]));
-  if (strcmp(affinity_of(declared), wanted) == 0)
+  wanted = content_affinity(content_type(&content->spec->column[column]));
+  if (strcmp(content_affinity(declared), wanted) == 0)
     content->form->column(sql, content, column);
   else if (*wanted) {
     sqlite3_str_appendall(sql, "CAST(");

@@ -8,6 +8,7 @@
  *   key TEXT NOT NULL UNIQUE     the user's text key
  *   partition, metadata          with the affinity of their types, which is also that of the virtual table's columns
  *   auxiliary, vectors           vectors last, so that reading the rest reads no overflow page
+ *   quire_record BLOB            of a map: its values (vector/record.h)
  *
  * With content= the rows are those of the user's own table, with the same names, which is only read (external.h).
  * Of a table that sqlite-vec has written the rows are read, through quire_chunks, and none is written (chunks.h).
@@ -67,7 +68,9 @@ const char *content_rowid(const Content *content);
 const char *content_tag(const Content *content);
 /* SQL type of a column in t_content and in the virtual table: their affinities must be the same. */
 const char *content_type(const Column *column);
-/* All columns, and all but the vectors. */
+/* A declared type's affinity, by its letters (sqlite.org/datatype3.html, 3.1): "INTEGER", "TEXT", "REAL", "NUMERIC", "" for none. */
+const char *content_affinity(const char *type);
+/* All columns, and all but those in pages. */
 u64 content_all_columns(const Content *content);
 u64 content_plain_columns(const Content *content);
 /* Whether content_select can answer this operator. */

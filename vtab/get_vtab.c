@@ -4,7 +4,8 @@
  *   SELECT rowid, vector FROM quire_get('document', '[17, 4, 90]');
  *
  * keys is a JSON array of integers or a BLOB of them (8 bytes each, little-endian). Rows come in the order of the keys, as often as a key
- * comes; keys without a row are passed over. A row without a vector in the column (the first vector column unless named) gives NULL.
+ * comes; keys without a row are passed over. A row without a vector in the column (the first vector column unless named) gives NULL. Of a map
+ * (quire_map) `vector` is the value of the column, the first one beside the key unless named.
  *
  *   G1  What was found out about a table (Target) is kept for the next call, and trusted after a statement on the table has run: that
  *       makes SQLite connect it, or say that it is gone.
@@ -16,8 +17,6 @@
 #include "../wal_shim/bytes.h"
 #include "vtab_int.h"
 
-#define AHEAD 8u /* vectors asked of memory before they are read */
-
 enum { COLUMN_ROWID, COLUMN_VECTOR, COLUMN_TABLE, COLUMN_KEYS, COLUMN_COLUMN };
 #define PLAN_COLUMN 1  /* idxNum: the column is named */
 #define PLAN_VECTORS 2 /* the vectors are wanted */
@@ -28,6 +27,8 @@ typedef struct Target {
   sqlite3_stmt *touch, *row;
   Table *table;
   u32 vector;
+  int value;         /* of a map: which value is asked for */
+  const char *asked; /* the column's name; touch has it */
 } Target;
 
 typedef struct GetVtab {
@@ -162,13 +163,18 @@ static int find_table(GetVtab *vt, Target *t, Table **out) {
 
 static int find_vector(GetVtab *vt, Target *t) {
   const TableShape *shape = table_shape(t->table);
-  t->vector = 0;
-  if (t->column == NULL) return SQLITE_OK;
-  for (u32 i = 0; i < shape->vector_count; i++) {
-    t->vector = i;
-    if (sqlite3_stricmp(shape->vector[i].column, t->column) == 0) return SQLITE_OK;
+  int is_map = shape->vector[0].elem == ELEM_RECORD;
+  u32 count = is_map ? shape->vector[0].dim : shape->vector_count;
+
+  for (u32 i = 0; i < count; i++) {
+    t->asked = is_map ? sqlite3_column_name(t->touch, (int)i + 1) : shape->vector[i].column;
+    t->value = is_map ? (int)i : 0;
+    t->vector = is_map ? 0 : i;
+    if (t->asked == NULL) return SQLITE_NOMEM;
+    if (t->column == NULL || sqlite3_stricmp(t->asked, t->column) == 0) return SQLITE_OK;
   }
-  return get_error(vt, SQLITE_ERROR, "quire_get: table %s has no vector column %s", t->name, t->column);
+  return get_error(vt, SQLITE_ERROR, "quire_get: table %s has no %scolumn %s", t->name, is_map ? "" : "vector ",
+                   t->column);
 }
 
 static int target_new(GetVtab *vt, const char *name, const char *column, Target **out) {
@@ -335,8 +341,8 @@ static int ask_table(GetVtab *vt, GetCursor *cur, i64 key, int *found) {
   sqlite3_value_free(cur->vector);
   cur->vector = NULL;
   if (t->row == NULL)
-    rc = prepare(vt->db, &t->row, "SELECT \"%w\" FROM \"%w\".\"%w\" WHERE \"%w\" = ?1",
-                 table_shape(t->table)->vector[t->vector].column, t->schema, t->name, sqlite3_column_name(t->touch, 0));
+    rc = prepare(vt->db, &t->row, "SELECT \"%w\" FROM \"%w\".\"%w\" WHERE \"%w\" = ?1", t->asked, t->schema, t->name,
+                 sqlite3_column_name(t->touch, 0));
   if (rc) return rc;
   sqlite3_bind_int64(t->row, 1, key);
   if (sqlite3_step(t->row) == SQLITE_ROW) {
@@ -360,8 +366,6 @@ static int next_block(GetCursor *cur) {
 
   if (rc) rc = leave_pages(cur, rc);
   for (u32 i = 0; i < n && !cur->reading; i++) cur->block[i] = (RowPlace){key[i], NO_ROW, NO_SLOT};
-  for (u32 i = 0; i < MIN(n, AHEAD) && cur->reading && cur->vectors; i++)
-    rows_prefetch(&cur->reader, cur->target->vector, &cur->block[i]);
   cur->key_at += n;
   cur->block_at = 0;
   cur->block_count = n;
@@ -379,8 +383,8 @@ static int settle(GetCursor *cur) {
       rc = next_block(cur);
       if (rc) return rc;
     }
-    if (cur->reading && cur->vectors && cur->block_at + AHEAD < cur->block_count)
-      rows_prefetch(&cur->reader, cur->target->vector, &cur->block[cur->block_at + AHEAD]);
+    if (cur->reading && cur->vectors)
+      rows_look_ahead(&cur->reader, cur->target->vector, cur->block, cur->block_at, cur->block_count);
     if (is_known(&cur->block[cur->block_at])) return SQLITE_OK;
     if (cur->reading && rows_complete(&cur->reader)) continue;
     rc = ask_table(vt, cur, cur->block[cur->block_at].rowid, &found);
@@ -544,15 +548,11 @@ static int result_vector(GetCursor *cur, sqlite3_context *ctx) {
 
   if (is_known(place) && cur->reading) {
     rc = rows_vector(&cur->reader, cur->target->vector, place, &bytes, &lasts, &hold);
-    if (rc == SQLITE_OK) {
-      if (bytes) {
-        sqlite3_result_blob64(ctx, bytes, vector_bytes((Elem)shape->elem, shape->dim, bytes),
-                              lasts && cur->hold == NULL ? SQLITE_STATIC : SQLITE_TRANSIENT);
-        sqlite3_result_subtype(ctx, elem_subtype((Elem)shape->elem));
-      }
+    if (rc == SQLITE_OK && bytes) {
+      rc = vtab_result(shape, cur->target->value, bytes, lasts && cur->hold == NULL, ctx);
       rows_release(&cur->reader, &hold);
-      return SQLITE_OK;
     }
+    if (rc == SQLITE_OK) return rc;
     rc = leave_pages(cur, rc);
     if (rc) return rc;
   }

@@ -6,22 +6,37 @@
 
 #include "../vector/index.h"
 
-typedef enum { COL_VECTOR, COL_KEY, COL_PARTITION, COL_METADATA, COL_AUXILIARY } ColumnKind;
+/* COL_RECORD: the values of a map, one column of the rows but several of SQLite's (vector/record.h). */
+typedef enum { COL_VECTOR, COL_KEY, COL_PARTITION, COL_METADATA, COL_AUXILIARY, COL_RECORD } ColumnKind;
 typedef enum { TYPE_NONE, TYPE_INTEGER, TYPE_FLOAT, TYPE_BOOLEAN, TYPE_TEXT, TYPE_BLOB } ValueType;
 
 typedef struct Column {
   ColumnKind kind;
   char *name;
   ValueType type; /* all but vectors */
-  Elem elem;      /* vectors */
+  Elem elem;      /* vectors, records */
   Metric metric;
-  u32 dim;
+  u32 dim;          /* of a record: its values */
   IndexShape index; /* what CREATE says; what counts is in the registry, where commands change it (table_shape) */
 } Column;
 
-/* What differs between the modules `quire` and `vec0`, and nowhere else. */
+/* What lies in pages: its cells are not among the plain ones of a row (content.h). */
+static inline int column_in_pages(const Column *column) {
+  return column->kind == COL_VECTOR || column->kind == COL_RECORD;
+}
+
+/* A column of a map, with the name, type and affinity that an ordinary table would have. */
+typedef struct ValueColumn {
+  char *name, *type; /* type: as it is written, "" for none */
+  int not_null;
+} ValueColumn;
+
+/* What differs between the modules `quire`, `vec0` and `quire_map`, and nowhere else. */
 typedef struct Dialect {
-  const char *module;        /* "quire", "vec0" */
+  const char *module;        /* "quire", "vec0", "quire_map" */
+  const char *commands;      /* words about those that are known */
+  int values;                /* columns are values, of no vector (quire_map) */
+  int rowid_not_null;        /* rowid is declared so, which lets min() end at the first row (not vec0, as sqlite-vec) */
   int null_vector_unchanged; /* in UPDATE: a NULL vector leaves the vector as it is (vec0), else it means no vector */
   int null_vector_insert;    /* INSERT without a vector is allowed (quire) */
   int null_values;           /* metadata may be NULL (quire) */
@@ -35,7 +50,7 @@ typedef struct Dialect {
   i64 max_k;                 /* 4096 in vec0, no limit in quire */
 } Dialect;
 
-extern const Dialect dialect_quire, dialect_vec0;
+extern const Dialect dialect_quire, dialect_vec0, dialect_map;
 
 typedef enum { RELATION_NONE, ONE_TO_ONE, ONE_TO_MANY, MANY_TO_MANY } RelationKind;
 typedef enum { ON_DELETE_CASCADE, ON_DELETE_RESTRICT, ON_DELETE_SET_NULL } OnDelete;
@@ -52,8 +67,10 @@ typedef struct TableSpec {
   const Dialect *dialect;
   Column *column; /* in the order of declaration */
   int column_count;
-  int key;       /* index of the primary key column, or -1 */
-  u32 fold_rows; /* 0: the default */
+  int key;            /* index of the primary key column, or -1 */
+  ValueColumn *value; /* of the record column */
+  int value_count;    /* 0: there is none */
+  u32 fold_rows;      /* 0: the default */
   Relation relation;
   char *model;                   /* what has made the vectors, or NULL: not told */
   char *events;                  /* the log that changes go to, or NULL */
@@ -67,7 +84,7 @@ typedef struct TableSpec {
  */
 int spec_parse(const Dialect *dialect, const char *table, int argc, const char *const *argv, TableSpec **out,
                char **error);
-/* Whether a column is called so, in any case. */
+/* Whether a column or value is called so, in any case. */
 int spec_has_column(const TableSpec *spec, const char *name);
 void spec_free(TableSpec *spec);
 /*

@@ -1,5 +1,5 @@
 /*
- * vtab.c: the modules `quire` and `vec0`: their tables come and go. Read this first.
+ * vtab.c: the modules `quire`, `vec0` and `quire_map`: their tables come and go. Read this first.
  *
  *   vtab_args.c    CREATE VIRTUAL TABLE's arguments      content.c      the rows, in t_content
  *   vtab_index.c   indexes among them                    vtab_filter.c  predicates into rowids
@@ -10,6 +10,7 @@
  *   vtab_events.c  events='log'                          script.c       the scripts of sql/
  *   vtab_pages.c   tables with pages of ours             vtab_chunks.c  those that sqlite-vec has made, and 'upgrade'
  *   external.c     content= of the user's                chunks.c       their rows
+ *   vtab_map.c     quire_map: values instead of vectors
  *
  * A vector table t is a VecTable (one per sqlite3_vtab: SQLite may hold several of one table), its rows t_content, and a Table of the
  * store, which is shared by all VecTables of t and owns t_delta and the pages.
@@ -84,11 +85,25 @@ int vtab_vector(VecTable *vt, int column, sqlite3_value *value, const VectorWord
 
 /* --- columns --- */
 
+/* Declare the values of a record, which is column `column` of the spec. */
+static void declare_values(VecTable *vt, sqlite3_str *sql, int column) {
+  vt->layout.declared[column] = vt->layout.count;
+  for (int i = 0; i < vt->spec->value_count; i++) {
+    sqlite3_str_appendf(sql, ", \"%w\" %s", vt->spec->value[i].name, vt->spec->value[i].type);
+    vt->layout.value[vt->layout.count] = i;
+    vt->layout.spec_column[vt->layout.count++] = column;
+  }
+}
+
 /* Declare column `column` of the spec. */
 static void declare(VecTable *vt, sqlite3_str *sql, int column) {
   const Column *c = &vt->spec->column[column];
   const char *type = c->kind == COL_VECTOR ? "" : content_type(c);
 
+  if (c->kind == COL_RECORD) {
+    declare_values(vt, sql, column);
+    return;
+  }
   sqlite3_str_appendf(sql, "%s\"%w\" %s%s", vt->layout.count ? ", " : "", c->name, type,
                       c->kind == COL_KEY ? " PRIMARY KEY" : "");
   vt->layout.declared[column] = vt->layout.count;
@@ -107,8 +122,9 @@ int vtab_check_model(VecTable *vt, sqlite3_value *model, const char *who) {
   const char *said = (const char *)sqlite3_value_text(model);
   if (said && strcmp(said, vt->spec->model) == 0) return SQLITE_OK;
   if (said == NULL && sqlite3_value_type(model) != SQLITE_NULL) return SQLITE_NOMEM;
-  return vtab_error(vt, SQLITE_MISMATCH, "%s holds vectors of the model '%s', and %s says %s%s%s: use that model, or another table", vt->name,
-                    vt->spec->model, who, said ? "'" : "", said ? said : "NULL", said ? "'" : "");
+  return vtab_error(vt, SQLITE_MISMATCH,
+                    "%s holds vectors of the model '%s', and %s says %s%s%s: use that model, or another table",
+                    vt->name, vt->spec->model, who, said ? "'" : "", said ? said : "NULL", said ? "'" : "");
 }
 
 /* Whether the table's name can be a column's beside the others. */
@@ -118,6 +134,21 @@ static int command_name_is_free(const VecTable *vt) {
     if (sqlite3_stricmp(vt->name, taken[i]) == 0) return 0;
   }
   return vt->spec->model == NULL || sqlite3_stricmp(vt->name, "model") != 0;
+}
+
+/* The hidden columns of searches. */
+static void declare_search(VecTable *vt, sqlite3_str *sql) {
+  Layout *l = &vt->layout;
+
+  l->distance = l->k = l->ef_search = l->exact = l->oversample = l->nprobe = l->model = -1;
+  if (vt->spec->dialect->values) return;
+  l->distance = declare_hidden(vt, sql, "distance", "REAL");
+  l->k = declare_hidden(vt, sql, "k", "INTEGER");
+  l->ef_search = declare_hidden(vt, sql, "ef_search", "INTEGER");
+  l->exact = declare_hidden(vt, sql, "exact", "INTEGER");
+  l->oversample = declare_hidden(vt, sql, "oversample", "REAL");
+  l->nprobe = declare_hidden(vt, sql, "nprobe", "INTEGER");
+  if (vt->spec->model) l->model = declare_hidden(vt, sql, "model", "TEXT");
 }
 
 /* Tell SQLite the table's columns, and fill vt->layout. */
@@ -131,21 +162,14 @@ static int declare_columns(VecTable *vt) {
   if (spec->key >= 0) {
     declare(vt, sql, spec->key);
   } else {
-    /* NOT NULL lets min() end at its first row; sqlite-vec does not say it */
-    sqlite3_str_appendall(sql, spec->dialect == &dialect_quire ? "rowid INTEGER NOT NULL" : "rowid INTEGER");
+    sqlite3_str_appendall(sql, spec->dialect->rowid_not_null ? "rowid INTEGER NOT NULL" : "rowid INTEGER");
     vt->layout.spec_column[vt->layout.count++] = -1;
   }
   for (int i = 0; i < spec->column_count; i++) {
     if (i != spec->key) declare(vt, sql, i);
   }
   vt->layout.command = command_name_is_free(vt) ? declare_hidden(vt, sql, vt->name, "") : -1;
-  vt->layout.distance = declare_hidden(vt, sql, "distance", "REAL");
-  vt->layout.k = declare_hidden(vt, sql, "k", "INTEGER");
-  vt->layout.ef_search = declare_hidden(vt, sql, "ef_search", "INTEGER");
-  vt->layout.exact = declare_hidden(vt, sql, "exact", "INTEGER");
-  vt->layout.oversample = declare_hidden(vt, sql, "oversample", "REAL");
-  vt->layout.nprobe = declare_hidden(vt, sql, "nprobe", "INTEGER");
-  vt->layout.model = spec->model ? declare_hidden(vt, sql, "model", "TEXT") : -1;
+  declare_search(vt, sql);
   sqlite3_str_appendall(sql, spec->key >= 0 ? ") WITHOUT ROWID" : ")");
   rc = sqlite3_str_errcode(sql);
   text = sqlite3_str_finish(sql);
@@ -246,7 +270,7 @@ static void table_free(VecTable *vt) {
   chunks_close(vt->chunks);
   table_release(vt->table);
   spec_free(vt->spec);
-  mem_aligned_free(vt->bytes);
+  vector_copy_free(&vt->paged);
   mem_free(vt->schema);
   mem_free(vt->name);
   conn_release(vt->conn);
@@ -272,7 +296,7 @@ static int table_new(sqlite3 *db, const ModuleData *module, int argc, const char
   if (rc) goto done;
   vt->text_key = vt->spec->key >= 0 && vt->spec->column[vt->spec->key].type == TYPE_TEXT;
   for (int i = 0; i < vt->spec->column_count; i++) {
-    if (vt->spec->column[i].kind == COL_VECTOR) vt->vector_column[vt->vector_count++] = i;
+    if (column_in_pages(&vt->spec->column[i])) vt->vector_column[vt->vector_count++] = i;
   }
   vt->storage = vtab_storage(vt->spec);
   rc = declare_columns(vt);
@@ -496,6 +520,7 @@ int vtab_register(sqlite3 *db, Conn *conn, int with_vec0, Stats *stats, char **e
     return SQLITE_ERROR;
   }
   rc = register_module(db, conn, stats, "quire", &dialect_quire, NULL);
+  if (rc == SQLITE_OK) rc = register_module(db, conn, stats, "quire_map", &dialect_map, NULL);
   if (rc == SQLITE_OK && with_vec0) rc = register_module(db, conn, stats, "vec0", &dialect_vec0, NULL);
   if (rc == SQLITE_OK) rc = register_module(db, conn, stats, "quire_store", NULL, &store_module);
   if (rc == SQLITE_OK) rc = register_module(db, conn, stats, "quire_get", NULL, &get_module);

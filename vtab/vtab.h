@@ -8,7 +8,7 @@
 #include "stats.h"
 
 /*
- * Register the modules `quire`, `quire_store`, `quire_get` and, with `with_vec0`, `vec0` on a connection. Each keeps its own count on `conn`.
+ * Register the modules `quire`, `quire_map`, `quire_store`, `quire_get` and, with `with_vec0`, `vec0` on a connection. Each keeps its own count on `conn`.
  *
  *   stats   retained: where searches are counted
  *   *error  words for a failure, freed by sqlite3_free; may stay NULL

@@ -1,10 +1,11 @@
 /*
  * vtab_args.c: the arguments of CREATE VIRTUAL TABLE, and every message about them.
  *
- *   argument   = vector | column | auxiliary | option | nothing
+ *   argument   = vector | column | auxiliary | option | nothing; of a map: value | option | nothing
  *   vector     = name type "[" dim "]" { "distance_metric" "=" metric | "INDEXED" "BY" index }    (vtab_index.c)
  *   column     = name type [ "primary" "key" | "partition" "key" ]
  *   auxiliary  = "+" name [ type ]
+ *   value      = name { word } [ "(" number [ "," number ] ")" ] { "primary" "key" | "not" "null" }
  *   option     = word "=" ( word | number | 'text' )
  *   name       = word | "quoted" | [quoted] | `quoted`
  *
@@ -12,6 +13,7 @@
  * BLOB metadata. Keywords and types are case-insensitive. Text of messages is sqlite-vec's where it has one; the first
  * error wins. Start at spec_parse().
  */
+#include "../vector/record.h"
 #include "../vector/sparse.h"
 #include "args_int.h"
 
@@ -25,6 +27,9 @@
 
 const Dialect dialect_quire = {
     .module = "quire",
+    .commands =
+        " (known: fold, optimize, merge=N, rebuild, rebuild=INDEX, ef_search=N, nprobe=N, integrity-check, delete-all)",
+    .rowid_not_null = 1,
     .null_vector_unchanged = 0,
     .null_vector_insert = 1,
     .null_values = 1,
@@ -40,6 +45,7 @@ const Dialect dialect_quire = {
 
 const Dialect dialect_vec0 = {
     .module = "vec0",
+    .commands = "",
     .null_vector_unchanged = 1,
     .null_vector_insert = 0,
     .null_values = 0,
@@ -51,6 +57,13 @@ const Dialect dialect_vec0 = {
     .content = 0,
     .sparse = 0,
     .max_k = 4096,
+};
+
+/* Of what concerns vectors nothing counts. */
+const Dialect dialect_map = {
+    .module = "quire_map",
+    .commands = " (known: fold, optimize, merge=N, rebuild, integrity-check, delete-all)",
+    .values = 1,
 };
 
 /* --- errors --- */
@@ -340,6 +353,103 @@ static void parse_auxiliary(Parser *p) {
   check_limit(p, COL_AUXILIARY, MAX_AUXILIARY_COLUMNS, "auxiliary");
 }
 
+/* --- values of a map --- */
+
+/* Append a value column; takes `name` over, also on failure. NULL when p->rc is set. */
+static ValueColumn *add_value(Parser *p, char *name) {
+  TableSpec *spec = p->spec;
+  ValueColumn *value = NULL;
+
+  if (spec_has_column(spec, name)) parser_fail(p, "duplicate column name: %s", name);
+  if (!p->rc) p->rc = mem_reserve(&spec->value, &p->value_cap, (u64)spec->value_count + 1, sizeof *value);
+  if (p->rc) {
+    mem_free(name);
+    return NULL;
+  }
+  value = &spec->value[spec->value_count++];
+  memset(value, 0, sizeof *value);
+  value->name = name;
+  return value;
+}
+
+/* Take the words of a type, and what it has in brackets; *size 0: there are none. */
+static const char *take_type_words(Parser *p, int *size) {
+  static const char *const others[] = {"primary",    "not",       "null", "unique",  "default",   "check",
+                                       "references", "generated", "as",   "collate", "constraint"};
+  const char *start, *end;
+  int length;
+
+  skip_space(p);
+  start = end = p->at;
+  for (const char *word = peek_word(p, &length); length > 0; word = peek_word(p, &length)) {
+    for (size_t i = 0; i < sizeof others / sizeof *others && length > 0; i++) {
+      if (word_is(word, length, others[i])) length = 0;
+    }
+    if (length == 0) break;
+    end = p->at = word + length;
+  }
+  if (end > start && take_char(p, '(')) {
+    (void)take_number(p);
+    if (take_char(p, ',')) (void)take_number(p);
+    if (!take_char(p, ')')) parser_fail(p, "Could not parse '%s': its type does not end", p->arg);
+    end = p->at;
+  }
+  *size = (int)(end - start);
+  return start;
+}
+
+static int is_integer_word(const char *word, int size) {
+  return word_is(word, size, "integer") || word_is(word, size, "int");
+}
+
+/* What follows the name of a map's column; takes `name` over. */
+static void parse_value(Parser *p, char *name) {
+  int size, is_key = 0, not_null = 0;
+  const char *type = take_type_words(p, &size);
+
+  while (!p->rc && !at_end(p)) {
+    if (take_word(p, "primary") && take_word(p, "key"))
+      is_key = 1;
+    else if (take_word(p, "not") && take_word(p, "null"))
+      not_null = 1;
+    else
+      parser_fail(p,
+                  "Could not parse '%s': after a column's name comes its type, then NOT NULL or, of one that is "
+                  "INTEGER, PRIMARY KEY",
+                  p->arg);
+  }
+  if (is_key && !p->rc) {
+    Column *key = add_column(p, COL_KEY, name);
+    if (key == NULL) return;
+    key->type = TYPE_INTEGER;
+    if (!is_integer_word(type, size))
+      parser_fail(p, "Could not parse '%s': the key of a map is INTEGER PRIMARY KEY", p->arg);
+    if (p->spec->key >= 0) parser_fail(p, "More than one primary key is given: a map has one");
+    p->spec->key = p->spec->column_count - 1;
+  } else if (p->rc) {
+    mem_free(name);
+  } else {
+    ValueColumn *value = add_value(p, name);
+    if (value == NULL) return;
+    value->not_null = not_null;
+    value->type = mem_zeroed(&p->rc, (u64)size + 1, 1);
+    if (value->type) memcpy(value->type, type, (size_t)size);
+    if (p->spec->value_count > (int)RECORD_MAX_COLUMNS)
+      parser_fail(p, "More than %d columns are given beside the key", (int)RECORD_MAX_COLUMNS);
+  }
+}
+
+/* The column that has the values. */
+static void add_record(Parser *p) {
+  char *name = mem_strdup(&p->rc, "quire_record");
+  Column *column = name ? add_column(p, COL_RECORD, name) : NULL;
+
+  if (column == NULL) return;
+  column->elem = ELEM_RECORD;
+  column->dim = (u32)p->spec->value_count;
+  column->index = (IndexShape){.kind = INDEX_FLAT};
+}
+
 /* --- options --- */
 
 /* Accepted and checked as sqlite-vec does, then forgotten: our pages have their own size. */
@@ -417,7 +527,7 @@ static void set_text(Parser *p, char **text, const char *value) {
 
 static void set_content(Parser *p, const char *value) {
   if (!p->spec->dialect->content)
-    parser_fail(p, "content= is for tables of the module quire");
+    parser_fail(p, "content='table' is for tables of the module quire");
   else
     set_text(p, &p->spec->content, value);
 }
@@ -499,7 +609,7 @@ static void parse_argument(Parser *p, const char *arg) {
 
   p->arg = p->at = arg;
   if (at_end(p)) return; /* a trailing comma */
-  if (take_char(p, '+')) {
+  if (!p->spec->dialect->values && take_char(p, '+')) {
     parse_auxiliary(p);
     return;
   }
@@ -511,6 +621,10 @@ static void parse_argument(Parser *p, const char *arg) {
   if (take_char(p, '=')) {
     parse_option(p, name);
     mem_free(name);
+    return;
+  }
+  if (p->spec->dialect->values) {
+    parse_value(p, name);
     return;
   }
   elem = take_vector_type(p);
@@ -568,11 +682,6 @@ static void check_relation_column(Parser *p) {
 static void check_content(Parser *p) {
   TableSpec *spec = p->spec;
   const char *key = spec->key >= 0 ? spec->column[spec->key].name : "rowid";
-  for (int i = 0; i < spec->column_count && spec->content_pages; i++) {
-    if (spec->column[i].elem == ELEM_SPARSE)
-      parser_fail(p, "content='' is for dense vectors: the rows keep those of sparse column %s; leave content='' out",
-                  spec->column[i].name);
-  }
   if (spec->content && spec->content_pages) parser_fail(p, "content= is given twice: as '%s' and as ''", spec->content);
   if (spec->content == NULL) {
     if (spec->content_rowid) parser_fail(p, "content_rowid= needs content='table'");
@@ -588,10 +697,23 @@ static void check_content(Parser *p) {
     parser_fail(p, "content_rowid='%s' and the primary key %s must have the same name", spec->content_rowid, key);
 }
 
+/* What the columns are for: vectors, or values. */
+static void check_columns(Parser *p) {
+  const TableSpec *spec = p->spec;
+  if (!spec->dialect->values) {
+    if (p->count[COL_VECTOR] == 0) parser_fail(p, "At least one vector column is required");
+    return;
+  }
+  if (spec->key < 0) parser_fail(p, "A map needs a key: 'name INTEGER PRIMARY KEY'");
+  if (spec->value_count == 0) parser_fail(p, "At least one column is required beside the key");
+  if (spec->model) parser_fail(p, "model= is for vectors: a map has none");
+  add_record(p);
+}
+
 /* Without a primary key the first column is `rowid`, so that no other may have the name. */
 static void check_whole(Parser *p) {
   const TableSpec *spec = p->spec;
-  if (p->count[COL_VECTOR] == 0) parser_fail(p, "At least one vector column is required");
+  check_columns(p);
   check_relation(p);
   check_relation_column(p);
   check_content(p);
@@ -660,6 +782,9 @@ int spec_has_column(const TableSpec *spec, const char *name) {
   for (int i = 0; i < spec->column_count; i++) {
     if (sqlite3_stricmp(spec->column[i].name, name) == 0) return 1;
   }
+  for (int i = 0; i < spec->value_count; i++) {
+    if (sqlite3_stricmp(spec->value[i].name, name) == 0) return 1;
+  }
   return 0;
 }
 
@@ -672,5 +797,10 @@ void spec_free(TableSpec *spec) {
   mem_free(spec->content_rowid);
   for (int i = 0; i < spec->column_count; i++) mem_free(spec->column[i].name);
   mem_free(spec->column);
+  for (int i = 0; i < spec->value_count; i++) {
+    mem_free(spec->value[i].name);
+    mem_free(spec->value[i].type);
+  }
+  mem_free(spec->value);
   mem_free(spec);
 }

@@ -238,6 +238,10 @@ static Quantizer default_quantizer(const Column *column, IndexKind kind) {
 }
 
 void resolve_index(Parser *p, const Column *column, IndexShape *index) {
+  if (column->elem == ELEM_RECORD) {
+    parser_fail(p, "%s() does not fit a map, which has no vectors: 'rebuild' makes its pages anew", index_word(index));
+    return;
+  }
   if ((column->elem == ELEM_SPARSE) != (index->kind == INDEX_INVERTED)) {
     if (column->elem == ELEM_SPARSE)
       parser_fail(

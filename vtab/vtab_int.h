@@ -11,7 +11,7 @@
 #include "value.h"
 #include "vtab.h"
 
-/* key, 53 columns of the user's at most, and the hidden ones */
+/* key, 53 columns of the user's at most, and the hidden ones; of a map, key, 60 values and the command */
 #define MAX_DECLARED 64
 
 /*
@@ -21,7 +21,8 @@
 typedef struct Layout {
   int count;
   int spec_column[MAX_DECLARED]; /* column of the spec; -1: rowid or a hidden column */
-  int declared[MAX_DECLARED];    /* and back: where the spec's column stands */
+  int declared[MAX_DECLARED];    /* and back: where the spec's column stands; of a record, the first value */
+  int value[MAX_DECLARED];       /* of a column that is a record's: which of its values */
   int command, distance, k, ef_search, exact, oversample, nprobe, model;
 } Layout;
 
@@ -89,7 +90,7 @@ struct VecTable {
   Table *table;   /* storage_pages */
   Chunks *chunks; /* storage_chunks */
   Content *content;
-  void *bytes;      /* of a vector that only the pages have; NULL until one is read */
+  VectorCopy paged; /* a vector that only the pages have */
   Cursor *spare;    /* a closed cursor, kept to save an allocation */
   u32 open_cursors; /* others */
 };
@@ -117,6 +118,15 @@ typedef struct VectorWords {
 } VectorWords;
 /* Decode a vector for a column of the spec; on SQLITE_ERROR the table's message says what is wrong with it. */
 int vtab_vector(VecTable *vt, int column, sqlite3_value *value, const VectorWords *words, Vector *out);
+
+/* --- the values of a map (vtab_map.c) --- */
+
+/* The record of a row with these values, as its columns keep them; on an error the table's message says what is wrong. `out` is empty. */
+int map_record(VecTable *vt, sqlite3_value **values, Vector *out);
+/*
+ * A column's bytes in pages as the result: the vector, or value `value` of a record; `lasts`: they stay as long as the statement. SQLITE_CORRUPT_VTAB: a damaged record.
+ */
+int vtab_result(const VectorShape *shape, int value, const u8 *bytes, int lasts, sqlite3_context *ctx);
 
 /* --- plans (vtab_plan.c): from xBestIndex to xFilter through idxStr --- */
 
@@ -209,8 +219,8 @@ void map_bounds(const MapCursor *map, i64 *low, i64 *high);
 int map_next_point(MapCursor *map, i64 *rowid, int *known);
 /* Whether the row that the cursor stands on came from the map, so that map_result has its vectors. */
 int map_has_row(const MapCursor *map);
-/* A vector of this row as the result. SQLITE_NOTFOUND if its page cannot be read: the content table has it. */
-int map_result(MapCursor *map, u32 vector, sqlite3_context *ctx);
+/* A vector of this row as the result, or value `value` of its record. SQLITE_NOTFOUND if its page cannot be read: the content table has it. */
+int map_result(MapCursor *map, u32 vector, int value, sqlite3_context *ctx);
 /* Let go of the snapshot. All accept NULL. */
 void map_rewind(MapCursor *map);
 void map_free(MapCursor *map);

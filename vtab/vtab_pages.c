@@ -3,6 +3,7 @@
  *
  * The only caller of the store's transaction functions.
  */
+#include "../vector/forms.h"
 #include "vtab_int.h"
 
 static int create(VecTable *vt, Store *store, const char *clause, char **error) {
@@ -85,24 +86,27 @@ static int is_paged(sqlite3_value *cell) {
 }
 
 /* The row's cell as it is now, which another change or fold of this connection may have made since it was read. */
-static int read_cell_again(VecTable *vt, i64 rowid, u32 vector, u64 size) {
+static int read_cell_again(VecTable *vt, i64 rowid, u32 vector) {
   Query *query = NULL;
+  VectorShape shape;
   sqlite3_value *cell;
   int rc = content_row(vt->content, 1, &query);
 
   if (rc) return rc;
+  vtab_vector_shape(vt, vector, &shape);
   sqlite3_bind_int64(query->stmt, 1, rowid);
   rc = sqlite3_step(query->stmt);
   if (rc == SQLITE_ROW) {
     cell = sqlite3_column_value(query->stmt, 1 + vt->vector_column[vector]);
     rc = SQLITE_NOTFOUND;
-    if (is_paged(cell))
+    if (is_paged(cell)) {
       rc = vtab_error(vt, SQLITE_CORRUPT_VTAB,
                       "table %s, row %lld: its content row says that the pages have its vector, and they have not",
                       vt->name, (long long)rowid);
-    if (sqlite3_value_type(cell) == SQLITE_BLOB && (u64)sqlite3_value_bytes(cell) == size) {
-      memcpy(vt->bytes, sqlite3_value_blob(cell), (size_t)size);
-      rc = SQLITE_OK;
+    } else if (sqlite3_value_type(cell) == SQLITE_BLOB) {
+      const void *bytes = sqlite3_value_blob(cell);
+      u64 size = (u64)sqlite3_value_bytes(cell);
+      if (form_of((Elem)shape.elem)->shaped(&shape, bytes, size)) rc = vector_copy(&vt->paged, bytes, size);
     }
   } else if (rc == SQLITE_DONE) {
     rc = SQLITE_NOTFOUND;
@@ -112,17 +116,13 @@ static int read_cell_again(VecTable *vt, i64 rowid, u32 vector, u64 size) {
 }
 
 static int vector_of_pages(VecTable *vt, i64 rowid, u32 vector, sqlite3_value *cell, const void **bytes) {
-  const TableShape *shape = table_shape(vt->table);
-  int found = 0, rc = SQLITE_OK;
-  u32 size = 0;
+  int found = 0, rc;
 
   *bytes = NULL;
   if (!is_paged(cell)) return SQLITE_OK;
-  for (u32 i = 0; i < vt->vector_count; i++) size = MAX(size, shape->vector[i].size);
-  if (vt->bytes == NULL) vt->bytes = mem_aligned(&rc, size);
-  if (rc == SQLITE_OK) rc = table_paged_vector(vt->table, rowid, vector, vt->bytes, &found);
-  if (rc == SQLITE_OK && !found) rc = read_cell_again(vt, rowid, vector, shape->vector[vector].size);
-  if (rc == SQLITE_OK) *bytes = vt->bytes;
+  rc = table_paged_vector(vt->table, rowid, vector, &vt->paged, &found);
+  if (rc == SQLITE_OK && !found) rc = read_cell_again(vt, rowid, vector);
+  if (rc == SQLITE_OK) *bytes = vt->paged.bytes;
   return rc == SQLITE_NOTFOUND || vt->base.zErrMsg ? rc : vtab_store_error(vt, rc);
 }
 

@@ -72,7 +72,8 @@ static int column_of(const VecTable *vt, int declared) {
   if (declared < 0) return CONTENT_ROWID;
   if (declared == 0 && !vt->text_key) return CONTENT_ROWID;
   column = vt->layout.spec_column[declared];
-  return column < 0 || column >= spec->column_count ? HIDDEN_COLUMN : column;
+  if (column < 0 || column >= spec->column_count) return HIDDEN_COLUMN;
+  return spec->column[column].kind == COL_RECORD ? HIDDEN_COLUMN : column; /* values are SQLite's to compare */
 }
 
 static int is_vector(const VecTable *vt, int column) {
@@ -290,20 +291,20 @@ static void plan_order(Planner *p) {
   p->plan.order = info->aOrderBy[0].desc ? ORDER_ROWID_DESC : ORDER_ROWID;
 }
 
-/* Whether vector columns are read: SQLite gives bit 63 for all columns from there on. */
+/* Whether vector columns are read, or values: SQLite gives bit 63 for all columns from there on. */
 static int wants_vectors(const Planner *p) {
-  for (u32 i = 0; i < p->vt->vector_count; i++) {
-    int declared = p->vt->layout.declared[p->vt->vector_column[i]];
-    if (p->info->colUsed >> MIN(declared, 63) & 1) return 1;
+  for (int i = 0; i < p->vt->layout.count; i++) {
+    int column = p->vt->layout.spec_column[i];
+    if (column >= 0 && column_in_pages(&p->vt->spec->column[column]) && (p->info->colUsed >> MIN(i, 63) & 1)) return 1;
   }
   return 0;
 }
 
-/* Whether a column is read that is neither rowid nor a vector nor hidden. */
+/* Whether a column is read that is neither rowid nor in pages nor hidden. */
 static int wants_others(const Planner *p) {
   for (int i = 0; i < p->vt->spec->column_count; i++) {
     int declared = p->vt->layout.declared[i];
-    if (is_vector(p->vt, i) || (i == p->vt->spec->key && !p->vt->text_key)) continue;
+    if (column_in_pages(&p->vt->spec->column[i]) || (i == p->vt->spec->key && !p->vt->text_key)) continue;
     if (p->info->colUsed >> MIN(declared, 63) & 1) return 1;
   }
   return 0;
@@ -384,8 +385,7 @@ static const struct {
     {TERM_KEY, " key="},      {TERM_KEY_IN, " key-in"}, {TERM_K, " k"},
     {TERM_LIMIT, " limit"},   {TERM_ROWID, " rowid="},  {TERM_ROWID_IN, " rowid-in"},
     {TERM_EF, " ef_search"},  {TERM_EXACT, " exact"},   {TERM_OVERSAMPLE, " oversample"},
-    {TERM_NPROBE, " nprobe"},
-    {TERM_MODEL, " model"},
+    {TERM_NPROBE, " nprobe"}, {TERM_MODEL, " model"},
 };
 #define TERM_WORD_COUNT (sizeof term_words / sizeof *term_words)
 

@@ -15,8 +15,6 @@
 
 #include "vtab_int.h"
 
-#define AHEAD 8u /* vectors asked of memory before they are read */
-
 struct MapCursor {
   RowReader reader;
   int reading; /* the reader has a snapshot */
@@ -199,22 +197,19 @@ void map_bounds(const MapCursor *m, i64 *low, i64 *high) {
 
 int map_has_row(const MapCursor *m) { return m && m->placed; }
 
-int map_result(MapCursor *m, u32 vector, sqlite3_context *ctx) {
+int map_result(MapCursor *m, u32 vector, int value, sqlite3_context *ctx) {
   const VectorShape *shape = &m->reader.at.shape->vector[vector];
   const u8 *bytes;
   PageHold hold;
   int lasts, rc = rows_vector(&m->reader, vector, &m->place, &bytes, &lasts, &hold);
 
-  if (is_of_pages(rc)) {
-    if (rc == SQLITE_CORRUPT_VTAB) snapshot_damaged(m->reader.snap);
-    return SQLITE_NOTFOUND;
+  if (rc == SQLITE_OK && bytes) {
+    rc = vtab_result(shape, value, bytes, lasts, ctx);
+    rows_release(&m->reader, &hold);
   }
-  if (rc || bytes == NULL) return rc;
-  sqlite3_result_blob64(ctx, bytes, vector_bytes((Elem)shape->elem, shape->dim, bytes),
-                        lasts ? SQLITE_STATIC : SQLITE_TRANSIENT);
-  sqlite3_result_subtype(ctx, elem_subtype((Elem)shape->elem));
-  rows_release(&m->reader, &hold);
-  return SQLITE_OK;
+  if (!is_of_pages(rc)) return rc;
+  if (rc == SQLITE_CORRUPT_VTAB) snapshot_damaged(m->reader.snap);
+  return SQLITE_NOTFOUND;
 }
 
 /* --- rowid IN --- */
@@ -275,7 +270,6 @@ static int next_block(MapCursor *m) {
   if (m->reading) rc = rows_find_many(&m->reader, key, n, m->block);
   if (rc) rc = leave_pages(m, rc);
   for (u32 i = 0; i < n && !m->reading; i++) m->block[i] = (RowPlace){key[i], NO_ROW, NO_SLOT};
-  for (u32 i = 0; i < MIN(n, AHEAD) && m->reading && m->vectors; i++) rows_prefetch(&m->reader, 0, &m->block[i]);
   return rc;
 }
 
@@ -288,8 +282,7 @@ int map_next_point(MapCursor *m, i64 *rowid, int *known) {
       rc = next_block(m);
       if (rc) return rc;
     }
-    if (m->reading && m->vectors && m->block_at + AHEAD < m->block_count)
-      rows_prefetch(&m->reader, 0, &m->block[m->block_at + AHEAD]);
+    if (m->reading && m->vectors) rows_look_ahead(&m->reader, 0, m->block, m->block_at, m->block_count);
     m->place = m->block[m->block_at++];
     *rowid = m->place.rowid;
     *known = m->placed = m->place.row != NO_ROW || m->place.slot != NO_SLOT;

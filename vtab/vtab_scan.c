@@ -11,8 +11,9 @@
  *       writes while the cursor is open) reads as NULL.
  *   V2  Statements on loan go back in xClose and xFilter. A pending read does not hinder COMMIT, and SQLite closes
  *       cursors before it ends the statement they serve, so that none outlives its read transaction.
- *   V3  Values that an UPDATE leaves alone are not read (sqlite3_vtab_nochange).
+ *   V3  Values that an UPDATE leaves alone are not read (sqlite3_vtab_nochange), but for those of a map, whose record needs them all.
  */
+#include "../vector/record.h"
 #include "vtab_int.h"
 
 #include <math.h>
@@ -524,15 +525,37 @@ int vtab_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
 
 /* --- columns --- */
 
-/* The value of a column of the spec; none set means NULL. */
-static int result_cell(Cursor *cur, sqlite3_context *ctx, int column) {
+/* What the cell of a content row, or the pages in its place, has of a column in pages; `value`: which value of a record. */
+static int result_of_cell(Cursor *cur, sqlite3_context *ctx, int column, int value, sqlite3_value *cell) {
+  VecTable *vt = table_of(cur);
+  const Column *c = &vt->spec->column[column];
+  u32 vector = vtab_vector_index(vt, column);
+  const void *bytes = NULL;
+  VectorShape shape;
+  int rc = vt->storage->vector(vt, cur->rowid, vector, cell, &bytes);
+
+  if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
+  vtab_vector_shape(vt, vector, &shape);
+  if (bytes) return vtab_result(&shape, value, bytes, 0, ctx);
+  if (c->kind == COL_RECORD) {
+    const void *record = sqlite3_value_blob(cell);
+    if (record_valid(record, (u64)sqlite3_value_bytes(cell), c->dim)) return vtab_result(&shape, value, record, 0, ctx);
+    return vtab_error(vt, SQLITE_CORRUPT_VTAB, "table %s, row %lld: its content row has no record of %u values",
+                      vt->name, (long long)cur->rowid, c->dim);
+  }
+  sqlite3_result_value(ctx, cell);
+  if (sqlite3_value_type(cell) == SQLITE_BLOB) sqlite3_result_subtype(ctx, elem_subtype(c->elem));
+  return SQLITE_OK;
+}
+
+/* The value of a column of the spec; none set means NULL. `value`: which one of a record. */
+static int result_cell(Cursor *cur, sqlite3_context *ctx, int column, int value) {
   const Column *c = &table_of(cur)->spec->column[column];
-  int is_vector = c->kind == COL_VECTOR;
+  int is_vector = column_in_pages(c);
   sqlite3_stmt *stmt;
-  sqlite3_value *value;
 
   if (is_vector && map_has_row(cur->map)) {
-    int rc = map_result(cur->map, vtab_vector_index(table_of(cur), column), ctx);
+    int rc = map_result(cur->map, vtab_vector_index(table_of(cur), column), value, ctx);
     if (rc != SQLITE_NOTFOUND) return rc;
   }
   if (cur->rows && !cur->mapping && (cur->plan.vectors || !is_vector)) {
@@ -543,20 +566,8 @@ static int result_cell(Cursor *cur, sqlite3_context *ctx, int column) {
     if (cur->row_state == ROW_MISSING) return SQLITE_OK;
     stmt = cur->row->stmt;
   }
-  value = sqlite3_column_value(stmt, 1 + column);
-  if (is_vector) {
-    u32 vector = vtab_vector_index(table_of(cur), column);
-    const void *bytes = NULL;
-    int rc = table_of(cur)->storage->vector(table_of(cur), cur->rowid, vector, value, &bytes);
-    if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
-    if (bytes) {
-      sqlite3_result_blob(ctx, bytes, (int)elem_size(c->elem, c->dim), SQLITE_TRANSIENT);
-      sqlite3_result_subtype(ctx, elem_subtype(c->elem));
-      return SQLITE_OK;
-    }
-  }
-  sqlite3_result_value(ctx, value);
-  if (is_vector && sqlite3_value_type(value) == SQLITE_BLOB) sqlite3_result_subtype(ctx, elem_subtype(c->elem));
+  if (is_vector) return result_of_cell(cur, ctx, column, value, sqlite3_column_value(stmt, 1 + column));
+  sqlite3_result_value(ctx, sqlite3_column_value(stmt, 1 + column));
   return SQLITE_OK;
 }
 
@@ -565,11 +576,13 @@ int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
   const VecTable *vt = table_of(cur);
   int column = vt->layout.spec_column[i];
 
+  if (column >= 0 && vt->spec->column[column].kind == COL_RECORD)
+    return result_cell(cur, ctx, column, vt->layout.value[i]); /* V3: a record is written whole */
   if (sqlite3_vtab_nochange(ctx)) return SQLITE_OK;
   if (i == 0 && !vt->text_key) {
     sqlite3_result_int64(ctx, cur->rowid);
   } else if (column >= 0) {
-    return result_cell(cur, ctx, column);
+    return result_cell(cur, ctx, column, 0);
   } else if (cur->plan.kind == PLAN_KNN && i == vt->layout.distance) {
     sqlite3_result_double(ctx, cur->hit[cur->hit_at].distance);
   } else if (cur->has_k && i == vt->layout.k) {

@@ -150,6 +150,16 @@ static int read_vector(Change *ch, int column, sqlite3_value *value, int is_upda
   return SQLITE_OK;
 }
 
+/* The record of a map's values, of which none is "unchanged" (V3). */
+static int read_record(Change *ch, int column, sqlite3_value **values) {
+  Vector *vector = &ch->vector[vtab_vector_index(ch->vt, column)];
+  int rc = map_record(ch->vt, values, vector);
+
+  if (rc == SQLITE_OK)
+    ch->cell[column] = (Cell){CELL_BYTES, NULL, vector->data, vector_bytes(vector->elem, vector->dim, vector->data)};
+  return rc;
+}
+
 /* Read and check all columns but the key. `column` are the declared columns' values. */
 static int read_columns(Change *ch, sqlite3_value **column, int is_update) {
   VecTable *vt = ch->vt;
@@ -162,6 +172,8 @@ static int read_columns(Change *ch, sqlite3_value **column, int is_update) {
     if (i == vt->spec->key || (is_update && sqlite3_value_nochange(value))) continue;
     if (c->kind == COL_VECTOR) {
       rc = read_vector(ch, i, value, is_update);
+    } else if (c->kind == COL_RECORD) {
+      rc = read_record(ch, i, column + vt->layout.declared[i]);
     } else {
       rc = check_value(vt, c, value);
       ch->cell[i] = (Cell){CELL_VALUE, value, NULL, 0};
@@ -405,14 +417,15 @@ static int changes_vectors(const Change *ch, i64 from) {
 static int keep_vector(Change *ch, i64 rowid, u32 i, sqlite3_value *value) {
   VecTable *vt = ch->vt;
   const Column *c = &vt->spec->column[vt->vector_column[i]];
-  u64 size = elem_size(c->elem, c->dim);
   const void *bytes = NULL;
+  u64 size;
   VectorShape shape;
   int rc = vt->storage->vector(vt, rowid, i, value, &bytes);
 
   vtab_vector_shape(vt, i, &shape);
   if (rc) return rc == SQLITE_NOTFOUND ? CORRUPT(0) : rc;
   if (bytes) {
+    size = vector_bytes(c->elem, c->dim, bytes);
     ch->paged[i] = mem_array(&rc, size, 1);
     if (rc) return rc;
     ch->bytes[i] = memcpy(ch->paged[i], bytes, (size_t)size);
@@ -639,10 +652,7 @@ static int run_command(Change *ch, sqlite3_value *value) {
   if (argument) return command_merge(ch, argument);
   argument = argument_of(text, "rebuild");
   if (argument) return command_rebuild_as(ch, argument);
-  return vtab_error(ch->vt, SQLITE_ERROR, "unknown %s command: '%s'%s", dialect->module, text,
-                    dialect == &dialect_quire ? " (known: fold, optimize, merge=N, rebuild, rebuild=INDEX, "
-                                                "ef_search=N, nprobe=N, integrity-check, delete-all)"
-                                              : "");
+  return vtab_error(ch->vt, SQLITE_ERROR, "unknown %s command: '%s'%s", dialect->module, text, dialect->commands);
 }
 
 /* --- the hook --- */

@@ -249,9 +249,9 @@ int array_map_touch_all(ArrayMap *map) {
   return rc;
 }
 
-int array_map_get(ArrayMap *map, u64 index, const u8 **out) {
+int array_map_items(ArrayMap *map, u64 index, u32 items, const u8 **out) {
   Array *a = map->array;
-  u32 e, offset, page, last;
+  u32 e, within, offset, page, last;
   int rc = SQLITE_OK;
   e = array_map_extent(map, (u32)index);
   if (UNLIKELY(e >= map->extents)) return CORRUPT(a->root.pgno);
@@ -259,10 +259,12 @@ int array_map_get(ArrayMap *map, u64 index, const u8 **out) {
     rc = array_map_touch(map, e);
     if (rc) return rc;
   }
-  offset = ((u32)index - e * map->per_extent) * map->stride;
+  within = (u32)index - e * map->per_extent;
+  if (UNLIKELY(items > map->per_extent - within)) return CORRUPT(a->root.pgno);
+  offset = within * map->stride;
   *out = map->extent[e] + offset;
   if (map->whole) return SQLITE_OK;
-  last = (offset + map->stride - 1) / PAGE_SIZE;
+  last = (offset + items * map->stride - 1) / PAGE_SIZE;
   for (page = offset / PAGE_SIZE; page <= last && rc == SQLITE_OK; page++) {
     u64 bit = (u64)e * map->extent_pages + page;
     const u8 *entry = a->entries + (size_t)e * entry_size(a->extent_pages);

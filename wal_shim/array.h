@@ -107,8 +107,14 @@ static inline const u8 *array_map_item(const ArrayMap *map, u32 index) {
   if (map->powers) return at + ((size_t)(index & (map->per_extent - 1)) << map->stride_shift);
   return at + (size_t)(index - e * map->per_extent) * map->stride;
 }
-/* Item `index` (below 2^31), its extent touched and its pages checked where they were not. The caller checks that the index is one. */
-int array_map_get(ArrayMap *map, u64 index, const u8 **out);
+/*
+ * `items` items (>= 1) from `index` (below 2^31) on, their extent touched and their pages checked where they were not. The caller checks that the
+ * array has them; SQLITE_CORRUPT_VTAB if they do not lie in one extent.
+ */
+int array_map_items(ArrayMap *map, u64 index, u32 items, const u8 **out);
+static inline int array_map_get(ArrayMap *map, u64 index, const u8 **out) {
+  return array_map_items(map, index, 1, out);
+}
 
 /* --- writing a new version --- */
 

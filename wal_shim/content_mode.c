@@ -18,6 +18,7 @@
 #include "store_int.h"
 
 #define JOIN_BYTES 2048u /* of vectors that go, for each row that is rewritten */
+#define SIZED_BYTES 128u /* that a vector is taken to have where they have different sizes */
 
 /* --- rows of ours --- */
 
@@ -194,7 +195,7 @@ static int join_pages(Table *t, const FoldedRow *row, u64 count) {
   int may = 0, rc = may_rewrite(t, &may);
   if (rc || !may) return rc;
   rc = prepare_rewrite(t);
-  for (i = 0; i < t->shape.vector_count; i++) bytes += t->shape.vector[i].size;
+  for (i = 0; i < t->shape.vector_count; i++) bytes += t->shape.vector[i].size ? t->shape.vector[i].size : SIZED_BYTES;
   step = MAX(JOIN_BYTES / bytes, 1);
   for (i = 0; i < count && rc == SQLITE_OK; i += step) rc = rewrite(t, row[i].rowid);
   return rc;

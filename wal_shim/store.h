@@ -39,6 +39,16 @@ typedef struct VectorShape {
   IndexShape index;
 } VectorShape;
 
+/* The bytes of a vector that were somewhere else, 64-byte aligned. Zeroed before its first use. */
+typedef struct VectorCopy {
+  u8 *bytes;
+  u64 size, cap;
+} VectorCopy;
+
+/* SQLITE_OK or SQLITE_NOMEM; then the copy is empty. */
+int vector_copy(VectorCopy *copy, const void *bytes, u64 size);
+void vector_copy_free(VectorCopy *copy);
+
 /* A column whose values filters find beside the vectors (field.h). */
 typedef struct FieldShape {
   const char *column; /* its name in the content table */
@@ -183,7 +193,7 @@ int snapshot_content(Snapshot *snap, ContentRow *row, void *arg);
  * A vector that the pages alone have, copied to `out`: the row's cell in t_content, as this connection sees it now, is PAGED_CELL. *found 0: the row has none there.
  * SQLITE_CORRUPT_VTAB, with words, where the pages cannot be read.
  */
-int table_paged_vector(Table *table, i64 rowid, u32 vector, void *out, int *found);
+int table_paged_vector(Table *table, i64 rowid, u32 vector, VectorCopy *out, int *found);
 
 /* Call fn for every vector table of the store, connected or not; ends at the first error. */
 int store_each_table(Store *store, int (*fn)(Table *table, void *arg), void *arg);

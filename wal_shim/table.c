@@ -824,7 +824,26 @@ int table_open_paged(Table *t) {
   return lose_if_damaged(t, rc);
 }
 
-int table_paged_vector(Table *t, i64 rowid, u32 vector, void *out, int *found) {
+int vector_copy(VectorCopy *copy, const void *bytes, u64 size) {
+  int rc = SQLITE_OK;
+  if (size > copy->cap) {
+    u64 cap = MAX(size, copy->cap * 2);
+    vector_copy_free(copy);
+    copy->bytes = mem_aligned(&rc, cap);
+    if (rc) return rc;
+    copy->cap = cap;
+  }
+  copy->size = size;
+  memcpy(copy->bytes, bytes, (size_t)size);
+  return SQLITE_OK;
+}
+
+void vector_copy_free(VectorCopy *copy) {
+  mem_aligned_free(copy->bytes);
+  memset(copy, 0, sizeof *copy);
+}
+
+int table_paged_vector(Table *t, i64 rowid, u32 vector, VectorCopy *out, int *found) {
   u32 slot = NO_SLOT;
   int rc = table_open_paged(t);
   *found = 0;
@@ -835,33 +854,24 @@ int table_paged_vector(Table *t, i64 rowid, u32 vector, void *out, int *found) {
   return lose_if_damaged(t, rc);
 }
 
-/* Complete a row by the vectors that the pages have; *lost: they have not. `buffer`: of row_size() bytes. */
-static int read_paged(Table *t, i64 rowid, RowData *row, u8 *buffer, int *lost) {
+/* Complete a row by the vectors that the pages have, one in `copies` for each column; *lost: they have not. */
+static int read_paged(Table *t, i64 rowid, RowData *row, VectorCopy *copies, int *lost) {
   u32 i, slot = NO_SLOT;
   int rc = table_methods.slot(t->view, rowid, &slot), present = 0;
   *lost = slot == NO_SLOT;
   for (i = 0; i < t->shape.vector_count && rc == SQLITE_OK && !*lost; i++) {
-    if (row->paged >> i & 1) {
-      rc = table_methods.vector(t->view, slot, i, buffer, &present);
-      *lost |= !present;
-      row->vectors[i] = buffer;
-      row->count++;
-      t->store->stats.paged_vectors_read++;
-    }
-    buffer += vector_stride(t->shape.vector[i].size);
+    if (!(row->paged >> i & 1)) continue;
+    rc = table_methods.vector(t->view, slot, i, &copies[i], &present);
+    *lost |= !present;
+    row->vectors[i] = copies[i].bytes;
+    row->count++;
+    t->store->stats.paged_vectors_read++;
   }
   return lose_if_damaged(t, rc);
 }
 
-static u64 row_size(const Table *t) {
-  u64 size = 0;
-  u32 i;
-  for (i = 0; i < t->shape.vector_count; i++) size += vector_stride(t->shape.vector[i].size);
-  return size;
-}
-
 /* The row that a statement stands on. */
-static int give_row(Table *t, sqlite3_stmt *stmt, ContentReader *reader, u8 *buffer) {
+static int give_row(Table *t, sqlite3_stmt *stmt, ContentReader *reader, VectorCopy *copies) {
   i64 rowid = sqlite3_column_int64(stmt, 0);
   RowData data;
   int rc = read_row(t, stmt, 1, &data), lost = 0;
@@ -869,7 +879,7 @@ static int give_row(Table *t, sqlite3_stmt *stmt, ContentReader *reader, u8 *buf
   reader->paged = data.paged;
   if (data.paged && !reader->opened) rc = table_open_paged(t);
   reader->opened |= data.paged != 0;
-  if (data.paged && rc == SQLITE_OK) rc = read_paged(t, rowid, &data, buffer, &lost);
+  if (data.paged && rc == SQLITE_OK) rc = read_paged(t, rowid, &data, copies, &lost);
   if (rc) return rc;
   if (lost) return reader->lost ? reader->lost(reader->arg, rowid) : table_lose(t);
   reader->bare |= data.count == 0;
@@ -880,19 +890,18 @@ int table_load_content(Table *t, ContentReader *reader) {
   Store *s = t->store;
   sqlite3_stmt *stmt = NULL;
   char *columns = data_columns(t, "");
-  u8 *buffer = NULL;
-  int rc = SQLITE_OK, last;
+  VectorCopy copies[MAX_VECTOR_COLUMNS] = {{0}};
+  int rc, last;
+  u32 i;
   reader->bare = 0;
   if (columns == NULL) return SQLITE_NOMEM;
-  buffer = mem_aligned(&rc, row_size(t));
-  if (rc == SQLITE_OK)
-    rc = store_prepare(s, &stmt, "SELECT \"%w\"%s FROM %s.\"%w\" ORDER BY 1", t->shape.rowid, columns, s->quoted,
-                       t->shape.content);
+  rc = store_prepare(s, &stmt, "SELECT \"%w\"%s FROM %s.\"%w\" ORDER BY 1", t->shape.rowid, columns, s->quoted,
+                     t->shape.content);
   sqlite3_free(columns);
   while (rc == SQLITE_OK && (last = sqlite3_step(stmt)) != SQLITE_DONE)
-    rc = last == SQLITE_ROW ? give_row(t, stmt, reader, buffer) : last;
+    rc = last == SQLITE_ROW ? give_row(t, stmt, reader, copies) : last;
   sqlite3_finalize(stmt);
-  mem_aligned_free(buffer);
+  for (i = 0; i < MAX_VECTOR_COLUMNS; i++) vector_copy_free(&copies[i]);
   return rc;
 }
 

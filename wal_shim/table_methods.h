@@ -69,8 +69,8 @@ typedef struct TableMethods {
   int (*check)(void *view, int (*visit)(void *arg, u32 pgno, u32 count), void *arg, char **problem);
   /* Counts for reports. */
   void (*counts)(void *view, TableCounts *counts);
-  /* The vector of a live row, copied; *present 0 if it has none in that column. Of shapes whose vectors have one size. */
-  int (*vector)(void *view, u32 slot, u32 column, void *out, int *present);
+  /* The vector of a live row, copied; *present 0 if it has none in that column. */
+  int (*vector)(void *view, u32 slot, u32 column, VectorCopy *out, int *present);
   /* Whether a live row has this vector in that column; NULL: none. For integrity-check. */
   int (*same)(void *view, u32 slot, u32 column, const void *vector, int *same);
   /* The fields of a live row, with the overlay's patches. */
