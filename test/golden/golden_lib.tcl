@@ -101,6 +101,37 @@ proc golden_questions_sparse {} {
   }
 }
 
+# The same for maps (map0.*): each type of value, rows in pages alone, dead slots, rows changed since the last fold.
+proc golden_build_map {} {
+  db eval {
+    CREATE VIRTUAL TABLE m USING quire_map(key INTEGER PRIMARY KEY, t TEXT, i INTEGER, r REAL, x, fold_rows=100000);
+    CREATE VIRTUAL TABLE p USING quire_map(key INTEGER PRIMARY KEY, v, content='', fold_rows=100000);
+  }
+  foreach {from to step} {1 120 1 1000 90000 701 -50000 -40000 333} {
+    db eval {
+      WITH RECURSIVE n(k) AS (SELECT $from + 0 UNION ALL SELECT k + $step FROM n WHERE k < $to + 0)
+        INSERT INTO m SELECT k, 'text ' || k, CASE k % 5 WHEN 0 THEN 0 WHEN 1 THEN k WHEN 2 THEN -k * 1000 WHEN 3 THEN k * 100000007 END, k / 8.0,
+          CASE k % 4 WHEN 0 THEN zeroblob(abs(k) % 300) WHEN 1 THEN k WHEN 2 THEN 'x' END FROM n;
+      INSERT INTO p SELECT key, t FROM m WHERE key BETWEEN min($from, $to) AND max($from, $to);
+      INSERT INTO quire(quire) VALUES('fold');
+    }
+  }
+  db eval {
+    INSERT INTO m VALUES(9223372036854775807, 'most', -1, 1e300, NULL), (-9223372036854775808, 'least', 1, -0.5, x'');
+    INSERT INTO p SELECT 500, zeroblob(200000); INSERT INTO quire(quire) VALUES('fold');
+    DELETE FROM m WHERE key % 9 = 4; UPDATE p SET v = v || '!' WHERE key % 6 = 1; INSERT INTO quire(quire) VALUES('fold');
+    DELETE FROM p WHERE key IN (5, 6, 7); INSERT INTO m(key, t) VALUES(700, 'late'), (701, ''); UPDATE m SET x = 'changed' WHERE key < 10;
+  }
+}
+proc golden_questions_map {} {
+  return {
+    rows {SELECT count(*), test_crc(group_concat(y)) FROM (SELECT key || quote(t) || quote(i) || quote(r) || quote(x) AS y FROM m ORDER BY key)}
+    point {SELECT * FROM m WHERE key = 33}
+    ends {SELECT key, t, i, r, quote(x) FROM m WHERE key IN (9223372036854775807, -9223372036854775808, 700) ORDER BY key}
+    range {SELECT key, r FROM m WHERE key BETWEEN 60 AND 80 ORDER BY key DESC}
+  }
+}
+
 # The same for lists of 1-bit codes (bits0.*): each type and metric, dimensions that do not fill a byte, groups that are not full, dead slots, a list split.
 proc golden_build_bits {} {
   db eval {
