@@ -46,7 +46,7 @@
 #define CASE_SECONDS 60
 #define MEMORY_LIMIT (48 << 20)
 #define MAX_MOMENTS 8
-#define MAX_QUERIES 16
+#define MAX_QUERIES 20
 #define MAX_ONLY 32
 
 /* --- options, small helpers --- */
@@ -256,6 +256,8 @@ typedef struct Base {
 #define VS(s) "printf('{%d:%d,%d:2.5,%d:-1.25,%d:1}/1000',1+" s "%3,1+" s "%4,4+" s "%5,20+" s "%17,100+" s "%101)"
 #define INSERT_V(from, to)                                                                                             \
   SERIES(from, to) "INSERT INTO v(rowid,e,d,kind) SELECT i," VS("i") "," VS("(i+5)") ",i%3 FROM s;"
+/* Of a map: a text, an integer, a blob of another length each. */
+#define INSERT_M(from, to) SERIES(from, to) "INSERT INTO m(key,a,b,c) SELECT i,'text '||i,i*i,zeroblob(i%90) FROM s;"
 #define FOLD "INSERT INTO quire(quire) VALUES('fold');"
 
 static const char *const small_steps[] = {
@@ -268,8 +270,10 @@ static const char *const small_steps[] = {
     "CREATE VIRTUAL TABLE u USING quire(e int8[6], h float[64] distance_metric=cosine indexed by ivf(from_rows=1, "
     "nprobe=65534, oversample=100), fold_rows=20);"
     "CREATE VIRTUAL TABLE v USING quire(e sparse[1000], d sparse[1000] distance_metric=dot, kind integer, "
-    "fold_rows=100000);" INSERT_T(1000, 1159) INSERT_U(1, 70) INSERT_V(1, 150) FOLD,
-    INSERT_T(1, 70) "DELETE FROM u WHERE rowid%9=1;" INSERT_V(200, 220) FOLD,
+    "fold_rows=100000);CREATE VIRTUAL TABLE m USING quire_map(key INTEGER PRIMARY "
+    "KEY,a,b,c,fold_rows=100000);" INSERT_T(1000, 1159) INSERT_U(1, 70) INSERT_V(1, 150) INSERT_M(1, 140) FOLD,
+    INSERT_T(1, 70) "DELETE FROM u WHERE rowid%9=1;DELETE FROM m WHERE key%8=3;" INSERT_V(200, 220) INSERT_M(300, 310)
+        FOLD,
     INSERT_T(500, 530) "DELETE FROM t WHERE rowid BETWEEN 1100 AND 1140;UPDATE u SET e=vec_int8(" V6(
         "(rowid+5)") ") WHERE rowid%7=0;" FOLD,
     "UPDATE t SET f=" V6("(rowid+9)") " WHERE rowid%10=3;UPDATE t SET e=NULL WHERE rowid%50=7;" FOLD,
@@ -294,6 +298,8 @@ static const char *const small_queries[] = {
     "SELECT rowid,printf('%!.9g',distance) FROM v WHERE e MATCH '{1:1,4:2,30:-1}/1000' ORDER BY distance LIMIT 12",
     "SELECT rowid,printf('%!.9g',distance) FROM v WHERE d MATCH '{2:1,7:2,31:-1}/1000' AND kind=1 AND k=20",
     "SELECT rowid,printf('%!.9g',distance) FROM v WHERE d MATCH '{3:1}/1000' ORDER BY distance,rowid",
+    "SELECT key,a,b,hex(c) FROM m WHERE key IN(4,5,17,300,301,999)", "SELECT a,b,length(c) FROM m WHERE key=77",
+    "SELECT key,b FROM m WHERE key>100 ORDER BY key DESC LIMIT 40",
     /* by the graph: the table's ef_search is as good as all rows */
     "SELECT rowid,printf('%!.9g',distance) FROM t WHERE e MATCH '[3,-20,11,7,-30,2]' AND k=5 AND ef_search=50", NULL};
 static const char small_writes[] =
@@ -303,11 +309,15 @@ static const char small_writes[] =
                                                     "VALUES(1102,'[1,2,3,4,5,6]');COMMIT;" INSERT_U(
                                                         300, 330) "DELETE FROM u WHERE rowid<5;UPDATE v SET e=d WHERE "
                                                                   "rowid%20=3;DELETE FROM v WHERE rowid "
-                                                                  "IN(7,300,401);" INSERT_V(500, 502);
-static const char small_content[] = "SELECT rowid,hex(e),hex(f),hex(g),hex(c),hex(b),kind,note FROM t ORDER BY rowid;"
-                                    "SELECT rowid,hex(e),hex(h) FROM u ORDER BY rowid;SELECT rowid,hex(e),hex(d),kind "
-                                    "FROM v ORDER BY rowid;SELECT count(*) FROM t;SELECT note FROM t "
-                                    "WHERE rowid=510;SELECT count(*) FROM t WHERE kind=2";
+                                                                  "IN(7,300,401);" INSERT_V(500, 502) INSERT_M(
+                                                                      400,
+                                                                      405) "UPDATE m SET b=b+1 WHERE key%30=2;DELETE "
+                                                                           "FROM m WHERE key IN(9,301,402)";
+static const char small_content[] =
+    "SELECT rowid,hex(e),hex(f),hex(g),hex(c),hex(b),kind,note FROM t ORDER BY rowid;"
+    "SELECT rowid,hex(e),hex(h) FROM u ORDER BY rowid;SELECT rowid,hex(e),hex(d),kind "
+    "FROM v ORDER BY rowid;SELECT key,a,b,hex(c) FROM m ORDER BY key;SELECT count(*) FROM t;SELECT note FROM t "
+    "WHERE rowid=510;SELECT count(*) FROM t WHERE kind=2";
 
 /* 8192 dimensions: so many extents that their directory has two levels. */
 #define WIDE(seed) "vec_hash_text('word '||" seed ", 8192)"

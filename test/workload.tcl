@@ -1,7 +1,7 @@
 # workload.tcl: seeded random changes of quire tables and of their mirror, for model.test and powercut.test.
 #
 # The mirror is an ordinary table m(tab, id, e, a) in the same database; live(tab, ef, graph, content) names the quire tables that exist (t, u, w,
-# x), their ef_search (or nprobe; NULL: a flat index), whether they have a graph (1) or lists (2), and where their rows are: '' as by default, 'pages' with content='', else the name
+# x), their ef_search (or nprobe; NULL: a flat index), whether they have a graph (1), lists (2), a sparse column (3) or are maps (4), and where their rows are: '' as by default, 'pages' with content='', else the name
 # of their own content table, to which changes are made, and which triggers pass on. Each change is made to both, by statements that do the same; both must
 # succeed or both fail. SQLite alone is responsible for m, so that m is the truth.
 #
@@ -149,11 +149,20 @@ proc wl_change {} {
   }
 }
 
+proc wl_is_map {handle tab} {$handle exists {SELECT 1 FROM live WHERE tab = :tab AND graph = 4}}
+
 # Statements that must be refused and change nothing.
 proc wl_wrong {tab to} {
   global wl
   if {!$wl(quire)} return
   incr wl(failed)
+  if {[wl_is_map db $tab]} {
+    foreach wrong [list {VALUES(99999, zeroblob(300000), 1)} {VALUES(99998, 'fits', 1), (99999, zeroblob(300000), 1)} {VALUES('x', 'no key', 1)}] {
+      set wl(last) "INSERT INTO $to (rowid, e, a) $wrong"
+      if {![catch {db eval $wl(last)}]} {error "accepted by a map: $wrong"}
+    }
+    return
+  }
   set value [wl_pick {
     {test_vector(1, 5)} {test_vector(1, 3)} {x'00'} {x'0000c07f00000000000000000000000f'} {x'0000807f000000000000000000000000'}
     {'[1, 2, 3]'} {'[1, 2, 3, x]'} {'[1, 2, 3, 4'} {''} 17
@@ -168,7 +177,8 @@ proc wl_wrong {tab to} {
   if {![catch {db eval $wl(last)}] && $there} {error "accepted as a vector: $value"}
 }
 
-# An index that may miss rows: 1 a graph, 2 lists; with its candidates (lists: of those to visit). (3: a sparse column, which takes the same dense vectors.)
+# An index that may miss rows: 1 a graph, 2 lists; with its candidates (lists: of those to visit). (3: a sparse column, which takes the same dense vectors; 4: a
+# map, of which the vectors are values.)
 proc wl_graph {graph ef} {
   if {$graph == 2} {return "ivf(from_rows=1, nprobe=$ef, quantizer=[wl_pick {none int8 int4 bit}][wl_pick {{} {, nlist=3}}])"}
   return "hnsw(m=4, ef_construction=8, ef_search=$ef, quantizer=[wl_pick {none int8 int4}])"
@@ -178,9 +188,9 @@ proc wl_create {} {
   set tab [lindex {t u w} [wl_rand 3]]
   if {$tab in [wl_tables]} return
   set wl(last) "CREATE $tab"
-  set graph [wl_pick {0 0 0 1 1 2 2 3}]
+  set graph [wl_pick {0 0 0 1 1 2 2 3 4 4}]
   set kind [wl_pick [expr {$wl(quire) ? $wl(contents) : "rows"}]]
-  if {$graph == 3 && $kind ne "rows"} {set graph 0}
+  if {$graph >= 3 && $kind eq "docs"} {set graph 0}
   set ef [lindex {64 8 2} $graph]
   set type [expr {$graph == 3 ? "sparse" : "float"}]
   set index [expr {$graph in {1 2} ? "INDEXED BY [wl_graph $graph $ef]" : ""}]
@@ -198,10 +208,13 @@ proc wl_create {} {
       db eval "CREATE TABLE docs$i (id INTEGER PRIMARY KEY, e BLOB, a INTEGER)"
     }
   }
-  if {$wl(quire)} {db eval "CREATE VIRTUAL TABLE $tab USING quire(e $type\[4] $index, a integer, fold_rows=$wl(fold_rows)$option)"}
+  set using "quire(e $type\[4] $index, a integer"
+  if {$graph == 4} {set using "quire_map(rowid INTEGER PRIMARY KEY, e, a INTEGER"}
+  if {$wl(quire)} {db eval "CREATE VIRTUAL TABLE $tab USING $using, fold_rows=$wl(fold_rows)$option)"}
   if {[string match docs* $content]} {db eval "INSERT INTO $tab ($tab) VALUES('triggers')"}
   incr wl_total(tables_of_$kind)
   incr wl_total(tables_sparse) [expr {$graph == 3}]
+  incr wl_total(tables_map) [expr {$graph == 4}]
   db eval {INSERT INTO live VALUES(:tab, nullif(:ef, ''), :graph, :content)}
 }
 
@@ -253,7 +266,7 @@ proc wl_command {} {
   }
   lassign [db eval {SELECT ef, graph FROM live WHERE tab = :tab}] ef graph
   set command [wl_pick {fold fold fold merge=1000 optimize rebuild options}]
-  if {$command eq "options" && $graph == 3} {set command optimize}
+  if {$command eq "options" && $graph >= 3} {set command optimize}
   if {$command eq "options"} {
     # auto() is exact for tables of this size
     set value [expr {$graph == 2 ? 1 + [wl_rand 8] : 8 + [wl_rand [expr {$graph ? 12 : 90}]]}]
@@ -286,13 +299,14 @@ proc wl_compare {handle} {
   global wl
   if {!$wl(quire)} return
   set live [$handle eval {SELECT tab FROM live ORDER BY tab}]
-  set there [$handle eval {SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE % USING quire(%' ORDER BY name}]
+  set there [$handle eval {SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE % USING quire(%' OR sql LIKE 'CREATE VIRTUAL TABLE % USING quire_map(%' ORDER BY name}]
   if {$live ne $there} {return "tables {$there} instead of {$live}"}
   foreach tab $live {
     set e [wl_vector $handle $tab]
     set wrong [$handle eval "SELECT 'extra', rowid FROM (SELECT rowid, e, a FROM $tab EXCEPT SELECT id, $e, a FROM m WHERE tab = :tab)
       UNION ALL SELECT 'missing', id FROM (SELECT id, $e, a FROM m WHERE tab = :tab EXCEPT SELECT rowid, e, a FROM $tab) LIMIT 4"]
     if {$wrong ne ""} {return "$tab: rows differ from m: $wrong"}
+    if {[wl_is_map $handle $tab]} continue
     set ef [$handle onecolumn {SELECT ef FROM live WHERE tab = :tab}]
     set found [$handle eval "SELECT coalesce(ef_search, nprobe) FROM $tab WHERE e MATCH test_vector(1, 4) AND k = 1"]
     if {$found ne {} && $found ne [list $ef]} {return "$tab: ef_search or nprobe is {$found} instead of {$ef}"}
