@@ -299,12 +299,12 @@ bench-hnsw: $(OUT)quire.$(EXT) $(BUILD)/bench_hnsw ## the graph index beside hns
 $(BUILD)/bench_rows: $(BUILD)/bench/rows.o $(BENCH_OBJ)
 	$(CC) $(LDFLAGS) $^ -o $@ -lsqlite3 $(LDLIBS_ALL)
 
-# ROWS, DIM, SET=dense|random|both; RUNS of each, BENCH_DIR as above.
+# ROWS, DIM, SET=dense|random|both, TABLE=vectors|map|paged; RUNS of each, BENCH_DIR as above.
 .PHONY: bench-rows
-bench-rows: $(OUT)quire.$(EXT) $(BUILD)/bench_rows ## rows by rowid through SQL beside an ordinary table; ROWS=1000000 DIM=16
+bench-rows: $(OUT)quire.$(EXT) $(BUILD)/bench_rows ## rows by rowid through SQL beside an ordinary table; ROWS=1000000 DIM=16 TABLE=map
 	@mkdir -p $(BENCH_DIR)
 	@QUIRE_LIB=$(if $(OUT),$(OUT),./)quire BENCH_DIR="$(BENCH_DIR)" $(BUILD)/bench_rows $(or $(ROWS),1000000) $(or $(DIM),16) \
-	  $(if $(filter dense random,$(SET)),$(SET),both)
+	  $(if $(filter dense random,$(SET)),$(SET),both) $(or $(TABLE),vectors)
 
 $(BUILD)/bench_companions: $(BUILD)/bench/companions.o $(BENCH_OBJ)
 	$(CC) $(LDFLAGS) $^ -o $@ -lsqlite3 $(LDLIBS_ALL)

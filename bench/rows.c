@@ -1,7 +1,8 @@
 /*
- * rows.c: rows by rowid through SQL: a vector table beside an ordinary table of the same rows, t(rowid INTEGER PRIMARY KEY, e BLOB).
+ * rows.c: rows by rowid through SQL: a vector table or a map beside an ordinary table of the same rows, t(rowid INTEGER PRIMARY KEY, e BLOB).
  *
- *   rows [ROWS [DIM [KEYS]]]    default 1,000,000 rows of 16 dimensions; KEYS dense, random (63 bits) or both
+ *   rows [ROWS [DIM [KEYS [TABLE]]]]    default 1,000,000 rows of 16 dimensions; KEYS dense, random (63 bits) or both; TABLE vectors, map, or
+ *                                       paged: a map with content=''
  *
  * Points (in a transaction), lists of 1,000 keys (as parameters of IN; quire_get with a BLOB), 1,000 rows in order from a random one, count(*),
  * max(rowid), inserts of 10,000 rows a commit. What SQLite does best stands beside each: the faster of a cache that holds everything and of a
@@ -26,6 +27,7 @@
 #define PEERS 2 /* big cache, map */
 
 static int rows = 1000000, dim = 16, runs = 5;
+static const char *table = "vectors";
 static sqlite3_int64 *keys; /* ascending */
 static char in_list[LIST * 8 + 64];
 
@@ -258,7 +260,11 @@ static void bench(const char *dir, const char *lib, int dense) {
     snprintf(path[i], sizeof path[i], "%s/bench-rows-%d.db", dir, i);
     db_remove(path[i]);
     db = db_open(path[i], i == 0 ? lib : NULL);
-    snprintf(sql, sizeof sql, "CREATE VIRTUAL TABLE t USING quire(e float[%d] INDEXED BY flat())", dim);
+    if (strcmp(table, "vectors") == 0)
+      snprintf(sql, sizeof sql, "CREATE VIRTUAL TABLE t USING quire(e float[%d] INDEXED BY flat())", dim);
+    else
+      snprintf(sql, sizeof sql, "CREATE VIRTUAL TABLE t USING quire_map(rowid INTEGER PRIMARY KEY, e%s)",
+               strcmp(table, "paged") == 0 ? ", content=''" : "");
     db_run(db, i == 0 ? sql : "CREATE TABLE t(rowid INTEGER PRIMARY KEY, e BLOB)");
     inserts[i] = load(db);
     if (i == 0) db_run(db, "INSERT INTO t(t) VALUES('fold')");
@@ -284,7 +290,7 @@ static void bench(const char *dir, const char *lib, int dense) {
   }
   points(&side[0], &p99[0]);
   points(&side[best[POINT] == m[POINT][1] ? 1 : 2], &p99[1]);
-  printf("%d rows of %d dimensions, %s rowids: Quire, SQLite (%s for points), ratio\n", rows, dim,
+  printf("%s, %d rows of %d bytes, %s rowids: Quire, SQLite (%s for points), ratio\n", table, rows, dim * 4,
          dense ? "dense" : "random", best[POINT] == m[POINT][1] ? "big cache" : "map");
   say("point in a transaction", m[POINT][0], best[POINT]);
   say("  99 % of them within", p99[0], p99[1]);
@@ -305,9 +311,10 @@ int main(int argc, char **argv) {
   size_t at;
   if (argc > 1) rows = atoi(argv[1]);
   if (argc > 2) dim = atoi(argv[2]);
+  if (argc > 4) table = argv[4];
   if (getenv("RUNS")) runs = atoi(getenv("RUNS"));
   if (rows < 10 * LIST || dim < 1 || dim > 8192 || runs < 1 || runs > MAX_RUNS)
-    bench_fail("usage: rows [ROWS [DIM [dense|random|both]]]");
+    bench_fail("usage: rows [ROWS [DIM [dense|random|both [vectors|map|paged]]]]");
   at = (size_t)sprintf(in_list, "SELECT rowid, e FROM t WHERE rowid IN (");
   for (int i = 0; i < LIST; i++) at += (size_t)sprintf(in_list + at, "?%d%c", i + 1, i < LIST - 1 ? ',' : ')');
   keys = bench_alloc((size_t)rows * sizeof *keys);
