@@ -69,8 +69,9 @@ static int open_page(GraphArrays *g, Slots *slots, u32 column, const u8 *body) {
   h->learned_at = load64(body + 24);
   h->coded = load32(body + 36);
   memcpy(&h->max_norm2, body + 32, 4);
+  memcpy(&h->mean_norm2, body + 40, 4);
   if (h->levels > GRAPH_MAX_LEVELS || h->nodes != col->covered || h->nodes >= GRAPH_NULL || !(h->max_norm2 >= 0) ||
-      (h->learned_bytes && h->learned_bytes != sq4_size(col->dim)) ||
+      !(h->mean_norm2 >= 0) || (h->learned_bytes && h->learned_bytes != sq4_size(col->dim)) ||
       (h->learned_bytes && sq4_stride(col->metric, col->elem, col->dim) == 0)) {
     return CORRUPT(g->page.pgno);
   }

@@ -1257,31 +1257,42 @@ static int put_codes(Builder *b, u8 *refs) {
 
 /* --- the whole --- */
 
-/* The largest squared norm of the rows that the old graph did not have, for dot. */
+#define NORM2_MOST (FLT_MAX / 4)
+
+/* Squared norms, for dot (G6): the largest one, and the mean, with those of the rows that the old graph did not have. */
 static int measure_norms(Builder *b) {
   SlotColumn *col = &b->f->after->column[b->f->column];
+  GraphHead *h = &b->head;
   DistanceScan scan = distance_scan(col->metric, col->elem);
-  float values[256], norm2 = b->head.max_norm2;
   u32 per = col->vectors.per_extent, e;
-  u64 first = b->f->moved ? 0 : b->old.head.nodes;
-  u8 *zero;
+  u64 first = b->f->moved ? 0 : b->old.head.nodes, slot;
+  double sum;
   int rc = SQLITE_OK;
   if (col->metric != METRIC_DOT) return SQLITE_OK;
   if (b->f->reused_count) first = MIN(first, b->f->reused[0]);
-  zero = mem_zeroed(&rc, MAX(col->size, 64), 1);
+  slot = first;
+  sum = (double)h->mean_norm2 * (double)first;
   for (e = (u32)(first / per); e < col->vectors.extent_count && rc == SQLITE_OK; e++) {
     const u8 *rows;
     u32 items = 0, i;
     PageHold hold;
     rc = array_extent(&col->vectors, e, &rows, &items, &hold);
-    for (i = 0; i < items && rc == SQLITE_OK; i += 256)
-      scan(zero, rows + (size_t)i * col->stride, col->stride, MIN(256, items - i), col->dim, values, &norm2);
+    for (i = (u32)(slot % per); i < items && rc == SQLITE_OK; i++, slot++) {
+      const u8 *row = rows + (size_t)i * col->stride;
+      float product, norm2 = 0; /* product: minus its square; the scan wants a place for the norm */
+      scan(row, row, col->stride, 1, col->dim, &product, &norm2);
+      norm2 = product > -NORM2_MOST ? MAX(-product, 0) : NORM2_MOST;
+      h->max_norm2 = MAX(h->max_norm2, norm2);
+      sum += (double)norm2;
+    }
     pages_release(b->f->after->pages, &hold);
   }
-  mem_free(zero);
-  b->head.max_norm2 = norm2 < FLT_MAX / 4 ? norm2 : FLT_MAX / 4;
+  h->mean_norm2 = slot ? (float)(sum / (double)slot) : 0;
   return rc;
 }
+
+/* M^2 */
+static float bound_of(const GraphHead *h) { return MIN(h->max_norm2, 4 * h->mean_norm2); }
 
 static int open_builder(Builder *b, const StructureFold *f) {
   const IndexShape *index = &f->after->column[f->column].index;
@@ -1307,7 +1318,7 @@ static int open_builder(Builder *b, const StructureFold *f) {
   b->width[1] = graph_record_stride(index->m) / 8 - 1;
   rc = measure_norms(b);
   if (rc == SQLITE_OK) rc = array_map_open(&b->present, &f->after->column[f->column].present, 0, 1);
-  if (rc == SQLITE_OK) rc = space_build(f->after, f->column, b->head.max_norm2, &b->space);
+  if (rc == SQLITE_OK) rc = space_build(f->after, f->column, bound_of(&b->head), &b->space);
   if (rc == SQLITE_OK) rc = sheet_open(&b->sheet[0], &b->old.links, keep, b->slots);
   for (slot = b->head.nodes; slot < b->slots; slot++) {
     for (i = level_of(b, (u32)slot); i > 0; i--) records[i - 1]++;
@@ -1384,6 +1395,7 @@ static int write_graph(Builder *b, PageRef *out) {
   store64(body + 16, h->nodes);
   store64(body + 24, h->learned_at);
   memcpy(body + 32, &h->max_norm2, 4);
+  memcpy(body + 40, &h->mean_norm2, 4);
   store32(body + 36, h->coded);
   if (rc == SQLITE_OK) rc = page_tx_put_structure(b->f->tx, page, PAGE_GRAPH, 0, b->f->after->id, b->f->column, out);
   if (rc == SQLITE_OK && b->old.page.pgno) rc = page_tx_free(b->f->tx, b->old.page.pgno, 1);

@@ -20,8 +20,8 @@ static u32 full_query_size(const Space *s) {
   return sizeof(FullQuery);
 }
 
-/* The added coordinate a with |x|^2 + a^2 = max_norm2 (Bachrach et al., RecSys 2014): then -x.y - a b orders as the l2 distance. */
-static float augmented(const Space *s, float norm2) { return sqrtf(MAX(s->max_norm2 - norm2, 0)); }
+/* The added coordinate a with |x|^2 + a^2 = bound2, 0 beyond (graph.h, G6). */
+static float augmented(const Space *s, float norm2) { return sqrtf(MAX(s->bound2 - norm2, 0)); }
 
 static void full_from_vector(const Space *s, const void *vector, void *query) {
   FullQuery *q = query;
@@ -71,7 +71,7 @@ static void rows_from_vector(const Space *s, const void *vector, void *query) {
 }
 
 static void rows_from_row(const Space *s, const u8 *row, void *query) {
-  walk8_query(s->metric, WALK8_BUILD, s->dim, row, s->max_norm2, query);
+  walk8_query(s->metric, WALK8_BUILD, s->dim, row, s->bound2, query);
 }
 
 static void rows_distances(const Space *s, const void *query, const u8 *const *rows, u32 count, u32 *out) {
@@ -107,27 +107,27 @@ static const SpaceMethods sq4_space = {"int4", sq4_query_bytes, sq4_from_vector,
 
 /* --- opening --- */
 
-static void describe(Space *space, const SpaceMethods *methods, const SlotColumn *col, float max_norm2, u32 row_bytes) {
+static void describe(Space *space, const SpaceMethods *methods, const SlotColumn *col, float bound2, u32 row_bytes) {
   memset(space, 0, sizeof *space);
   space->methods = methods;
   space->metric = col->metric;
   space->elem = col->elem;
   space->dim = col->dim;
   space->size = col->size;
-  space->max_norm2 = max_norm2;
+  space->bound2 = bound2;
   space->row_bytes = row_bytes;
 }
 
-int space_full(Slots *slots, u32 column, float max_norm2, Space *out) {
+int space_full(Slots *slots, u32 column, float bound2, Space *out) {
   SlotColumn *col = &slots->column[column];
-  describe(out, &full_space, col, max_norm2, col->size);
+  describe(out, &full_space, col, bound2, col->size);
   out->kernel.scan = distance_scan(col->metric, col->elem);
   return array_map_open(&out->rows, &col->vectors, 0, 1);
 }
 
-int space_rows(Slots *slots, u32 column, float max_norm2, Space *out) {
+int space_rows(Slots *slots, u32 column, float bound2, Space *out) {
   SlotColumn *col = &slots->column[column];
-  describe(out, &rows_space, col, max_norm2, col->code_stride);
+  describe(out, &rows_space, col, bound2, col->code_stride);
   out->kernel.walk8 = walk8_distances(col->metric);
   return array_map_open(&out->rows, &col->codes, 0, 1);
 }
@@ -140,10 +140,10 @@ int space_sq4(Slots *slots, u32 column, Array *codes, const Sq4 *sq4, Space *out
   return array_map_open(&out->rows, codes, 0, 1);
 }
 
-int space_build(Slots *slots, u32 column, float max_norm2, Space *out) {
+int space_build(Slots *slots, u32 column, float bound2, Space *out) {
   const SlotColumn *col = &slots->column[column];
-  if (col->code_stride && walk8_fits(col->metric)) return space_rows(slots, column, max_norm2, out);
-  return space_full(slots, column, max_norm2, out);
+  if (col->code_stride && walk8_fits(col->metric)) return space_rows(slots, column, bound2, out);
+  return space_full(slots, column, bound2, out);
 }
 
 void space_rowless(const SlotColumn *col, const Sq4 *sq4, Space *out) {

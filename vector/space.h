@@ -29,10 +29,10 @@ struct Space {
   const SpaceMethods *methods;
   Metric metric;
   Elem elem;
-  u32 dim, size;   /* of a vector */
-  u32 row_bytes;   /* read of each row */
-  float max_norm2; /* dot: of any node, for building */
-  ArrayMap rows;   /* by slot; of space_rowless none */
+  u32 dim, size; /* of a vector */
+  u32 row_bytes; /* read of each row */
+  float bound2;  /* dot, for building: M^2 of graph.h, G6 */
+  ArrayMap rows; /* by slot; of space_rowless none */
   const Sq4 *sq4;
   union {
     Sq4Distances sq4;
@@ -42,10 +42,10 @@ struct Space {
 };
 
 /* The space that nodes are compared in when the graph is built: code rows if the column has them, else vectors. */
-int space_build(Slots *slots, u32 column, float max_norm2, Space *out);
+int space_build(Slots *slots, u32 column, float bound2, Space *out);
 /* The space of full vectors, of code rows, of 4-bit codes. */
-int space_full(Slots *slots, u32 column, float max_norm2, Space *out);
-int space_rows(Slots *slots, u32 column, float max_norm2, Space *out);
+int space_full(Slots *slots, u32 column, float bound2, Space *out);
+int space_rows(Slots *slots, u32 column, float bound2, Space *out);
 int space_sq4(Slots *slots, u32 column, Array *codes, const Sq4 *sq4, Space *out);
 /* One whose rows are the caller's: 4-bit codes if sq4 is not NULL, else code rows if the quantizer is not `none`, else vectors. For queries. */
 void space_rowless(const SlotColumn *col, const Sq4 *sq4, Space *out);

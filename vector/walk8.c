@@ -46,7 +46,7 @@ static float rest_of(float bound2, float norm2) {
   return sqrtf(rest2 > 0 ? rest2 : 0);
 }
 
-void walk8_query(Metric metric, Walk8Use use, u32 dim, const u8 *row, float max_norm2, Walk8Query *out) {
+void walk8_query(Metric metric, Walk8Use use, u32 dim, const u8 *row, float bound2, Walk8Query *out) {
   float norm = f32_at(row, 2);
   memset(out, 0, sizeof *out);
   out->dots = dots_of_level();
@@ -56,9 +56,8 @@ void walk8_query(Metric metric, Walk8Use use, u32 dim, const u8 *row, float max_
   out->bound2 = -1;
   out->unknown = !(radius_of(row) <= FLT_MAX);
   if (metric == METRIC_DOT && use == WALK8_BUILD) {
-    out->bound2 = max_norm2 > 0 ? max_norm2 : 0;
+    out->bound2 = bound2 > 0 ? bound2 : 0;
     out->rest = rest_of(out->bound2, out->norm2);
-    out->norm2 = out->norm2 > out->bound2 ? out->norm2 : out->bound2;
   }
   memcpy(out->codes, row + CODES_HEADER, dim);
   memset(out->codes + dim, 0, padded_of(dim) - dim);
@@ -89,9 +88,8 @@ static float cosine_of(const Walk8Query *q, const u8 *row, i32 dot) {
 static float dot_of(const Walk8Query *q, const u8 *row, i32 dot) { return bounded(-product_of(q, row, dot), -FLT_MAX); }
 
 static float build_dot_of(const Walk8Query *q, const u8 *row, i32 dot) {
-  float norm = f32_at(row, 2), norm2 = norm * norm, rest = rest_of(q->bound2, norm2);
-  norm2 = norm2 > q->bound2 ? norm2 : q->bound2;
-  return bounded(q->norm2 + norm2 - 2 * (product_of(q, row, dot) + q->rest * rest), 0);
+  float norm = f32_at(row, 2);
+  return bounded(-(product_of(q, row, dot) + q->rest * rest_of(q->bound2, norm * norm)), -FLT_MAX);
 }
 
 #define WALK8_VALUES(name, value_of)                                                                                   \

@@ -6,9 +6,8 @@
  *
  *   l2, cosine          |x-y|^2; a zero vector is the origin
  *   dot, WALK8_QUERY    -x.y
- *   dot, WALK8_BUILD    |x'-y'|^2, where x' is x with one more coordinate a = sqrt(max(0, M^2 - |x|^2)), and M^2 a bound of the
- *                       squared norms: all x' of norm M, so that the largest inner product is the smallest distance. A row beyond M
- *                       has a = 0.
+ *   dot, WALK8_BUILD    -x'.y', where x' is x with one more coordinate a = sqrt(max(0, M^2 - |x|^2)): of those that have the norm M with it, the
+ *                       largest inner product is the smallest l2 distance. A row beyond M has a = 0.
  *
  * A row of infinite radius (its vector is beyond the range of codes) is FLT_MAX from everything, and so is all from such a query.
  */
@@ -29,10 +28,10 @@ int walk8_fits(Metric metric);
  * Make a code row ready in a 64-byte aligned block of walk8_query_size() bytes.
  *
  *   row        codes_stride() bytes, any alignment; may be freed afterwards
- *   max_norm2  M^2, for dot with WALK8_BUILD; else unused
+ *   bound2     M^2, for dot with WALK8_BUILD; else unused
  */
 u32 walk8_query_size(u32 dim);
-void walk8_query(Metric metric, Walk8Use use, u32 dim, const u8 *row, float max_norm2, Walk8Query *out);
+void walk8_query(Metric metric, Walk8Use use, u32 dim, const u8 *row, float bound2, Walk8Query *out);
 
 /*
  * Values of `count` rows, given by pointers (any alignment): out[i] as above. Reads nothing beyond codes_stride() bytes of each

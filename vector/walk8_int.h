@@ -17,7 +17,7 @@ struct Walk8Query {
   Walk8Dots dots;
   u32 pieces; /* of CODES_PIECE codes */
   float scale;
-  float norm2;  /* |x|^2; l2 and cosine, or max(M^2, |x|^2) for dot */
+  float norm2;  /* |x|^2 */
   float bound2; /* M^2; negative for a dot query */
   float rest;   /* a; dot alone */
   int unknown;  /* of infinite radius */
