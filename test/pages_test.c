@@ -808,6 +808,47 @@ static void test_alloc(void) {
   pages_close(pages);
 }
 
+/* Which range pages are taken from. */
+static void test_choice(void) {
+  static const PageRange ranges[] = {{10, 70}, {100, 5}, {120, 3}, {130, 66}, {210, 2}};
+  static const PageRange low[] = {{10, 70}, {90, 3}};
+  TestHome *home = home_new(1, 0);
+  Pages *pages;
+  PageTx tx;
+  u8 page[PAGE_SIZE] = {0};
+  if (pages_open(&home->base, &pages) || test_write(&home->base, 219, 1, page)) abort();
+  begin(&tx, pages, 200, ranges, 5);
+  CHECK(take(&tx, 2) == 120 && take(&tx, 1) == 122, "the smallest, not the one behind the store's end");
+  CHECK(take(&tx, 4) == 100 && take(&tx, 64) == 130, "an extent, too");
+  CHECK(take(&tx, 2) == 194 && take(&tx, 2) == 10, "and when they are gone, what is left of a large one");
+  page_tx_end(&tx);
+
+  begin(&tx, pages, 200, ranges, 5);
+  CHECK(!page_tx_plan_closing(&tx), "no work is allowed");
+  tx.spare = 100;
+  CHECK(!page_tx_plan_closing(&tx) && tx.move_from == 0, "there are ranges for extents");
+  page_tx_plan_moves(&tx, 150);
+  CHECK(tx.move_from == 0, "all of the 144 pages are kept for the fold itself");
+  page_tx_plan_moves(&tx, 142);
+  CHECK(tx.move_from == 198, "from %u on: two of them are not", tx.move_from);
+  page_tx_end(&tx);
+
+  begin(&tx, pages, 200, low, 2);
+  tx.spare = 100;
+  page_tx_plan_moves(&tx, 0);
+  CHECK(tx.move_from == 127, "from %u on: as many as there is room for", tx.move_from);
+  CHECK(page_tx_moves(&tx, 199, 1) && take(&tx, 1) == 90, "the lowest of those that take no extent");
+  CHECK(take(&tx, 64) == 10, "the lowest that takes one");
+  page_tx_end(&tx);
+
+  begin(&tx, pages, 200, ranges + 1, 2);
+  tx.spare = 100;
+  CHECK(page_tx_plan_closing(&tx) && tx.move_from == 105, "from %u on: what lies between ranges", tx.move_from);
+  CHECK(page_tx_moves(&tx, 110, 5) && take(&tx, 5) == 100, "goes into the first");
+  page_tx_end(&tx);
+  pages_close(pages);
+}
+
 /* The pages that are moved, and where the store ends; [u]sed, [f]ree, [w]aiting. */
 static void test_space(void) {
   static const PageRange reusable[] = {{10, 20}, {60, 5}, {90, 10}}, waiting[] = {{40, 4}, {100, 20}};
@@ -831,12 +872,12 @@ static void test_space(void) {
     lists.complete = round != 3;
     if (page_tx_begin(&tx, pages, 7, 100, 120, &lists)) abort();
     CHECK(lists.reusable == NULL && lists.waiting == NULL, "the lists are the transaction's");
-    page_tx_plan_moves(&tx);
+    page_tx_plan_moves(&tx, 0);
     CHECK(tx.move_from == 0 && !page_tx_moves(&tx, 99, 1), "no work is allowed");
     if (round ==
         0) { /* used: 1..9, 30..39, 44..59, 65..89; the 25 of the last go below, and 15 reusable pages are left of 20 + 5 + 10 - 10 - 10 */
       tx.spare = 1000;
-      page_tx_plan_moves(&tx);
+      page_tx_plan_moves(&tx, 0);
       CHECK(tx.move_from == 65, "from %u on", tx.move_from);
       CHECK(!page_tx_moves(&tx, 64, 1), "a page below stays");
       CHECK(page_tx_moves(&tx, 70, 20) && tx.spare == 980 && tx.moved == 20 && take(&tx, 20) == 10,
@@ -846,7 +887,7 @@ static void test_space(void) {
       CHECK(!page_tx_moves(&tx, 89, 1), "there is nothing lower");
     } else if (round == 1) { /* bounded work */
       tx.spare = 3;
-      page_tx_plan_moves(&tx);
+      page_tx_plan_moves(&tx, 0);
       CHECK(tx.move_from == 65, "from %u on: three pages and an extent", tx.move_from);
       CHECK(page_tx_moves(&tx, 70, 20) && tx.spare == 0, "the extent that the work ends in");
       CHECK(!page_tx_moves(&tx, 65, 1), "no more");
@@ -1394,6 +1435,7 @@ int main(void) {
   test_memory_home();
   test_head();
   test_alloc();
+  test_choice();
   test_space();
   test_copies();
   test_overlay();

@@ -638,10 +638,10 @@ static int compare_descending(const void *a, const void *b) {
 
 /*
  * How many of the dead slots are let be. Where one in n is, the extents that have the most have about 2/n, and a fold copies n/2 slots for each new row, which
- * lie beside the old ones until the next fold: this n makes the sum of both least.
+ * lie beside the old ones until the next fold: this n makes the sum of both, 1/n of the slots and n/2 of the rows, least.
  */
 static u64 dead_let_be(u64 slots, u64 rows) {
-  double n = sqrt((double)slots / (double)rows);
+  double n = sqrt(2 * (double)slots / (double)rows);
   return slots / (u64)MAX(MIN(n, REUSE_MAX_SHARE), REUSE_MIN_SHARE);
 }
 

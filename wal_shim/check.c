@@ -382,6 +382,7 @@ int store_report(Store *s, Emit emit, void *arg) {
                 {"overlay_extends", (i64)s->stats.overlay_extends},
                 {"pages_moved", (i64)s->stats.pages_moved},
                 {"truncations", (i64)s->stats.truncations},
+                {"steps", (i64)s->stats.steps},
                 {"automerge", automerge},
                 {"times_degraded", (i64)s->stats.degraded},
                 {"content_rows_skipped", (i64)s->stats.content_rows_skipped},

@@ -18,6 +18,8 @@
  *   W8  A move to another home is a new tree there (W6) and a state row that names it. The old home is left as it is until the commit (Z4), so that
  *       ROLLBACK, of a savepoint too, brings it back; what of the transaction lies in it unsynced is synced before.
  *
+ *   W10 A step is a fold of a commit after which nothing is due: it moves pages and cuts the file, and leaves every delta as it is, so that it costs what it moves.
+ *
  *   W9  Vectors that the pages alone have (P1) are read by 'rebuild' and by a move from the old pages, which are opened before anything is written: where there is no root
  *       that could be believed, nothing is. A memory home would not keep them: no move to there (P4).
  *
@@ -51,6 +53,7 @@ typedef struct Fold {
   int unknown;  /* W2 */
   u32 budget;   /* pages of work beside its own */
   u64 reusable; /* pages that there were */
+  int closing;  /* see page_tx_plan_closing */
   State next;
   Horizon horizon;
   PageTx tx;
@@ -183,6 +186,22 @@ static int rebuild_table(Fold *f, Table *t, FoldedTable *folded, PageRef *out) {
   return rc;
 }
 
+/* The same rows, their pages where the transaction wants them; the delta stays. */
+static int move_table(Fold *f, Table *t) {
+  const FoldHow nothing_else = {0, DEAD_SHARE, 0, 1, &f->work};
+  PageRef ref = store_catalog_ref(f->store, t->id);
+  Overlay *none = NULL;
+  int rc;
+  t->current = 0;
+  rc = table_refresh(t);
+  if (rc == SQLITE_OK && !store_usable(f->store)) rc = SQLITE_CORRUPT_VTAB;
+  if (rc || ref.pgno == 0 || f->tx.move_from == 0) return rc ? rc : add_entry(f, t->id, ref);
+  rc = table_new_overlay(t, &none);
+  if (rc == SQLITE_OK) rc = table_methods.fold(t->view, none, &nothing_else, &f->tx, &ref);
+  overlay_release(none);
+  return rc ? rc : add_entry(f, t->id, ref);
+}
+
 static int fold_table(Fold *f, Table *t) {
   Store *s = f->store;
   int chosen = f->target == NULL || f->target == t, rc;
@@ -246,7 +265,7 @@ static int fold_tables(Fold *f) {
       rc = add_entry(f, ids[i], ref);
     } else {
       rc = table_confirm_name(t);
-      if (rc == SQLITE_OK) rc = fold_table(f, t);
+      if (rc == SQLITE_OK) rc = f->reason == FOLD_STEP ? move_table(f, t) : fold_table(f, t);
     }
   }
   mem_free(ids);
@@ -303,10 +322,10 @@ static int update_watermarks(Fold *f) {
   if (f->horizon.in_rollback && f->busy) /* a quieter fold of this transaction may have left one */
     return store_exec(s, "DELETE FROM %s.quire_wm WHERE n >= %lld", s->quoted, (long long)n);
   if (!f->horizon.in_rollback && !f->horizon.in_wal) return SQLITE_OK;
-  return store_exec(
-      s, "INSERT OR REPLACE INTO %s.quire_wm VALUES(%lld, %lld, %lld); DELETE FROM %s.quire_wm WHERE n < %lld",
-      s->quoted, (long long)n, (long long)f->horizon.salt, (long long)f->horizon.frame, s->quoted,
-      (long long)f->horizon.at);
+  return store_exec(s, "INSERT OR %s INTO %s.quire_wm VALUES(%lld, %lld, %lld); DELETE FROM %s.quire_wm WHERE n < %lld",
+                    f->horizon.in_wal ? "IGNORE" : "REPLACE", s->quoted, (long long)n, (long long)f->horizon.salt,
+                    (long long)f->horizon.frame, s->quoted,
+                    (long long)f->horizon.at); /* the earlier a mark, the sooner it is passed */
 }
 
 static int write_rows_of_fold(Fold *f) {
@@ -330,13 +349,23 @@ static int write_rows_of_fold(Fold *f) {
 
 /* --- the whole --- */
 
-/* What the fold may do about space, beside its own work: see `automerge` in store.h. */
+/*
+ * What the fold may do about space, beside its own work: see `automerge` in store.h. A commit leaves as many pages as its fold will write for itself, by
+ * the last one: what it moved into these would only be written twice, since the file would grow by as much.
+ */
 static void plan_space(Fold *f) {
   PageTx *tx = &f->tx;
+  u64 reserve = 0;
   f->reusable = space_count(tx->free, tx->free_count);
   if (f->append_only || f->reason == FOLD_BULK || f->reason == FOLD_REBUILD || f->reason == FOLD_MOVE) return;
   tx->spare = f->budget;
-  if (f->reusable >= space_slack(f->reason, tx->base)) page_tx_plan_moves(tx);
+  if (f->reason == FOLD_THRESHOLD) reserve = f->store->own_written;
+  if (f->reusable < reserve + space_slack(f->reason, tx->base)) return;
+  if (f->reason == FOLD_THRESHOLD)
+    f->store->closed_at = 0;
+  else if (f->store->closed_at == 0 || tx->base < f->store->closed_at)
+    f->closing = page_tx_plan_closing(tx);
+  if (!f->closing) page_tx_plan_moves(tx, reserve);
 }
 
 /* Everything up to the SQL; what fails here has changed nothing. */
@@ -409,12 +438,7 @@ static int vectors_at_hand(Table *table, void *arg) {
   return table_open_paged(table);
 }
 
-/*
- * Whether a fold that failed can be given up and the commit go on. Not after NOMEM, which SQLite notes on the connection, so that it would report a commit
- * that happened as failed. And not when the error was a nested statement's that made SQLite roll everything back (IOERR does):
- * then there is nothing left to commit.
- */
-static int may_go_on(Store *s, int rc) {
+int store_may_go_on(Store *s, int rc) {
   return (rc & 0xff) != SQLITE_NOMEM && sqlite3_txn_state(s->db, s->schema) == SQLITE_TXN_WRITE;
 }
 
@@ -432,7 +456,8 @@ static void add_work(IndexWork *sum, const IndexWork *work) {
 }
 
 static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pages *to) {
-  int optional = reason == FOLD_THRESHOLD || reason == FOLD_BULK, sound = 1, rc;
+  int optional = reason == FOLD_THRESHOLD || reason == FOLD_BULK || reason == FOLD_STEP, sound = 1, rc;
+  u64 written = pages_stats(s->pages)->written;
   Fold f;
   memset(&f, 0, sizeof f);
   f.store = s;
@@ -454,7 +479,7 @@ static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pag
   if (rc == SQLITE_CORRUPT_VTAB && !f.fresh) store_mark_damaged(s, s->state.gen);
   if (rc) {
     s->stats.folds_given_up++;
-    if (optional && may_go_on(s, rc)) rc = SQLITE_OK;
+    if (optional && store_may_go_on(s, rc)) rc = SQLITE_OK;
     goto done;
   }
   rc = write_rows_of_fold(&f);
@@ -476,6 +501,11 @@ static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pag
   s->stats.append_only_folds += f.append_only != 0;
   add_work(&s->stats.work, &f.work);
   s->stats.pages_moved += f.tx.moved;
+  written = pages_stats(s->pages)->written - written;
+  if (reason == FOLD_THRESHOLD) s->own_written = written - MIN(f.tx.moved, written);
+  if (f.closing) s->closed_at = f.next.pages;
+  s->stats.steps += reason == FOLD_STEP;
+  if (reason == FOLD_STEP && !f.tx.moved && !f.space.cut) s->step_reusable = f.reusable;
   s->merged =
       (reason == FOLD_MERGE || reason == FOLD_COMPACT) && !f.tx.moved && f.next.pages >= f.tx.base && !f.space.cut;
   s->merged_gen = f.next.gen;

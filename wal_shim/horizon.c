@@ -8,7 +8,8 @@
  *   H1  A page freed by fold m is written only if m <= horizon.
  *   H2  WAL: the horizon is n if the wal-index says nBackfill >= mxFrame, else the largest n of quire_wm whose salt is not the current one (the
  *       log was restarted, so all of it was backfilled) or whose frame is backfilled (S5). Layout: "WAL-Index File Format" at
- *       sqlite.org/walformat.html.
+ *       sqlite.org/walformat.html. A fold puts the state that it begins with into quire_wm, and so does the first commit after it that does not fold: else the last fold
+ *       would be known to be backfilled only while the whole log is, and what it freed not be used by the next.
  *   H3  Rollback journals: n - 1, because the unlink of a journal may not be durable; and not above the last fold that is in quire_wm. A fold puts
  *       itself there, with frame -1, if no other statement of its connection runs: SQLite's exclusive lock at its commit shows that nobody else does, so
  *       no cursor is older. Who keeps a cursor over commits of his own is met by another only when that one commits, after it has written its pages.
@@ -101,4 +102,12 @@ int horizon_read(Store *store, Horizon *out) {
   rc = read_pragma(store, "locking_mode", mode, sizeof mode);
   if (rc || strcmp(mode, "normal") != 0) return rc;
   return read_wal_index(store, out);
+}
+
+int horizon_mark(Store *store) {
+  Horizon horizon;
+  int rc = horizon_read(store, &horizon);
+  if (rc || !horizon.in_wal) return rc;
+  return store_exec(store, "INSERT OR IGNORE INTO %s.quire_wm VALUES(%lld, %lld, %lld)", store->quoted,
+                    (long long)store->state.n, (long long)horizon.salt, (long long)horizon.frame);
 }

@@ -392,33 +392,62 @@ static u32 fit(const PageRange *range, u32 count) {
   return 0;
 }
 
-static int alloc_reused(PageTx *tx, u32 count, u32 *pgno) {
+/* The lowest range that begins below `end`, has less than `limit` pages, and where `count` fit; free_count: none. */
+static u64 lowest_range(const PageTx *tx, u32 end, u32 limit, u32 count) {
   u64 i;
-  for (i = 0; i < tx->free_count; i++) {
-    PageRange *r = &tx->free[i];
-    u32 at = fit(r, count);
-    if (at == 0) continue;
-    if (at > r->first) { /* split: the part before stays free */
-      if (mem_reserve(&tx->free, &tx->free_cap, tx->free_count + 1, sizeof *tx->free)) return SQLITE_NOMEM;
-      memmove(&tx->free[i + 1], &tx->free[i], (size_t)(tx->free_count - i) * sizeof *tx->free);
-      tx->free_count++;
-      tx->free[i].count = at - tx->free[i].first;
-      r = &tx->free[++i];
-      r->count -= at - r->first;
-    }
-    r->first = at + count;
-    r->count -= count;
-    if (r->count == 0) {
-      memmove(&tx->free[i], &tx->free[i + 1], (size_t)(tx->free_count - i - 1) * sizeof *tx->free);
-      tx->free_count--;
-    }
-    tx->used_free += count;
-    tx->pages->stats.reused += count;
-    tx->top = MAX(tx->top, at + count);
-    *pgno = at;
-    return SQLITE_OK;
+  for (i = 0; i < tx->free_count && tx->free[i].first < end; i++) {
+    if (tx->free[i].count < limit && fit(&tx->free[i], count)) return i;
   }
-  return SQLITE_NOTFOUND;
+  return tx->free_count;
+}
+
+/* The smallest of those below the store's end. */
+static u64 smallest_range(const PageTx *tx, u32 count) {
+  u64 i, best = tx->free_count;
+  for (i = 0; i < tx->free_count && tx->free[i].first < tx->base; i++) {
+    const PageRange *r = &tx->free[i];
+    if (r->count < count || (best < i && r->count >= tx->free[best].count) || fit(r, count) == 0) continue;
+    best = i;
+    if (r->count == count) break;
+  }
+  return best;
+}
+
+/*
+ * The range that `count` pages are taken from. Ranges that take a whole extent are not broken as long as others do: where pages are moved, the lowest of those, so
+ * that what is left closes up, else the smallest. If there is none, the lowest of all.
+ */
+static u64 choose_range(const PageTx *tx, u32 count) {
+  u64 i = tx->move_from ? lowest_range(tx, tx->move_from, EXTENT_MAX_PAGES, count) : smallest_range(tx, count);
+  return i < tx->free_count ? i : lowest_range(tx, 0xffffffffu, 0xffffffffu, count);
+}
+
+static int alloc_reused(PageTx *tx, u32 count, u32 *pgno) {
+  u64 i = choose_range(tx, count);
+  PageRange *r;
+  u32 at;
+  if (i == tx->free_count) return SQLITE_NOTFOUND;
+  r = &tx->free[i];
+  at = fit(r, count);
+  if (at > r->first) { /* split: the part before stays free */
+    if (mem_reserve(&tx->free, &tx->free_cap, tx->free_count + 1, sizeof *tx->free)) return SQLITE_NOMEM;
+    memmove(&tx->free[i + 1], &tx->free[i], (size_t)(tx->free_count - i) * sizeof *tx->free);
+    tx->free_count++;
+    tx->free[i].count = at - tx->free[i].first;
+    r = &tx->free[++i];
+    r->count -= at - r->first;
+  }
+  r->first = at + count;
+  r->count -= count;
+  if (r->count == 0) {
+    memmove(&tx->free[i], &tx->free[i + 1], (size_t)(tx->free_count - i - 1) * sizeof *tx->free);
+    tx->free_count--;
+  }
+  tx->used_free += count;
+  tx->pages->stats.reused += count;
+  tx->top = MAX(tx->top, at + count);
+  *pgno = at;
+  return SQLITE_OK;
 }
 
 int page_tx_alloc(PageTx *tx, u32 count, u32 *pgno) {
@@ -443,7 +472,19 @@ int page_tx_alloc(PageTx *tx, u32 count, u32 *pgno) {
 
 /* --- moving, and a lower end --- */
 
-void page_tx_plan_moves(PageTx *tx) {
+int page_tx_plan_closing(PageTx *tx) {
+  u64 i, w, waiting = 0;
+  for (i = 0; i < tx->free_count && tx->free[i].first < tx->base; i++) {
+    if (fit(&tx->free[i], EXTENT_MAX_PAGES)) return 0;
+  }
+  if (i == 0 || tx->spare == 0) return 0;
+  for (w = 0; w < tx->waiting_count && tx->waiting[w].first < tx->base; w++) waiting += tx->waiting[w].count;
+  if (waiting >= EXTENT_MAX_PAGES) return 0;
+  tx->move_from = tx->free[0].first + tx->free[0].count;
+  return 1;
+}
+
+void page_tx_plan_moves(PageTx *tx, u64 reserve) {
   u64 f = tx->free_count, w = tx->waiting_count, i, room = 0, work = 0, limit;
   u32 top = tx->base;
   while (f && tx->free[f - 1].first >= tx->base) f--;
@@ -451,19 +492,21 @@ void page_tx_plan_moves(PageTx *tx) {
   for (i = 0; i < f; i++) room += tx->free[i].count;
   tx->move_from = 0;
   if (tx->spare == 0) return;
-  while (room && top > 1) { /* all from `top` on is free, or among the `work` pages to be moved into `room` */
+  while (room > reserve && top > 1) { /* all from `top` on is free, or among the `work` pages to be moved into `room` */
     const PageRange *a = f ? &tx->free[f - 1] : NULL, *b = w ? &tx->waiting[w - 1] : NULL;
     int reusable = a && (b == NULL || a->first > b->first);
     const PageRange *r = reusable ? a : b;
     u32 used = top - (r ? r->first + r->count : 1);
-    limit = MIN((u64)tx->spare + EXTENT_MAX_PAGES, room); /* an extent that the work ends in is moved, too */
+    /* an extent that the work ends in is moved, too */
+    limit = MIN((u64)tx->spare + EXTENT_MAX_PAGES, room - reserve);
     if (work + used > limit) {
       if (limit > work) top -= (u32)(limit - work);
       break;
     }
     work += used;
     top -= used;
-    if (r == NULL || (reusable && work > room - r->count)) break; /* else there would not be room for it below */
+    if (r == NULL || (reusable && reserve + work > room - r->count))
+      break; /* else there would not be room for it below */
     top = r->first;
     if (reusable) {
       room -= r->count;
@@ -478,15 +521,11 @@ void page_tx_plan_moves(PageTx *tx) {
 int page_tx_moves(PageTx *tx, u32 pgno, u32 count) {
   u64 i;
   if (tx->move_from == 0 || pgno < tx->move_from || tx->spare == 0) return 0;
-  for (i = 0; i < tx->free_count && tx->free[i].first < pgno; i++) {
-    u32 at = fit(&tx->free[i], count);
-    if (at == 0) continue;
-    if (at >= pgno) return 0;
-    tx->spare -= MIN(count, tx->spare);
-    tx->moved += count;
-    return 1;
-  }
-  return 0;
+  i = choose_range(tx, count);
+  if (i == tx->free_count || fit(&tx->free[i], count) >= pgno) return 0;
+  tx->spare -= MIN(count, tx->spare);
+  tx->moved += count;
+  return 1;
 }
 
 static int compare_ranges(const void *a, const void *b) {

@@ -151,10 +151,15 @@ int page_tx_begin(PageTx *tx, Pages *pages, u64 n, u32 state_count, u32 known, F
  */
 static inline u32 page_tx_count(const PageTx *tx) { return tx->cut ? tx->cut : tx->top; }
 /*
- * Choose what is to be moved so that the store ends lower: as much from its end as `spare` allows and reusable pages can take. With nothing
- * reusable, nothing.
+ * Choose what is to be moved so that the store ends lower: as much from its end as `spare` allows and reusable pages can take, but for `reserve` of them, which
+ * the fold will need for itself. With nothing reusable, nothing.
  */
-void page_tx_plan_moves(PageTx *tx);
+void page_tx_plan_moves(PageTx *tx, u64 reserve);
+/*
+ * The same where no reusable range takes an extent, so that the end might not fit anywhere: all that lies behind the first such range is to be moved as low
+ * as it fits, for ranges to become one. 0: some range takes one, or is still to come, or there is none.
+ */
+int page_tx_plan_closing(PageTx *tx);
 /* Whether `count` pages at `pgno` are to be moved now: they are to, the work is still allowed (it is counted), and a lower place is free. */
 int page_tx_moves(PageTx *tx, u32 pgno, u32 count);
 /* From now on the count is without the free pages at the end, if all free ones are known; no pages are allocated after that. */

@@ -24,9 +24,11 @@
 #define SLACK_MIN 64u   /* but not fewer than so many */
 #define MERGE_SLACK 64u /* the same for 'merge' */
 #define MERGE_SLACK_MIN 8u
+#define STEP_SHARE 20u /* a step is worth its work when one in so many pages is free and reusable, or to be cut */
 
 u32 space_slack(FoldReason reason, u32 pages) {
   if (reason == FOLD_COMPACT) return 1;
+  if (reason == FOLD_STEP) return MAX(pages / STEP_SHARE, MERGE_SLACK_MIN);
   if (reason == FOLD_MERGE) return MAX(pages / MERGE_SLACK, MERGE_SLACK_MIN);
   return MAX(pages / SLACK, SLACK_MIN);
 }
@@ -170,16 +172,51 @@ int space_give_back(Store *s) {
   return rc ? rc : last;
 }
 
+/* With a rollback journal it comes to the last fold by another one: that alone is worth it, if there is something to do after it. */
+static int horizon_after_another(Store *s, Horizon *horizon) {
+  int rc = horizon_read(s, horizon);
+  if (rc == SQLITE_OK && horizon->in_rollback && horizon->at == s->state.n - 1) horizon->at++;
+  return rc;
+}
+
 int space_wants_merge(Store *s, int *wanted) {
   Horizon horizon;
   Space space;
   u32 size = 0, slack = space_slack(FOLD_MERGE, s->state.pages);
-  int rc = horizon_read(s, &horizon);
+  int rc = horizon_after_another(s, &horizon);
   memset(&space, 0, sizeof space);
   if (rc == SQLITE_OK) rc = load_bound(s, &space);
   if (rc == SQLITE_OK) *wanted |= may_cut(s, &horizon, &space, slack, &size);
   if (rc == SQLITE_OK) rc = load_ranges(s, &horizon, s->state.pages, &space);
   *wanted |= space_count(space.free.reusable, space.free.reusable_count) >= s->merged_reusable + slack;
+  space_end(&space);
+  return rc;
+}
+
+int space_wants_step(Store *s, int first, int *wanted, int *settled) {
+  Horizon horizon;
+  Space space;
+  u32 size = 0, automerge = 0, slack = space_slack(FOLD_STEP, s->state.pages);
+  u64 enough = s->step_reusable + slack, reusable, waiting, i, room = 0;
+  int rc = options_automerge(s, &automerge);
+  *wanted = 0;
+  *settled = 1;
+  if (rc || automerge == 0 || pages_home(s->pages)->methods->in_database) return rc;
+  memset(&space, 0, sizeof space);
+  rc = horizon_after_another(s, &horizon);
+  if (rc == SQLITE_OK) rc = load_bound(s, &space);
+  if (rc) return rc;
+  *wanted = may_cut(s, &horizon, &space, slack, &size);
+  *settled = space.bound_at <= horizon.at; /* else it is to be asked for again */
+  rc = load_ranges(s, &horizon, s->state.pages, &space);
+  reusable = space_count(space.free.reusable, space.free.reusable_count);
+  waiting = space_count(space.free.waiting, space.free.waiting_count);
+  for (i = 0; i < space.free.reusable_count; i++) {
+    const PageRange *r = &space.free.reusable[i];
+    if (!first || r->count >= EXTENT_MAX_PAGES) room += r->count;
+  }
+  *wanted |= room >= enough;
+  *settled &= !*wanted && reusable + waiting < enough;
   space_end(&space);
   return rc;
 }

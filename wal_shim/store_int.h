@@ -59,7 +59,7 @@ typedef enum {
 
 typedef struct StoreStats {
   u64 folds, folds_given_up, bulk_folds, append_only_folds, overlay_loads, overlay_extends, degraded,
-      content_rows_skipped, content_rows_paged, paged_vectors_read, truncations, pages_moved;
+      content_rows_skipped, content_rows_paged, paged_vectors_read, truncations, pages_moved, steps;
   IndexWork work;
 } StoreStats;
 
@@ -102,7 +102,14 @@ struct Store {
   u32 undone;      /* transactions and parts of them that were rolled back */
   int avoid_reuse; /* a fold failed or was rolled back: only append until the next commit (R7) */
   int moved;       /* there may be pages in a home that is not the one */
-  int merged;      /* 'merge' found nothing more to do in generation merged_gen */
+  u64 own_written; /* pages that the last fold of a commit wrote, but for moved ones */
+  i64 marked_gen;  /* the generation whose state this connection has put among the watermarks */
+  u32 unfolded, unfolded_before; /* commits since the last fold; how many there were before it */
+  i64 step_gen;                  /* of the last step (W10), which does not count as a fold */
+  int settled;                   /* there is nothing for a step to do until the next fold */
+  u32 closed_at; /* pages when ranges were last closed up, which is worth trying again when there are fewer, or after a fold; 0: not since */
+  u64 step_reusable; /* pages that were reusable when a step could not move anything */
+  int merged;        /* 'merge' found nothing more to do in generation merged_gen */
   i64 merged_gen;
   u64 merged_reusable;
   StoreStats stats;
@@ -271,9 +278,20 @@ typedef struct Horizon {
   int in_rollback; /* journal */
 } Horizon;
 int horizon_read(Store *store, Horizon *out);
+/* Put the state that a transaction begins with, and has not changed, among the watermarks, unless it is there (H2). */
+int horizon_mark(Store *store);
 
 /* space.c */
-typedef enum { FOLD_THRESHOLD, FOLD_BULK, FOLD_NOW, FOLD_MERGE, FOLD_COMPACT, FOLD_REBUILD, FOLD_MOVE } FoldReason;
+typedef enum {
+  FOLD_THRESHOLD,
+  FOLD_BULK,
+  FOLD_NOW,
+  FOLD_MERGE,
+  FOLD_STEP,
+  FOLD_COMPACT,
+  FOLD_REBUILD,
+  FOLD_MOVE
+} FoldReason;
 /* quire_free as one fold finds it. */
 typedef struct Space {
   FreePages free;      /* without lists if it only appends */
@@ -293,6 +311,11 @@ void space_end(Space *space);
 int space_give_back(Store *store);
 /* Set *wanted if the file can be cut, or pages have become reusable since the last 'merge' found nothing to do. */
 int space_wants_merge(Store *store, int *wanted);
+/*
+ * Whether a step (W10) pays: the file can be cut, or so many pages are reusable that the store can end lower. `first`: nothing is known of steps that could not move
+ * anything, so that only ranges count which take any extent. *settled: it does not, and will not before the next fold.
+ */
+int space_wants_step(Store *store, int first, int *wanted, int *settled);
 /* Z2: free pages that are left alone. */
 u32 space_slack(FoldReason reason, u32 pages);
 u64 space_count(const PageRange *range, u64 count);
@@ -304,5 +327,11 @@ int store_pages_sound(Store *store, int *sound);
 /* fold.c */
 /* `table`: the one to compact or rebuild (NULL: all of them); all tables' deltas are folded along. */
 int store_fold(Store *store, FoldReason reason, Table *table);
+/*
+ * Whether a fold that failed can be given up and the commit go on. Not after NOMEM, which SQLite notes on the connection, so that it would report a commit
+ * that happened as failed. And not when the error was a nested statement's that made SQLite roll everything back (IOERR does):
+ * then there is nothing left to commit.
+ */
+int store_may_go_on(Store *store, int rc);
 
 #endif

@@ -37,8 +37,12 @@
 #define DEFAULT_FOLD_BYTES (4u << 20) /* default fold_rows: this many bytes of vectors ... */
 #define DEFAULT_FOLD_MIN 256u         /* ... but not fewer rows than this */
 #define DEFAULT_FOLD_MAX 4096u        /* ... nor more; */
-#define DEFAULT_FOLD_SHARE 24u        /* one in so many of the rows, where some went and the horizon follows; */
+#define DEFAULT_FOLD_SHARE 48u        /* one in so many of the rows, where some went and the horizon follows; */
 #define EARLY_STEP 64u                /* it is asked again after so many more */
+#define QUIET_MIN 16u                 /* commits without a fold after which space is looked after, at least */
+#define QUIET_MAX 64u                 /* and at most; */
+#define STEP_EVERY 8u                 /* again in one of so many */
+#define UNFOLDED_MAX 0x40000000u
 #define KEEP_BYTES (16u << 20)        /* an overlay's memory up to this is used again within a transaction ... */
 #define KEEP_BETWEEN_BYTES (4u << 20) /* ... and from one to the next */
 
@@ -1156,11 +1160,11 @@ static int is_due_early(const Table *t) {
          (pending < t->early_asked || pending - t->early_asked >= EARLY_STEP);
 }
 
-/* Whether the horizon has come to all folds but the last. */
+/* Whether the horizon has come to the last fold; with a rollback journal it is never nearer than to the one before. */
 static int horizon_near(Store *s, int *near) {
   Horizon horizon;
   int rc = horizon_read(s, &horizon);
-  *near = rc == SQLITE_OK && horizon.at >= s->state.n - 1;
+  *near = rc == SQLITE_OK && horizon.at >= s->state.n - horizon.in_rollback;
   return rc;
 }
 
@@ -1200,12 +1204,65 @@ int store_sync_pages(Store *s) {
   return rc;
 }
 
+/* The first commit after a fold that does not fold. */
+static int begin_unfolded(Store *s) {
+  int rc = store_refresh(s);
+  if (rc == SQLITE_OK && s->state.root.pgno) rc = horizon_mark(s);
+  s->marked_gen = s->state.gen;
+  s->settled = 0;
+  if (s->step_gen == s->state.gen) return rc; /* it does not end the quiet */
+  s->unfolded_before = s->unfolded;
+  s->unfolded = 0;
+  s->step_reusable = s->closed_at = 0;
+  return rc;
+}
+
+/*
+ * Whether commits come without a fold now, so that what is free will not be written soon: since the last one there were twice as many as before it, within
+ * limits. In one of STEP_EVERY of them. Also in the first commit of a connection, which knows of none.
+ */
+static int is_quiet(const Store *s, int first) {
+  u32 wait = MIN(MAX(2 * s->unfolded_before, QUIET_MIN), QUIET_MAX);
+  return first || (s->unfolded >= wait && (s->unfolded - wait) % STEP_EVERY == 0);
+}
+
+/* W10 */
+static int step_if_wanted(Store *s, int first) {
+  int wanted = 0, rc = store_refresh(s);
+  if (rc || !store_usable(s) || s->state.root.pgno == 0) return rc;
+  rc = space_wants_step(s, first, &wanted, &s->settled);
+  if (rc || !wanted) return rc;
+  rc = store_fold(s, FOLD_STEP, NULL);
+  s->step_gen = s->state.gen;
+  return rc;
+}
+
+static int has_written(const Store *s) {
+  const Table *t = s->tables;
+  while (t && !t->written) t = t->next;
+  return t != NULL;
+}
+
+/*
+ * A commit of changed rows that does not fold, in a transaction whose beginning was seen. As with a fold that is due, nothing here makes it fail that
+ * need not.
+ */
+static int commit_unfolded(Store *s) {
+  int first = s->marked_gen == 0, rc = SQLITE_OK;
+  if (!s->state_known || s->marked_gen != s->state.gen) rc = begin_unfolded(s);
+  if (s->unfolded < UNFOLDED_MAX) s->unfolded++;
+  if (rc == SQLITE_OK && !s->settled && !s->avoid_reuse && is_quiet(s, first) && !store_other_statements_busy(s))
+    rc = step_if_wanted(s, first);
+  return rc && store_may_go_on(s, rc) ? SQLITE_OK : rc;
+}
+
 int store_sync(Store *s) {
   sqlite3_int64 last = sqlite3_last_insert_rowid(s->db);
   int due = 0, rc;
   store_clear_error(s);
   rc = fold_due(s, &due);
   if (rc == SQLITE_OK && due) rc = store_fold(s, FOLD_THRESHOLD, NULL);
+  if (rc == SQLITE_OK && !s->folded && !s->txn_unknown && has_written(s)) rc = commit_unfolded(s);
   if (rc == SQLITE_OK && s->unsynced) rc = store_sync_pages(s);
   if (rc == SQLITE_OK && s->folded) rc = space_give_back(s);
   sqlite3_set_last_insert_rowid(s->db, last);
