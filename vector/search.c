@@ -224,6 +224,14 @@ static const IndexMethods *first_method(const Search *s, const SearchRequest *r)
   return isinf(r->min) && isinf(r->max) ? index : s->scan;
 }
 
+u32 search_modes(const IndexShape *index, int restricted, int ranged) {
+  u32 modes = 1u << SEARCH_SCAN;
+  if (restricted) modes |= 1u << SEARCH_CHOSEN;
+  if (index_find(index->kind)->approximate && !ranged)
+    modes |= 1u << (restricted ? SEARCH_INDEX_FILTERED : SEARCH_INDEX);
+  return modes;
+}
+
 /* A search of rows of this shape; where the rows are is the caller's to say. */
 static Search *search_new(const SearchRequest *r, const VectorShape *shape, int *rc) {
   u64 size;

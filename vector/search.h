@@ -59,6 +59,11 @@ typedef enum {
 } SearchMode;
 #define SEARCH_MODES 5
 SearchMode search_mode(const Search *search);
+/*
+ * The modes that a search of the pages may come to, a bit for each: with rowids or a filter (`restricted`), with a range of distances (`ranged`). Which one it is, depends on how
+ * many rows there are and are left.
+ */
+u32 search_modes(const IndexShape *index, int restricted, int ranged);
 /* Rows that came after a farther one, since an index missed them at first (Q4). */
 u64 search_late(const Search *search);
 /* Rows compared with the query so far, by code or by vector. */

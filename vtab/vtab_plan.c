@@ -3,17 +3,19 @@
  *
  * idxNum is not used. idxStr is the plan in words, which EXPLAIN QUERY PLAN shows and plan_decode() reads back:
  *
- *   plan    = "knn" name index { term } [ "filter(" item { "," item } ")" ] [ "order" ]
+ *   plan    = "knn" name index "by(" mode { "," mode } ")" { term } [ "filter(" item { "," item } ")" ] [ "order" ]
  *           | "point" term [ "vectors" ] [ "map" ]
  *           | "points" "rowid-in" [ "order" | "order-desc" ] [ "vectors" ] [ "map" ]
  *           | "scan" [ "filter(" ... ")" ] [ "order" | "order-desc" ] [ "vectors" ] [ "map" ]
- *   index   = "flat" | "hnsw" | "auto" | "ivf"
+ *   index   = "flat" | "hnsw" | "auto" | "ivf" | "inverted"
+ *   mode    = "graph" | "graph-filtered" | "chosen" | "scan"
  *   term    = "k" | "limit" | "ef_search" | "exact" | "oversample" | "nprobe" | "distance" compare | "rowid=" | "key=" | "rowid-in" | "key-in"
  *   item    = name ( compare | "!=" | " in" | " like" | " glob" | " is" | " is-not" | " null" | " not-null" )
  *   compare = "=" | "<" | "<=" | ">" | ">="
  *   name    = letters, digits and underscores | "any text" with doubled quotes
  *
- * The index is for readers: it is that of the connection's last snapshot, and the search takes the one that it finds.
+ * Index and modes are for readers: they are those of the connection's last snapshot, and the search takes what it finds. Modes are how the search may
+ * find its rows (search.h), by the words of its counters in quire_stats, which say how it did.
  *
  * "map": only rowid and vectors are wanted, of rows chosen by rowid alone, so that pages and overlay answer (vtab_rows.c).
  *
@@ -62,6 +64,8 @@ static int has_term(const Plan *plan, TermKind kind) {
   }
   return 0;
 }
+
+static int is_of_one_row(const Plan *plan) { return has_term(plan, TERM_ROWID) || has_term(plan, TERM_KEY); }
 
 /* Column of the spec that a constraint or an ORDER BY names: CONTENT_ROWID for rowid and integer key, -2 for hidden ones. */
 #define HIDDEN_COLUMN (-2)
@@ -269,7 +273,7 @@ static int plan_knn(Planner *p, int match) {
   plan_distance(p);
   plan_key(p);
   plan_filters(p);
-  if (has_term(&p->plan, TERM_ROWID) || has_term(&p->plan, TERM_KEY)) {
+  if (is_of_one_row(&p->plan)) {
     info->estimatedCost = 2;
     info->estimatedRows = 1;
     info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
@@ -432,6 +436,31 @@ static void write_term(sqlite3_str *out, const VecTable *vt, const PlanTerm *ter
   }
 }
 
+/* Whether terms leave only some rows. */
+static int is_restricted(const Plan *plan) {
+  return is_of_one_row(plan) || has_term(plan, TERM_ROWID_IN) || has_term(plan, TERM_KEY_IN) ||
+         has_term(plan, TERM_FILTER) || has_term(plan, TERM_FILTER_IN);
+}
+
+/* The modes that the search may come to. */
+static void write_modes(sqlite3_str *out, const Plan *plan, const IndexShape *index) {
+  static const struct {
+    SearchMode mode;
+    const char *word;
+  } words[] = {{SEARCH_INDEX, "graph"},
+               {SEARCH_INDEX_FILTERED, "graph-filtered"},
+               {SEARCH_CHOSEN, "chosen"},
+               {SEARCH_SCAN, "scan"}};
+  u32 modes = search_modes(index, is_restricted(plan), has_term(plan, TERM_DISTANCE)), count = 0;
+
+  if (is_of_one_row(plan)) modes = 1u << SEARCH_CHOSEN;
+
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    if (modes >> words[i].mode & 1) sqlite3_str_appendf(out, "%s%s", count++ ? "," : " by(", words[i].word);
+  }
+  sqlite3_str_appendall(out, ")");
+}
+
 /* The plan in words; NULL if memory is out. */
 static char *plan_encode(const VecTable *vt, const Plan *plan) {
   static const char *const order_words[] = {
@@ -445,6 +474,7 @@ static char *plan_encode(const VecTable *vt, const Plan *plan) {
   if (plan->kind == PLAN_KNN) {
     write_name(out, vt->spec->column[plan->column].name);
     sqlite3_str_appendf(out, " %s", index_word(vtab_index(vt, plan->column)));
+    write_modes(out, plan, vtab_index(vt, plan->column));
   }
   for (int i = 0; i < plan->term_count; i++) {
     if (is_filter(&plan->term[i])) sqlite3_str_appendall(out, filters++ ? "," : " filter(");
@@ -527,6 +557,13 @@ static int take_index(const char **at) {
   return take(at, " flat") || take(at, " hnsw") || take(at, " auto") || take(at, " ivf") || take(at, " inverted");
 }
 
+/* Modes, whatever they are; 0 if there are none. */
+static int take_modes(const char **at) {
+  if (!take(at, " by(")) return 0;
+  *at += strspn(*at, "abcdefghijklmnopqrstuvwxyz-,");
+  return take(at, ")");
+}
+
 /* The terms in order; 0 if the text is none of ours. */
 static int take_terms(const VecTable *vt, const char **at, Plan *plan) {
   while (plan->term_count < MAX_TERMS && take_term(at, &plan->term[plan->term_count])) plan->term_count++;
@@ -547,7 +584,7 @@ int plan_decode(const VecTable *vt, const char *text, Plan *plan) {
   plan->order = ORDER_NONE;
   if (take(&at, "knn ")) {
     plan->kind = PLAN_KNN;
-    if (!take_column(vt, &at, &plan->column) || !take_index(&at)) return SQLITE_INTERNAL;
+    if (!take_column(vt, &at, &plan->column) || !take_index(&at) || !take_modes(&at)) return SQLITE_INTERNAL;
     plan->term[plan->term_count++] = (PlanTerm){TERM_QUERY, 0, 0};
   } else if (take(&at, "points")) {
     plan->kind = PLAN_POINTS;

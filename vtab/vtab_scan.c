@@ -22,7 +22,7 @@
 #define MAX_FIRST_BATCH ((u64)1 << 16) /* however large k: the table may be small */
 #define MAX_BATCH ((u64)1 << 20)
 #define BATCH_GROWTH 4
-#define MAX_PLAN_TEXT 120
+#define MAX_PLAN_TEXT 160
 #define MAX_OPEN_CURSORS 256 /* of one table: a view that stands for its content could read it, without end */
 
 struct Cursor {
