@@ -348,3 +348,21 @@ SELECT vec_to_json('[1e-40, 3.4e38, -0.0, 0.1, 16777217]'), vec_f32('[1e39]');
 SELECT vec_to_json(vec_hash_text('the quick brown fox', 16)), round(vec_distance_cosine(vec_hash_text('untill', 256), vec_hash_text('until', 256)), 6);
 SELECT vec_distance_hamming(vec_bit(x'0ff0'), vec_bit(x'ffff')), vec_distance_jaccard(vec_bit(x'0ff0'), vec_bit(x'ffff')), vec_to_json(vec_int8('[-128, 127, 0]'));
 SELECT 9223372036854775807, -9223372036854775808, typeof(1e400);
+
+-- a map: integers of every size, floats, texts, blobs; rows of their own, then values in pages alone
+CREATE VIRTUAL TABLE m USING quire_map(key INTEGER PRIMARY KEY, t TEXT, i INTEGER, r REAL, x, fold_rows=150);
+INSERT INTO m SELECT i * 5 - 700, 'text ' || i, CASE i % 5 WHEN 0 THEN 0 WHEN 1 THEN -i WHEN 2 THEN i * 1000 WHEN 3 THEN i * 100000 ELSE -i * 100000000000 END, i / 7.0, CASE i % 4 WHEN 0 THEN zeroblob(i % 90) WHEN 1 THEN i WHEN 2 THEN 'x' END FROM n;
+DELETE FROM m WHERE key % 35 = 0;
+UPDATE m SET r = r * 2, x = t WHERE key BETWEEN 100 AND 400;
+INSERT INTO m(m) VALUES('fold');
+SELECT count(*), min(key), max(key), sum(i), sum(r), sum(length(t)), sum(length(x)) FROM m;
+SELECT key, t, i, r, quote(x), typeof(i), typeof(r), typeof(x) FROM m WHERE key IN (-695, 105, 110, 900, 1) ORDER BY key DESC;
+SELECT key, i FROM m WHERE key > 1000 ORDER BY key LIMIT 20;
+SELECT rowid, vector FROM quire_get('m', '[110, 105, -695]', 'i');
+CREATE VIRTUAL TABLE p USING quire_map(key INTEGER PRIMARY KEY, v, content='', fold_rows=100);
+INSERT INTO p SELECT key, coalesce(x, r) FROM m;
+INSERT INTO p(p) VALUES('optimize');
+SELECT count(*), sum(length(v)), total(v) FROM p;
+SELECT key, quote(v) FROM p WHERE key BETWEEN 90 AND 140;
+DROP TABLE p;
+DROP TABLE m;
