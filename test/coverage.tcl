@@ -8,7 +8,12 @@
 #     why
 #
 # Text and function stay when lines move. A reason holds for all branches of such a line in that function. One that no line needs any more
-# is an error, as is a directory below its goal; a branch without a reason is listed as such.
+# is an error, as is a directory below its goal; a branch without a reason is listed as such. Two forms are for many lines at once:
+#
+#   path function: *           the whole function, which was never entered: another processor's
+#   ~ path function: text      regular expressions, each of the whole: a class of lines of which one outcome is left. Where more are, the line wants
+#                              a reason of its own
+#
 # gcov counts an edge for each outcome of each operand of && and ||, of ?:, of loops and of each case. What is counted out is counted out
 # in the code: ALWAYS and NEVER (wal_shim/base.h). Nothing is counted out here.
 
@@ -64,8 +69,9 @@ proc source_lines {file} {
 # --- reasons ---
 
 proc read_reasons {path} {
-  global reason
+  global reason classes
   array set reason {}
+  set classes {}
   if {![file exists $path]} return
   set in [open $path]
   set key ""
@@ -74,14 +80,29 @@ proc read_reasons {path} {
     if {[regexp {^\s+(.*)$} $line -> why]} {
       if {$key eq ""} {error "$path: a reason without a line: $why"}
       append reason($key) [expr {$reason($key) eq "" ? "" : " "}] $why
-    } elseif {[regexp {^(\S+) (\S+): (.*)$} $line -> file function text]} {
-      set key [list $file $function [string trim $text]]
+    } elseif {[regexp {^(~ )?(\S+) (\S+): (.*)$} $line -> class file function text]} {
+      set key [list {*}[string trim $class] $file $function [string trim $text]]
+      if {$class ne ""} {lappend classes $key}
       set reason($key) ""
     } else {
       error "$path: neither a line nor a reason: $line"
     }
   }
   close $in
+}
+
+# The key of the reason for a line, or "".
+proc reason_of {file function text left entered} {
+  global reason classes
+  set key [list $file $function $text]
+  if {[info exists reason($key)]} {return $key}
+  if {!$entered && [info exists reason([list $file $function *])]} {return [list $file $function *]}
+  if {$left > 1} return
+  foreach class $classes {
+    lassign $class - path name line
+    if {[regexp ^(?:$path)$ $file] && [regexp ^(?:$name)$ $function] && [regexp ^(?:$line)$ $text]} {return $class}
+  }
+  return
 }
 
 # --- report ---
@@ -123,10 +144,11 @@ foreach file [lsort [array names branches]] {
     if {!$left} continue
     set text [string trim [lindex $source $n-1]]
     set function [function_at $file $n]
-    set key [list $file $function $text]
-    set known [info exists reason($key)]
+    set never [expr {[llength [lsearch -all -exact $counts -1]] == [llength $counts]}]
+    set key [reason_of $file $function $text $left [expr {!$never}]]
+    set known [expr {$key ne ""}]
     if {$known} {set used($key) 1; incr explained $left} else {incr unexplained $left}
-    set mark [expr {$known ? " " : "?"}][expr {-1 in $counts && [llength [lsearch -all -exact $counts -1]] == [llength $counts] ? "*" : " "}]
+    set mark [expr {$known ? " " : "?"}][expr {$never ? "*" : " "}]
     puts "$mark $file:$n $function: $left of [llength $counts]: $text"
     if {$known} {puts "     $reason($key)"}
   }
@@ -135,7 +157,7 @@ foreach file [lsort [array names branches]] {
 set failed 0
 puts "\n$explained branches left with a reason, $unexplained without"
 foreach key [lsort [array names reason]] {
-  if {![info exists used($key)]} {puts "not needed any more: [lindex $key 0] [lindex $key 1]: [lindex $key 2]"; set failed 1}
+  if {![info exists used($key)] && [lindex $key end] ne "*"} {puts "not needed any more: [lrange $key 0 end-1]: [lindex $key end]"; set failed 1}
 }
 foreach {name goal} $goals {
   if {![info exists sum($name)]} continue
