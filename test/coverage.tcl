@@ -11,9 +11,10 @@
 # is an error, as is a directory below its goal; a branch without a reason is listed as such. Two forms are for many lines at once:
 #
 #   path function: *           the whole function, which was never entered: another processor's
-#   ~ path function: text      regular expressions, each of the whole: a class of lines of which one outcome is left. Where more are, the line wants
-#                              a reason of its own
+#   ~N path function: text     regular expressions, each of the whole: a class of lines of which outcome N (as gcov counts, from 0) alone is left. What
+#                              else is left of such lines, or of others, wants a reason of its own
 #
+# Of `if (a)` outcome 0 is true, 1 is false; of `if (a && b)` 1 is a false, 2 b true; of `if (a || b)` 1 is a true; of a loop's `a && b` 3 is b false.
 # gcov counts an edge for each outcome of each operand of && and ||, of ?:, of loops and of each case. What is counted out is counted out
 # in the code: ALWAYS and NEVER (wal_shim/base.h). Nothing is counted out here.
 
@@ -80,8 +81,8 @@ proc read_reasons {path} {
     if {[regexp {^\s+(.*)$} $line -> why]} {
       if {$key eq ""} {error "$path: a reason without a line: $why"}
       append reason($key) [expr {$reason($key) eq "" ? "" : " "}] $why
-    } elseif {[regexp {^(~ )?(\S+) (\S+): (.*)$} $line -> class file function text]} {
-      set key [list {*}[string trim $class] $file $function [string trim $text]]
+    } elseif {[regexp {^(?:~(\d+) )?(\S+) (\S+): (.*)$} $line -> class file function text]} {
+      set key [list {*}$class $file $function [string trim $text]]
       if {$class ne ""} {lappend classes $key}
       set reason($key) ""
     } else {
@@ -92,15 +93,15 @@ proc read_reasons {path} {
 }
 
 # The key of the reason for a line, or "".
-proc reason_of {file function text left entered} {
+proc reason_of {file function text counts entered} {
   global reason classes
   set key [list $file $function $text]
   if {[info exists reason($key)]} {return $key}
   if {!$entered && [info exists reason([list $file $function *])]} {return [list $file $function *]}
-  if {$left > 1} return
+  set left [lsearch -all -regexp $counts {^(0|-1)$}]
   foreach class $classes {
-    lassign $class - path name line
-    if {[regexp ^(?:$path)$ $file] && [regexp ^(?:$name)$ $function] && [regexp ^(?:$line)$ $text]} {return $class}
+    lassign $class outcome path name line
+    if {$left eq $outcome && [regexp ^(?:$path)$ $file] && [regexp ^(?:$name)$ $function] && [regexp ^(?:$line)$ $text]} {return $class}
   }
   return
 }
@@ -145,7 +146,7 @@ foreach file [lsort [array names branches]] {
     set text [string trim [lindex $source $n-1]]
     set function [function_at $file $n]
     set never [expr {[llength [lsearch -all -exact $counts -1]] == [llength $counts]}]
-    set key [reason_of $file $function $text $left [expr {!$never}]]
+    set key [reason_of $file $function $text $counts [expr {!$never}]]
     set known [expr {$key ne ""}]
     if {$known} {set used($key) 1; incr explained $left} else {incr unexplained $left}
     set mark [expr {$known ? " " : "?"}][expr {$never ? "*" : " "}]
