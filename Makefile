@@ -233,7 +233,7 @@ $(BUILD)/rowmap_test $(BUILD)/pages_test: $(BUILD)/%: test/%.c test/kernels_test
 	$(KERNELS_LINK)
 $(BUILD)/%_aarch64: test/%.c test/kernels_tester.h $(KERNELS_SRC) $(HDR)
 	@mkdir -p $(@D)
-	$(AARCH64_CC) $(KERNELS_FLAGS) -std=gnu11 -O3 -static -DKERNELS_TEST_SHIM $(filter %.c,$^) -o $@ -lm
+	$(AARCH64_CC) $(KERNELS_FLAGS) -std=gnu11 -O3 -static -DKERNELS_TEST_SHIM -ffunction-sections -Wl,--gc-sections $(filter %.c,$^) -o $@ -lm
 $(BUILD)/bench_kernels: bench/kernels.c $(KERNELS_SRC) $(HDR)
 	@mkdir -p $(@D)
 	$(CC) $(KERNELS_FLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@ -lsqlite3 $(LDLIBS_ALL)

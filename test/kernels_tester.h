@@ -1,7 +1,7 @@
 /*
  * kernels_tester.h: what the tests of kernels share: counting, random numbers, guarded memory, elements. Each test prints a line
- * per failure and at the end "N passed, N failed". With KERNELS_TEST_SHIM the few functions of SQLite that are needed
- * come from here, for cross builds. Define _GNU_SOURCE before any include.
+ * per failure and at the end "N passed, N failed". With KERNELS_TEST_SHIM the few functions of SQLite that the tests
+ * come to are from here, for cross builds; functions that call others are left out by the linker. Define _GNU_SOURCE before any include.
  */
 #ifndef QUIRE_KERNELS_TESTER_H
 #define QUIRE_KERNELS_TESTER_H
@@ -30,11 +30,16 @@ void sqlite3_log(int code, const char *format, ...) {
   (void)code;
   (void)format;
 }
-char *sqlite3_mprintf(const char *format, ...) {
+char *sqlite3_vmprintf(const char *format, va_list args) {
   char *text = malloc(1000);
-  va_list args;
-  va_start(args, format);
   vsnprintf(text, 1000, format, args);
+  return text;
+}
+char *sqlite3_mprintf(const char *format, ...) {
+  va_list args;
+  char *text;
+  va_start(args, format);
+  text = sqlite3_vmprintf(format, args);
   va_end(args);
   return text;
 }
