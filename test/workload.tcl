@@ -363,7 +363,7 @@ proc wl_count {handle {prefix ""}} {
   global wl wl_total
   if {!$wl(quire)} return
   set code [catch {$handle eval {SELECT name, sum(value) AS value FROM quire_stats WHERE name IN ('folds', 'bulk_folds', 'append_only_folds', 'folds_given_up', 'pages_reused',
-      'pages_extended', 'overlay_loads', 'overlay_extends', 'graph_folds', 'graph_linked', 'graph_repairs', 'graph_searches', 'list_folds', 'list_splits', 'slots_reused', 'content_rows_paged', 'paged_vectors_read') GROUP BY name} row {
+      'pages_extended', 'overlay_loads', 'overlay_extends', 'steps', 'graph_folds', 'graph_linked', 'graph_repairs', 'graph_searches', 'list_folds', 'list_splits', 'slots_reused', 'content_rows_paged', 'paged_vectors_read') GROUP BY name} row {
     incr wl_total($prefix$row(name)) $row(value)
   }} message options]
   if {$code && ![string match *locked* $message]} {return -options $options $message}
