@@ -27,7 +27,8 @@ static inline int column_in_pages(const Column *column) {
 
 /* A column of a map, with the name, type and affinity that an ordinary table would have. */
 typedef struct ValueColumn {
-  char *name, *type; /* type: as it is written, "" for none */
+  char *name, *type;    /* type: as it is written, "" for none */
+  const char *affinity; /* as content_affinity() says */
   int not_null;
 } ValueColumn;
 

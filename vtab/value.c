@@ -286,16 +286,21 @@ int value_vector_as(sqlite3_value *value, Elem elem, Vector *out, char **error) 
   return rc ? rc : convert(out, elem, error);
 }
 
-int value_words(FieldType type, u64 key, sqlite3_value *value, u64 *words) {
-  FieldValue v = {.type = sqlite3_value_type(value)};
+int value_field(sqlite3_value *value, int type, FieldValue *out) {
+  memset(out, 0, sizeof *out);
+  out->type = type;
+  if (type == SQLITE_INTEGER) out->integer = sqlite3_value_int64(value);
+  if (type == SQLITE_FLOAT) out->real = sqlite3_value_double(value);
+  if (type != SQLITE_TEXT && type != SQLITE_BLOB) return SQLITE_OK;
+  out->bytes = type == SQLITE_TEXT ? (const void *)sqlite3_value_text(value) : sqlite3_value_blob(value);
+  out->size = (u64)sqlite3_value_bytes(value);
+  return out->bytes == NULL && (out->size || type == SQLITE_TEXT) ? SQLITE_NOMEM : SQLITE_OK;
+}
 
-  if (v.type == SQLITE_INTEGER) v.integer = sqlite3_value_int64(value);
-  if (v.type == SQLITE_FLOAT) v.real = sqlite3_value_double(value);
-  if (v.type == SQLITE_TEXT || v.type == SQLITE_BLOB) {
-    v.bytes = v.type == SQLITE_TEXT ? (const void *)sqlite3_value_text(value) : sqlite3_value_blob(value);
-    v.size = (u64)sqlite3_value_bytes(value);
-    if (v.bytes == NULL && (v.size || v.type == SQLITE_TEXT)) return SQLITE_NOMEM;
-  }
-  field_put(type, key, &v, words);
-  return SQLITE_OK;
+int value_words(FieldType type, u64 key, sqlite3_value *value, u64 *words) {
+  FieldValue v;
+  int rc = value_field(value, sqlite3_value_type(value), &v);
+
+  if (rc == SQLITE_OK) field_put(type, key, &v, words);
+  return rc;
 }

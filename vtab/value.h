@@ -70,6 +70,8 @@ int value_is_sparse(sqlite3_value *value);
 int value_sparse(sqlite3_value *value, u64 dim, SparseVector *out, char **error);
 void sparse_vector_clear(SparseVector *vector);
 
+/* A value taken as this type (SQLITE_INTEGER, ...), its own or one that it converts to; bytes are the value's. SQLITE_OK or SQLITE_NOMEM. */
+int value_field(sqlite3_value *value, int type, FieldValue *out);
 /* The words of a value for a field (wal_shim/field.h). SQLITE_OK or SQLITE_NOMEM. */
 int value_words(FieldType type, u64 key, sqlite3_value *value, u64 *words);
 

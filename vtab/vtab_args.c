@@ -16,6 +16,7 @@
 #include "../vector/record.h"
 #include "../vector/sparse.h"
 #include "args_int.h"
+#include "content.h"
 
 #include <stdarg.h>
 
@@ -433,7 +434,9 @@ static void parse_value(Parser *p, char *name) {
     if (value == NULL) return;
     value->not_null = not_null;
     value->type = mem_zeroed(&p->rc, (u64)size + 1, 1);
-    if (value->type) memcpy(value->type, type, (size_t)size);
+    if (value->type == NULL) return;
+    memcpy(value->type, type, (size_t)size);
+    value->affinity = content_affinity(value->type);
     if (p->spec->value_count > (int)RECORD_MAX_COLUMNS)
       parser_fail(p, "More than %d columns are given beside the key", (int)RECORD_MAX_COLUMNS);
   }

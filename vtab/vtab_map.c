@@ -29,20 +29,13 @@ static void apply_numeric(const char *affinity, FieldValue *v) {
 
 /* The value as its column keeps it. SQLITE_OK or SQLITE_NOMEM. */
 static int read_value(const ValueColumn *column, sqlite3_value *value, FieldValue *out) {
-  const char *affinity = content_affinity(column->type);
-  int is_number, to_text = strcmp(affinity, "TEXT") == 0, type;
+  int to_text = strcmp(column->affinity, "TEXT") == 0, to_number = *column->affinity && !to_text;
+  int type = to_number ? sqlite3_value_numeric_type(value) : sqlite3_value_type(value), rc;
 
-  type = *affinity && !to_text ? sqlite3_value_numeric_type(value) : sqlite3_value_type(value);
-  is_number = type == SQLITE_INTEGER || type == SQLITE_FLOAT;
-  memset(out, 0, sizeof *out);
-  out->type = is_number && to_text ? SQLITE_TEXT : type;
-  if (out->type == SQLITE_INTEGER) out->integer = sqlite3_value_int64(value);
-  if (out->type == SQLITE_FLOAT) out->real = sqlite3_value_double(value);
-  if (*affinity && !to_text) apply_numeric(affinity, out);
-  if (out->type != SQLITE_TEXT && out->type != SQLITE_BLOB) return SQLITE_OK;
-  out->bytes = out->type == SQLITE_TEXT ? (const void *)sqlite3_value_text(value) : sqlite3_value_blob(value);
-  out->size = (u64)sqlite3_value_bytes(value);
-  return out->bytes == NULL && (out->size || out->type == SQLITE_TEXT) ? SQLITE_NOMEM : SQLITE_OK;
+  if (to_text && (type == SQLITE_INTEGER || type == SQLITE_FLOAT)) type = SQLITE_TEXT;
+  rc = value_field(value, type, out);
+  if (to_number) apply_numeric(column->affinity, out);
+  return rc;
 }
 
 int map_record(VecTable *vt, sqlite3_value **values, Vector *out) {
