@@ -22,7 +22,7 @@ typedef struct Layout {
   int count;
   int spec_column[MAX_DECLARED]; /* column of the spec; -1: rowid or a hidden column */
   int declared[MAX_DECLARED];    /* and back: where the spec's column stands; of a record, the first value */
-  int value[MAX_DECLARED];       /* of a column that is a record's: which of its values */
+  int value[MAX_DECLARED];       /* of a column that is a record's: which of its values; else 0 */
   int command, distance, k, ef_search, exact, oversample, nprobe, model;
 } Layout;
 

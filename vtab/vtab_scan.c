@@ -575,14 +575,13 @@ int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
   Cursor *cur = cursor_of(base);
   const VecTable *vt = table_of(cur);
   int column = vt->layout.spec_column[i];
+  int is_record = column >= 0 && vt->spec->column[column].kind == COL_RECORD;
 
-  if (column >= 0 && vt->spec->column[column].kind == COL_RECORD)
-    return result_cell(cur, ctx, column, vt->layout.value[i]); /* V3: a record is written whole */
-  if (sqlite3_vtab_nochange(ctx)) return SQLITE_OK;
+  if (!is_record && sqlite3_vtab_nochange(ctx)) return SQLITE_OK; /* V3 */
   if (i == 0 && !vt->text_key) {
     sqlite3_result_int64(ctx, cur->rowid);
   } else if (column >= 0) {
-    return result_cell(cur, ctx, column, 0);
+    return result_cell(cur, ctx, column, vt->layout.value[i]);
   } else if (cur->plan.kind == PLAN_KNN && i == vt->layout.distance) {
     sqlite3_result_double(ctx, cur->hit[cur->hit_at].distance);
   } else if (cur->has_k && i == vt->layout.k) {
