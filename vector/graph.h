@@ -12,15 +12,15 @@
  *       A node that linked to a dead one on its list gets new links in its place when the death is folded in.
  *       A slot that another row gets (L4 of slots.h) is a node already: it is searched for and linked anew on its levels, and keeps those links of
  *       its list that are the tree's, as do the nodes that hold it on the tree.
+ *   G4  The walk compares codes (Space); what is given is compared on full vectors, always.
+ *   G5  The graph depends on the order of slots alone: levels come from a hash of the slot's number, nodes are inserted in batches whose
+ *       searches see the graph before the batch, and links are applied in slot order. The number of threads does not matter, nor does the processor: codes
+ *       have the same bytes everywhere, and their distances too (walk8.h; sums of the full-vector kernels may differ in the last bit).
  *   G6  By dot, nodes are linked by inner products of vectors that have one more coordinate, so that the nearest of a row are those of the l2 distance (Bachrach et
  *       al., RecSys 2014) as long as all have the same length M with it. M is the largest length, but at most twice the root mean square: else a few rows
  *       far longer than the others would make these all alike, and no link would lead to the long ones, which are nearest to everything. Rows beyond M have
  *       the coordinate 0. Measured with the largest length alone (5,000 x 128, recall@10): lengths that differ by a factor of eight 0.79, now 0.91; one in 50 rows
  *       forty times as long 0.16, now 0.92; without the coordinate MNIST comes down from 0.99 to 0.92.
- *   G4  The walk compares codes (Space); what is given is compared on full vectors, always.
- *   G5  The graph depends on the order of slots alone: levels come from a hash of the slot's number, nodes are inserted in batches whose
- *       searches see the graph before the batch, and links are applied in slot order. The number of threads does not matter, nor does the processor: codes
- *       have the same bytes everywhere, and their distances too (walk8.h; sums of the full-vector kernels may differ in the last bit).
  *
  * The table page names one graph page (PAGE_GRAPH, logical id = column) per graph:
  *

@@ -18,10 +18,10 @@
  *   W8  A move to another home is a new tree there (W6) and a state row that names it. The old home is left as it is until the commit (Z4), so that
  *       ROLLBACK, of a savepoint too, brings it back; what of the transaction lies in it unsynced is synced before.
  *
- *   W10 A step is a fold of a commit after which nothing is due: it moves pages and cuts the file, and leaves every delta as it is, so that it costs what it moves.
- *
  *   W9  Vectors that the pages alone have (P1) are read by 'rebuild' and by a move from the old pages, which are opened before anything is written: where there is no root
  *       that could be believed, nothing is. A memory home would not keep them: no move to there (P4).
+ *
+ *   W10 A step is a fold of a commit after which nothing is due: it moves pages and cuts the file, and leaves every delta as it is, so that it costs what it moves.
  *
  * Start at store_fold(). Not here: what a table's pages hold (vector/slots.c), free pages and the file's end (space.c).
  */
@@ -319,13 +319,13 @@ static int update_state_row(Fold *f) {
 static int update_watermarks(Fold *f) {
   Store *s = f->store;
   i64 n = f->horizon.in_rollback ? f->next.n : s->state.n;
+  int rc;
   if (f->horizon.in_rollback && f->busy) /* a quieter fold of this transaction may have left one */
     return store_exec(s, "DELETE FROM %s.quire_wm WHERE n >= %lld", s->quoted, (long long)n);
   if (!f->horizon.in_rollback && !f->horizon.in_wal) return SQLITE_OK;
-  return store_exec(s, "INSERT OR %s INTO %s.quire_wm VALUES(%lld, %lld, %lld); DELETE FROM %s.quire_wm WHERE n < %lld",
-                    f->horizon.in_wal ? "IGNORE" : "REPLACE", s->quoted, (long long)n, (long long)f->horizon.salt,
-                    (long long)f->horizon.frame, s->quoted,
-                    (long long)f->horizon.at); /* the earlier a mark, the sooner it is passed */
+  rc = horizon_put(s, &f->horizon, n);
+  if (rc) return rc;
+  return store_exec(s, "DELETE FROM %s.quire_wm WHERE n < %lld", s->quoted, (long long)f->horizon.at);
 }
 
 static int write_rows_of_fold(Fold *f) {

@@ -104,10 +104,14 @@ int horizon_read(Store *store, Horizon *out) {
   return read_wal_index(store, out);
 }
 
+int horizon_put(Store *store, const Horizon *horizon, i64 n) {
+  return store_exec(store, "INSERT OR %s INTO %s.quire_wm VALUES(%lld, %lld, %lld)",
+                    horizon->in_wal ? "IGNORE" : "REPLACE", store->quoted, (long long)n, (long long)horizon->salt,
+                    (long long)horizon->frame);
+}
+
 int horizon_mark(Store *store) {
   Horizon horizon;
   int rc = horizon_read(store, &horizon);
-  if (rc || !horizon.in_wal) return rc;
-  return store_exec(store, "INSERT OR IGNORE INTO %s.quire_wm VALUES(%lld, %lld, %lld)", store->quoted,
-                    (long long)store->state.n, (long long)horizon.salt, (long long)horizon.frame);
+  return rc || !horizon.in_wal ? rc : horizon_put(store, &horizon, store->state.n);
 }

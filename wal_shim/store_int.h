@@ -278,6 +278,8 @@ typedef struct Horizon {
   int in_rollback; /* journal */
 } Horizon;
 int horizon_read(Store *store, Horizon *out);
+/* Put state n among the watermarks. In WAL an earlier mark of it stays: it is passed sooner. */
+int horizon_put(Store *store, const Horizon *horizon, i64 n);
 /* Put the state that a transaction begins with, and has not changed, among the watermarks, unless it is there (H2). */
 int horizon_mark(Store *store);
 
