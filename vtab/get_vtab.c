@@ -49,6 +49,7 @@ typedef struct GetCursor {
   RowPlace block[ROWS_MANY];
   u32 block_at, block_count; /* block_at: the row that the cursor stands on */
   sqlite3_value *vector;     /* of that row, if the map does not know it */
+  sqlite3_value *given[2];   /* keys, column */
   int eof;
 } GetCursor;
 
@@ -453,6 +454,10 @@ static void get_reset(GetCursor *cur) {
   rows_close(&cur->reader);
   sqlite3_value_free(cur->vector);
   cur->vector = NULL;
+  for (int k = 0; k < 2; k++) {
+    sqlite3_value_free(cur->given[k]);
+    cur->given[k] = NULL;
+  }
   sqlite3_finalize(cur->hold);
   cur->hold = NULL;
   target_release(cur->target);
@@ -510,18 +515,28 @@ static int open_snapshot(GetVtab *vt, GetCursor *cur) {
   return rc;
 }
 
+/* Keys and column, for further conditions on them: SQLite asks for their values. */
+static int keep_given(GetCursor *cur, sqlite3_value **argv, int argc) {
+  for (int k = 0; k < argc; k++) {
+    cur->given[k] = sqlite3_value_dup(argv[k]);
+    if (cur->given[k] == NULL) return SQLITE_NOMEM;
+  }
+  return SQLITE_OK;
+}
+
 static int get_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int argc, sqlite3_value **argv) {
   GetCursor *cur = (GetCursor *)base;
   GetVtab *vt = (GetVtab *)base->pVtab;
   const char *name = NULL, *column = NULL;
   int rc;
 
-  (void)text, (void)argc;
+  (void)text;
   get_reset(cur);
   cur->vectors = (plan & PLAN_VECTORS) != 0;
   rc = text_of(vt, argv[0], "table", &name);
   if (rc == SQLITE_OK && (plan & PLAN_COLUMN)) rc = text_of(vt, argv[2], "column", &column);
   if (rc == SQLITE_OK) rc = read_keys(vt, cur, argv[1]);
+  if (rc == SQLITE_OK) rc = keep_given(cur, argv + 1, argc - 1);
   if (rc == SQLITE_OK) rc = find_target(vt, name, column);
   if (rc) return rc;
   cur->target = vt->target;
@@ -572,7 +587,9 @@ static int get_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int colum
     case COLUMN_ROWID: sqlite3_result_int64(ctx, cur->block[cur->block_at].rowid); return SQLITE_OK;
     case COLUMN_VECTOR: return result_vector(cur, ctx);
     case COLUMN_TABLE: sqlite3_result_text(ctx, cur->target->name, -1, SQLITE_TRANSIENT); return SQLITE_OK;
-    default: return SQLITE_OK;
+    default:
+      if (cur->given[column - COLUMN_KEYS]) sqlite3_result_value(ctx, cur->given[column - COLUMN_KEYS]);
+      return SQLITE_OK;
   }
 }
 
