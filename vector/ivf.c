@@ -23,8 +23,9 @@
 #define FETCH_AHEAD 8u
 #define FILTERED_POWER 0.5
 #define POLL_ROWS 65536u
-#define MAX_BLOCK_PREFETCH 8192u /* bytes of a block fetched ahead */
-#define ROW_NS 1.0               /* about what a row of a list takes, and 32 bytes of it, */
+#define BLOCKS_AHEAD 2u         /* are fetched before they are scanned: */
+#define MAX_BLOCK_FETCHED 8192u /* bytes of a block */
+#define ROW_NS 1.0              /* about what a row of a list takes, and 32 bytes of it, */
 #define ROW_32_BYTES_NS 0.7
 #define CENTROID_32_BYTES_NS 0.7 /* 32 bytes of a centroid, */
 #define RERANK_NS 60.0           /* and a row that is compared in full */
@@ -39,6 +40,14 @@ typedef struct Collector {
   void (*offered)(Ivf *v); /* a row was compared */
 } Collector;
 
+/* Rows of a block that may be near, and their values. */
+typedef struct Hits {
+  const u8 *block;
+  u32 count;
+  u16 *row;
+  u32 *value;
+} Hits;
+
 struct Ivf {
   IvfArrays at;
   Slots *slots;
@@ -47,8 +56,8 @@ struct Ivf {
   IvfDirectory directory;
   ListCodes codes;
   DistanceScan near; /* of a point to centroids */
-  u16 *hit;          /* rows of a block, and their values */
-  u32 *hit_value;
+  Hits hits[2];      /* of the block that is scanned, and of the one before */
+  u32 scanned;       /* which one is of the block that is */
   /* of one search */
   float *point, *value;
   u64 *order; /* distance << 32 | list */
@@ -187,6 +196,7 @@ int ivf_directory_load(IvfArrays *v, IvfDirectory *d) {
 
 static void ivf_close(void *opened) {
   Ivf *v = opened;
+  u32 i;
   if (v == NULL) return;
   list_codes_close(&v->codes);
   array_map_close(&v->centroids);
@@ -197,8 +207,10 @@ static void ivf_close(void *opened) {
   ivf_directory_free(&v->directory);
   ivf_arrays_close(&v->at);
   mem_aligned_free(v->point);
-  mem_free(v->hit);
-  mem_free(v->hit_value);
+  for (i = 0; i < 2; i++) {
+    mem_free(v->hits[i].row);
+    mem_free(v->hits[i].value);
+  }
   mem_free(v->value);
   mem_free(v->order);
   mem_free(v->found);
@@ -208,6 +220,7 @@ static void ivf_close(void *opened) {
 static int open_all(Ivf *v, PageRef ref) {
   SlotColumn *col = &v->slots->column[v->column];
   Sq4 *sq4 = NULL;
+  u32 i;
   int rc = ivf_arrays_open(&v->at, v->slots, v->column, ref);
   if (rc == SQLITE_OK) rc = array_map_open(&v->centroids, &v->at.centroids, 0, 1);
   if (rc == SQLITE_OK) rc = array_map_open(&v->blocks, &v->at.blocks, 0, 1);
@@ -220,8 +233,10 @@ static int open_all(Ivf *v, PageRef ref) {
   if (rc) return rc;
   v->collector = v->codes.methods->bounds ? &by_bound : &by_rank;
   v->near = distance_scan(col->metric == METRIC_DOT ? METRIC_DOT : METRIC_L2, ELEM_F32);
-  v->hit = mem_array(&rc, v->at.room, sizeof *v->hit);
-  v->hit_value = mem_array(&rc, v->at.room, sizeof *v->hit_value);
+  for (i = 0; i < 2; i++) {
+    v->hits[i].row = mem_array(&rc, v->at.room, sizeof *v->hits[i].row);
+    v->hits[i].value = mem_array(&rc, v->at.room, sizeof *v->hits[i].value);
+  }
   v->point = mem_aligned(&rc, (u64)col->dim * sizeof(float));
   v->value = mem_array(&rc, v->at.head.lists, sizeof *v->value);
   v->order = mem_array(&rc, v->at.head.lists, sizeof *v->order);
@@ -511,65 +526,123 @@ static const Collector by_bound = {bound_room, refine_some, refine_if_many, refi
 
 /* --- lists --- */
 
-static int scan_block(Ivf *v, IndexPass *p, const u8 *block, u32 count) {
-  u32 i, hits = v->codes.methods->scan(&v->codes, block + v->at.rows_at, count, v->worst, v->hit, v->hit_value);
+/* Rows of the block before: their slots were fetched while this one was scanned. */
+static int take_hits(Ivf *v, IndexPass *p) {
+  Hits *h = &v->hits[v->scanned ^ 1];
+  u32 i;
   int rc = SQLITE_OK;
-  for (i = 0; i < hits && rc == SQLITE_OK; i++) {
-    u32 slot = load32(block + 4 * (size_t)v->hit[i]);
+  for (i = 0; i < h->count && rc == SQLITE_OK; i++) {
+    u32 slot = load32(h->block + 4 * (size_t)h->row[i]);
     int wanted = 0;
-    if (v->hit_value[i] >= v->worst) continue;
+    if (h->value[i] >= v->worst) continue;
     rc = is_wanted(v, p, slot, &wanted);
     if (rc || !wanted) continue;
     v->met++;
-    v->found[v->count++] = (u64)v->hit_value[i] << 32 | slot;
+    v->found[v->count++] = (u64)h->value[i] << 32 | slot;
     if (v->count == v->room) rc = v->collector->full(v, p);
   }
+  h->count = 0;
+  return rc;
+}
+
+static int scan_block(Ivf *v, IndexPass *p, const u8 *block, u32 count) {
+  Hits *h = &v->hits[v->scanned];
+  u32 i;
+  int rc;
+  h->block = block;
+  h->count = v->codes.methods->scan(&v->codes, block + v->at.rows_at, count, v->worst, h->row, h->value);
+  for (i = 0; i < h->count; i++) PREFETCH(block + 4 * (size_t)h->row[i]);
   p->compared += count;
+  rc = take_hits(v, p);
+  v->scanned ^= 1;
   return rc;
 }
 
-/* A block of `rows` rows on its way from memory. */
-static void fetch_block(const Ivf *v, const u8 *block, u32 rows) {
-  u32 end = MIN(v->at.rows_at + rows * v->at.row_bytes, MAX_BLOCK_PREFETCH), at;
-  for (at = 0; at < end; at += CACHE_LINE) PREFETCH(block + at);
-}
+/*
+ * The blocks of the first `lists` lists of the order, one after the other. Memory answers slowly and has only so many requests at once, so a block is fetched piece by piece
+ * while the ones before are scanned (list_codes.h).
+ */
+typedef struct Coming {
+  const u8 *block;
+  u32 rows, list;
+} Coming;
 
-/* Each block is asked for while the one before is scanned. */
-static int scan_list(Ivf *v, IndexPass *p, u32 list) {
+typedef struct BlockWalk {
+  u64 lists, ordered; /* of the order, so many are sorted */
+  u64 next;           /* the list after this one: */
+  u32 list, at, end;  /* and its blocks that are left, by their places in the directory */
+  Coming coming[BLOCKS_AHEAD];
+  u32 first, count;
+  u32 scanned; /* the list of the block before */
+} BlockWalk;
+
+static int take_up(Ivf *v, BlockWalk *w) {
   const IvfDirectory *d = &v->directory;
-  const u8 *block = NULL, *next = NULL;
-  u32 i, end = d->start[list + 1];
+  u32 group = v->codes.methods->group;
   int rc = SQLITE_OK;
-  v->codes.methods->list(&v->codes, v->value[list]);
-  for (i = d->start[list]; i < end && rc == SQLITE_OK; i++, block = next) {
-    if (block == NULL) rc = array_map_get(&v->blocks, d->block[i], &block);
-    if (rc == SQLITE_OK && i + 1 < end) {
-      rc = array_map_get(&v->blocks, d->block[i + 1], &next);
-      if (rc == SQLITE_OK) fetch_block(v, next, d->rows[d->block[i + 1]]);
+  while (w->count < BLOCKS_AHEAD && rc == SQLITE_OK) {
+    Coming *c = &w->coming[(w->first + w->count) % BLOCKS_AHEAD];
+    while (w->at == w->end && w->next < w->lists) {
+      w->list = (u32)v->order[w->next++];
+      w->at = d->start[w->list];
+      w->end = d->start[w->list + 1];
     }
-    if (rc == SQLITE_OK) rc = scan_block(v, p, block, d->rows[d->block[i]]);
-  }
-  return rc ? rc : v->collector->listed(v, p);
-}
-
-/* The nearest `visit` lists; more while fewer than `need` rows were found. */
-static int scan_lists(Ivf *v, IndexPass *p, u64 visit, u64 need) {
-  u64 lists = v->at.head.lists, done = 0, ordered = 0, polled = 0;
-  int rc = SQLITE_OK;
-  while (done < lists && (done < visit || v->met < need) && rc == SQLITE_OK) {
-    if (done == ordered) {
-      u64 more = MIN(done < visit ? visit - done : MAX(done, 1), lists - done);
-      select_smallest(v->order + done, lists - done, more);
-      sort_keys(v->order + done, more);
-      ordered += more;
-    }
-    rc = scan_list(v, p, (u32)v->order[done++]);
-    if (rc == SQLITE_OK && p->compared - polled >= POLL_ROWS) {
-      polled = p->compared;
-      if (p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
-    }
+    if (w->at == w->end) return SQLITE_OK;
+    rc = array_map_get(&v->blocks, d->block[w->at], &c->block);
+    if (rc) break;
+    c->rows = d->rows[d->block[w->at++]];
+    c->list = w->list;
+    w->count++;
+    list_codes_fetch_next(&v->codes, c->block + v->at.rows_at,
+                          MIN((c->rows + group - 1) / group * group * v->at.row_bytes, MAX_BLOCK_FETCHED));
   }
   return rc;
+}
+
+/* More lists, when their blocks are at an end: `visit` at first, then one by one while fewer than `need` rows were found. */
+static int more_lists(Ivf *v, IndexPass *p, u64 visit, u64 need, BlockWalk *w, int *more) {
+  u64 lists = v->at.head.lists;
+  int rc = take_hits(v, p);
+  *more = w->lists < lists && (w->lists < visit || v->met < need);
+  if (rc || !*more) return rc;
+  if (w->lists == w->ordered) {
+    u64 n = MIN(w->lists < visit ? visit - w->lists : MAX(w->lists, 1), lists - w->lists);
+    select_smallest(v->order + w->lists, lists - w->lists, n);
+    sort_keys(v->order + w->lists, n);
+    w->ordered += n;
+  }
+  w->lists = w->lists < visit ? w->ordered : w->lists + 1;
+  return SQLITE_OK;
+}
+
+static int scan_next(Ivf *v, IndexPass *p, BlockWalk *w) {
+  Coming now = w->coming[w->first];
+  int rc = SQLITE_OK;
+  w->first = (w->first + 1) % BLOCKS_AHEAD;
+  w->count--;
+  if (now.list != w->scanned) {
+    if (w->scanned != IVF_FREE) rc = v->collector->listed(v, p);
+    v->codes.methods->list(&v->codes, v->value[now.list]);
+    w->scanned = now.list;
+  }
+  return rc ? rc : scan_block(v, p, now.block, now.rows);
+}
+
+static int scan_lists(Ivf *v, IndexPass *p, u64 visit, u64 need) {
+  u64 polled = 0;
+  BlockWalk w;
+  memset(&w, 0, sizeof w);
+  w.scanned = IVF_FREE;
+  v->hits[0].count = v->hits[1].count = 0;
+  list_codes_fetch_next(&v->codes, NULL, 0);
+  for (;;) {
+    int more = 1, rc = take_up(v, &w);
+    if (rc == SQLITE_OK) rc = w.count ? scan_next(v, p, &w) : more_lists(v, p, visit, need, &w, &more);
+    if (rc || !more) return rc;
+    if (p->compared - polled < POLL_ROWS) continue;
+    polled = p->compared;
+    if (p->interrupted && p->interrupted(p->interrupt_arg)) return SQLITE_INTERRUPT;
+  }
 }
 
 static int search_lists(Ivf *v, IndexPass *p, Pool *pool) {

@@ -48,6 +48,7 @@ static u32 rows_scan(ListCodes *c, const u8 *rows, u32 count, u32 limit, u16 *hi
   u32 all[SCAN_AT_ONCE], first, i, n, hits = 0;
   for (first = 0; first < count; first += n) {
     n = MIN(SCAN_AT_ONCE, count - first);
+    list_codes_fetch(c, (size_t)n * c->row_bytes);
     for (i = 0; i < n; i++, rows += c->row_bytes) row[i] = rows;
     c->space.methods->distances(&c->space, c->query, row, n, all);
     for (i = 0; i < n; i++) {
@@ -96,7 +97,9 @@ static u32 bit_scan(ListCodes *c, const u8 *rows, u32 count, u32 limit, u16 *hit
   float w[RABITQ_ROWS], most = (space_unorder(limit) - c->list.base) / c->list.scale;
   u32 first, hits = 0;
   for (first = 0; first < count; first += RABITQ_ROWS, rows += (size_t)RABITQ_ROWS * c->row_bytes) {
-    u32 near = rabitq_scan(c->query, &c->list, rows, most, w);
+    u32 near;
+    list_codes_fetch(c, (size_t)RABITQ_ROWS * c->row_bytes);
+    near = rabitq_scan(c->query, &c->list, rows, most, w);
     if (count - first < RABITQ_ROWS) near &= (1u << (count - first)) - 1;
     for (; near; near &= near - 1) {
       u32 i = low_bit(near);

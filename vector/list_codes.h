@@ -6,6 +6,7 @@
 #ifndef QUIRE_LIST_CODES_H
 #define QUIRE_LIST_CODES_H
 
+#include "portable.h"
 #include "rabitq.h"
 #include "space.h"
 
@@ -39,7 +40,22 @@ struct ListCodes {
   u8 *scratch; /* a group */
   float *centre;
   RabitqList list;
+  const u8 *fetch, *fetch_end; /* what scans ask memory for, a piece with each piece of theirs */
 };
+
+/* Ask for up to `bytes` bytes more of it. */
+static inline void list_codes_fetch(ListCodes *c, size_t bytes) {
+  const u8 *end = (size_t)(c->fetch_end - c->fetch) < bytes ? c->fetch_end : c->fetch + bytes;
+  for (; c->fetch < end; c->fetch += CACHE_LINE) PREFETCH(c->fetch);
+  if (c->fetch > c->fetch_end) c->fetch = c->fetch_end;
+}
+
+/* Ask for the rest of it; `rows`, `bytes` of them, are what comes then. */
+static inline void list_codes_fetch_next(ListCodes *c, const u8 *rows, size_t bytes) {
+  list_codes_fetch(c, (size_t)-1);
+  c->fetch = rows;
+  c->fetch_end = bytes ? rows + bytes : rows;
+}
 
 /* Those of a column's quantizer. */
 const ListCodesMethods *list_codes_of(const SlotColumn *col);
