@@ -57,7 +57,6 @@ static int fail_store(StoreVtab *sv, int rc) {
 
 /* The value of home=..., or NULL if the argument is something else. */
 static const char *home_argument(const char *arg) {
-  while (*arg == ' ') arg++;
   if (sqlite3_strnicmp(arg, "home", 4) != 0) return NULL;
   arg += 4;
   while (*arg == ' ') arg++;

@@ -611,7 +611,6 @@ static void parse_argument(Parser *p, const char *arg) {
   Elem elem;
 
   p->arg = p->at = arg;
-  if (at_end(p)) return; /* a trailing comma */
   if (!p->spec->dialect->values && take_char(p, '+')) {
     parse_auxiliary(p);
     return;
