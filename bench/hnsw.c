@@ -43,8 +43,8 @@ static const size_t efs[] = {10,  12,  16,  20,  25,  32,  40,  50,  64,   80,  
                              160, 200, 250, 320, 400, 500, 640, 800, 1000, 1280, 1600, 2000};
 #define EFS (sizeof efs / sizeof efs[0])
 /* What ivf is swept over: nprobe. */
-static const size_t probes[EFS] = {1,  2,  3,  4,  5,  6,  8,  10, 12,  14,  16,  20,
-                                   24, 28, 32, 40, 48, 64, 80, 96, 128, 160, 200, 256};
+static const size_t probes[EFS] = {1,  2,  4,  6,  8,   10,  12,  16,  20,  24,  32,  40,
+                                   48, 64, 80, 96, 128, 160, 200, 256, 320, 400, 512, 640};
 
 typedef struct Curve {
   const size_t *ef;

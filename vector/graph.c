@@ -290,7 +290,7 @@ static int hnsw_search(IndexPass *p, Pool *pool) {
 
 static int hnsw_ready(const Slots *slots, u32 column) { return slots->column[column].covered > 0; }
 
-const IndexMethods hnsw_index = {"hnsw", hnsw_ready, 0, 1, hnsw_room, hnsw_cost, hnsw_search};
+const IndexMethods hnsw_index = {"hnsw", hnsw_ready, 0, 1, NULL, hnsw_room, hnsw_cost, hnsw_search};
 
 /* --- checking --- */
 

@@ -6,7 +6,7 @@
  *   ef_construction  candidates while a node is linked
  *   ef_search        candidates of a search that does not say how many
  *   nlist            ivf: lists; 0: about as many as the root of the number of rows, more as it grows
- *   nprobe           ivf: lists that a search visits that does not say how many
+ *   nprobe           ivf: lists that a search visits at least that does not say how many
  *   quantizer        what the walk reads
  *   oversample       hundredths: candidates re-ranked on full vectors are k * oversample / 100 at least; 0: the default
  *   from_rows        auto(), ivf(), inverted(): the search compares all until the table has so many rows; 0: never
@@ -59,6 +59,8 @@ typedef struct IndexMethods {
   int (*ready)(const Slots *slots, u32 column);
   int distances; /* exact, and what the pool is offered are distances (distance_exact) instead of order-preserving values */
   int approximate; /* the pool may miss rows that it wants, and what it is offered has exact values (POOL_EXACT) */
+  /* Lists that a search visits that does not say how many, by what the table says; NULL: the index has none. */
+  u32 (*probes)(Slots *slots, u32 column, u32 nprobe);
   /* Approximate ones: how many candidates the pool needs room for; 0: an exact pass is no worse than this one. */
   int (*room)(const IndexPass *pass, u64 *out);
   /* About how many nanoseconds a pass takes, for choosing among indexes (figures: bench/hnsw_filter.c). */

@@ -601,7 +601,7 @@ static double inverted_cost(const IndexPass *p) {
   return LISTED_ROW_NS * (double)col->covered + ROW_NS * (double)(slots - col->covered);
 }
 
-const IndexMethods inverted_index = {"inverted", inverted_ready, 1, 0, NULL, inverted_cost, inverted_search};
+const IndexMethods inverted_index = {"inverted", inverted_ready, 1, 0, NULL, NULL, inverted_cost, inverted_search};
 
 /* --- checking --- */
 

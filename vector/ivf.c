@@ -1,7 +1,7 @@
 /*
  * ivf.c: opening lists, searching them, checking them. See ivf.h.
  *
- * A search compares the query with all centroids, then scans lists from the nearest on: nprobe of them, and more until there are as many rows as
+ * A search compares the query with all centroids, by 8-bit codes of theirs that are made when the lists are opened, then scans lists from the nearest on: nprobe of them, and more until there are as many rows as
  * are asked for. What is found is compared on full vectors (Collector): at the end the best by code, `keep` of them; or, where codes give bounds, after each
  * list all whose bound is below the value of the keep-th best so far. Slots that are in no list are scanned (I1).
  */
@@ -15,12 +15,14 @@
 
 #define CENTROID_PAGES 16u
 #define MIN_RERANK 40u
+#define VISITED_SHARE 32u /* of the lists, where that is more than nprobe */
 #define RERANK_SHARE 2u   /* and one more candidate for so many lists visited */
 #define FOUND_ROOM 4u     /* times the candidates kept: so many are gathered before the best are chosen; */
 #define BOUND_ROOM 512u   /* by bounds as many more; */
 #define BOUND_WAITING 96u /* so many wait for the limit to fall, */
 #define BOUND_SOME 16u    /* which it does after each so many that are compared */
 #define FETCH_AHEAD 8u
+#define CENTROIDS_AT_ONCE 256u
 #define FILTERED_POWER 0.5
 #define POLL_ROWS 65536u
 #define BLOCKS_AHEAD 2u         /* are fetched before they are scanned: */
@@ -55,9 +57,12 @@ struct Ivf {
   ArrayMap centroids, blocks, vectors, present, rowids;
   IvfDirectory directory;
   ListCodes codes;
-  DistanceScan near; /* of a point to centroids */
-  Hits hits[2];      /* of the block that is scanned, and of the one before */
-  u32 scanned;       /* which one is of the block that is */
+  DistanceScan near; /* of a point to centroids; */
+  Space quick;       /* to code rows of theirs, which are a quarter of the bytes */
+  u8 *centroid_code; /* by list; NULL: too few dimensions */
+  void *quick_query;
+  Hits hits[2]; /* of the block that is scanned, and of the one before */
+  u32 scanned;  /* which one is of the block that is */
   /* of one search */
   float *point, *value;
   u64 *order; /* distance << 32 | list */
@@ -207,6 +212,8 @@ static void ivf_close(void *opened) {
   ivf_directory_free(&v->directory);
   ivf_arrays_close(&v->at);
   mem_aligned_free(v->point);
+  mem_aligned_free(v->quick_query);
+  mem_aligned_free(v->centroid_code);
   for (i = 0; i < 2; i++) {
     mem_free(v->hits[i].row);
     mem_free(v->hits[i].value);
@@ -215,6 +222,30 @@ static void ivf_close(void *opened) {
   mem_free(v->order);
   mem_free(v->found);
   mem_free(v);
+}
+
+/* Code rows of the centroids, where there are such. */
+static int encode_centroids(Ivf *v) {
+  SlotColumn col;
+  u32 i, lists = v->at.head.lists;
+  int rc = SQLITE_OK;
+  memset(&col, 0, sizeof col);
+  col.elem = ELEM_F32;
+  col.metric = v->slots->column[v->column].metric == METRIC_DOT ? METRIC_DOT : METRIC_L2;
+  col.dim = v->slots->column[v->column].dim;
+  col.index.quantizer = QUANTIZER_INT8;
+  col.code_stride = codes_stride(col.metric, col.elem, col.dim);
+  if (col.code_stride == 0) return SQLITE_OK;
+  space_rowless(&col, NULL, &v->quick);
+  v->quick_query = mem_aligned(&rc, v->quick.methods->query_size(&v->quick));
+  v->centroid_code = mem_aligned(&rc, MAX((u64)lists * v->quick.row_bytes, 64));
+  for (i = 0; i < lists && rc == SQLITE_OK; i++) {
+    const u8 *centroid;
+    rc = array_map_get(&v->centroids, i, &centroid);
+    if (rc == SQLITE_OK)
+      v->quick.methods->put_row(&v->quick, centroid, v->centroid_code + (size_t)i * v->quick.row_bytes);
+  }
+  return rc;
 }
 
 static int open_all(Ivf *v, PageRef ref) {
@@ -230,6 +261,7 @@ static int open_all(Ivf *v, PageRef ref) {
   if (rc == SQLITE_OK) rc = ivf_directory_load(&v->at, &v->directory);
   if (rc == SQLITE_OK) rc = structure_learned(&v->at.learned, v->at.head.learned_bytes, col, &sq4);
   if (rc == SQLITE_OK) rc = list_codes_open(&v->codes, col, sq4);
+  if (rc == SQLITE_OK) rc = encode_centroids(v);
   if (rc) return rc;
   v->collector = v->codes.methods->bounds ? &by_bound : &by_rank;
   v->near = distance_scan(col->metric == METRIC_DOT ? METRIC_DOT : METRIC_L2, ELEM_F32);
@@ -389,19 +421,44 @@ static double ivf_cost(const IndexPass *p) {
          lists * CENTROID_32_BYTES_NS / 32 * (4.0 * col->dim) + (double)keep_of(p, (u64)visit) * RERANK_NS;
 }
 
-/* The distances of the query to all centroids. */
-static int order_lists(Ivf *v, IndexPass *p) {
-  u32 e, i, lists = v->at.head.lists, per = v->at.centroids.per_extent, n;
-  const SlotColumn *col = &v->slots->column[v->column];
+/* The distances of the point to all centroids, by their codes. *told: all are known. */
+static void compare_codes(Ivf *v, int *told) {
+  const u8 *row[CENTROIDS_AT_ONCE];
+  u32 order[CENTROIDS_AT_ONCE], lists = v->at.head.lists, first, i, n;
+  const Space *s = &v->quick;
+  s->methods->from_vector(s, v->point, v->quick_query);
+  *told = 1;
+  for (first = 0; first < lists; first += n) {
+    n = MIN(CENTROIDS_AT_ONCE, lists - first);
+    for (i = 0; i < n; i++) row[i] = v->centroid_code + (size_t)(first + i) * s->row_bytes;
+    s->methods->distances(s, v->quick_query, row, n, order);
+    for (i = 0; i < n; i++) {
+      v->value[first + i] = space_unorder(order[i]);
+      *told &= v->value[first + i] < FLT_MAX;
+    }
+  }
+}
+
+/* The same, by themselves. */
+static int compare_centroids(Ivf *v) {
+  u32 e, lists = v->at.head.lists, per = v->at.centroids.per_extent, dim = v->slots->column[v->column].dim;
   float norm2 = 0;
   int rc = SQLITE_OK;
-  ivf_point(col, p->query, v->point);
   for (e = 0; e * per < lists && rc == SQLITE_OK; e++) {
-    n = MIN(per, lists - e * per);
     rc = array_map_touch(&v->centroids, e);
     if (rc == SQLITE_OK)
-      v->near(v->point, v->centroids.extent[e], v->at.centroids.stride, n, col->dim, v->value + e * per, &norm2);
+      v->near(v->point, v->centroids.extent[e], v->at.centroids.stride, MIN(per, lists - e * per), dim,
+              v->value + e * per, &norm2);
   }
+  return rc;
+}
+
+static int order_lists(Ivf *v, IndexPass *p) {
+  u32 i, lists = v->at.head.lists;
+  int told = 0, rc = SQLITE_OK;
+  ivf_point(&v->slots->column[v->column], p->query, v->point);
+  if (v->centroid_code) compare_codes(v, &told);
+  if (!told) rc = compare_centroids(v);
   for (i = 0; i < lists && rc == SQLITE_OK; i++) v->order[i] = (u64)space_order(v->value[i]) << 32 | i;
   return rc;
 }
@@ -673,9 +730,15 @@ static int ivf_search(IndexPass *p, Pool *pool) {
   return rc ? rc : flat_search_from(p, pool, covered);
 }
 
+static u32 ivf_probes(Slots *slots, u32 column, u32 nprobe) {
+  Ivf *v;
+  int rc = ivf_of(slots, column, &v); /* the search will meet what is wrong */
+  return rc || v == NULL ? nprobe : MAX(nprobe, v->at.head.lists / VISITED_SHARE);
+}
+
 static int ivf_ready(const Slots *slots, u32 column) { return slots->column[column].covered > 0; }
 
-const IndexMethods ivf_index = {"ivf", ivf_ready, 0, 1, ivf_room, ivf_cost, ivf_search};
+const IndexMethods ivf_index = {"ivf", ivf_ready, 0, 1, ivf_probes, ivf_room, ivf_cost, ivf_search};
 
 /* --- checking --- */
 

@@ -9,8 +9,8 @@
  *   I2  A list holds codes (list_codes.h): 1-bit or 4-bit codes, code rows or vectors, as the column's quantizer says; what is given is compared on full vectors, always.
  *   I3  Dead slots stay in the lists, and are passed over by the presence bits, until their list is split or the table is compacted.
  *   I4  Centroids are means, by squared l2, of vectors as float32: as they are, or for cosine divided by their norms. A row is in the list of the
- *       nearest at the time it came; centroids stay. A list that becomes twice as long as lists of so many rows shall be is split in two, so
- *       that growth and drift need no rebuild. nlist=N is the most lists that there may be.
+ *       nearest at the time it came (V6: of many it may be another near one); centroids stay. A list that becomes twice as long as lists of so many rows shall be is
+ *       split in two, so that growth and drift need no rebuild. nlist=N is the most lists that there may be.
  *   I5  All depends on the order of slots alone, not on the number of threads: seeds are constants, and rows are assigned one by one.
  *
  * The table page names one page (PAGE_IVF, logical id = column) per set of lists:

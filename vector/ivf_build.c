@@ -8,6 +8,8 @@
  *   V3  A list that would become longer than its limit is taken out of its blocks, without its dead rows, and divided by k-means with two centroids; the second
  *       part gets a new number at the end. Where that does not divide it (equal vectors) it stays as long as it is.
  *   V5  Slots that are another row's now (L4 of slots.h) are taken out of the blocks they were in, and dead ones beside them; the list's new rows fill the room.
+ *   V6  From MANY_LISTS on, k-means and what compares many rows with centroids go by groups, whose number is the root of that of lists: k-means of a few groups, then
+ *       of each group; and centroids of the nearest groups alone are compared. Groups are made anew by each fold that has rows enough, and are not kept.
  *   V4  Pages of the old version are never changed: blocks are edited through ArrayWriter, which copies.
  *
  * Start at ivf_fold().
@@ -29,6 +31,11 @@
 #define SPLIT_SAMPLE 512u
 #define SPLITS_OF_ONE 32u /* of one list in one fold */
 #define RETRAIN 4u
+#define LIST_ROWS 256   /* how long lists shall be where there are more than the root of the rows, up to */
+#define LISTS_OF_ROOT 4 /* times as many */
+#define MANY_LISTS 512u
+#define GROUPS_TRIED 5u
+#define GROUPED_ROWS 4u   /* times the lists: for fewer rows it is not worth it */
 #define CODE_SAMPLE 4096u /* vectors that codes are learned from */
 #define BATCH 2048u       /* rows that are assigned at once, */
 #define PIECE 64u         /* by a worker */
@@ -37,7 +44,15 @@
 /* What each thread has for itself. */
 typedef struct Hand {
   float *point, *value;
+  u64 *order;
 } Hand;
+
+/* Points group by group, by their numbers: those of group g are member[start[g]] to member[start[g + 1] - 1]. */
+typedef struct Groups {
+  u32 count;
+  float *centroid; /* dense */
+  u32 *start, *member;
+} Groups;
 
 typedef struct Builder {
   const StructureFold *f;
@@ -58,6 +73,8 @@ typedef struct Builder {
   DistanceScan near;
   Workers *workers;
   Hand hand[MAX_WORKERS];
+  Groups groups;  /* V6: of the centroids; NULL: they are not grouped */
+  float *grouped; /* these, dense, in the order of groups.member */
   /* rows to be put into lists: list_of[slot - base] */
   u32 *list_of;
   u64 base;
@@ -168,10 +185,86 @@ static int train(Builder *b, const float *points, u64 count, u32 k, u64 seed, fl
   return kmeans_train(&km, points, count, centroids, found);
 }
 
-/* How many lists so many rows shall have. */
+/* How many lists so many rows shall have: the root of their number, or more, so that they have LIST_ROWS each, up to LISTS_OF_ROOT times as many. */
 static u32 target_lists(u32 nlist, u64 rows) {
+  double root = sqrt((double)rows), lists = MAX(root, MIN((double)rows / LIST_ROWS, root * LISTS_OF_ROOT));
   if (nlist) return nlist;
-  return (u32)MIN(MAX(sqrt((double)rows), 1), IVF_MAX_LISTS);
+  return (u32)MIN(MAX(lists, 1), IVF_MAX_LISTS);
+}
+
+/* --- groups of points, where there are many centroids (V6) --- */
+
+static void free_groups(Groups *g) {
+  mem_free(g->centroid);
+  mem_free(g->start);
+  mem_free(g->member);
+  memset(g, 0, sizeof *g);
+}
+
+static u32 least(const float *value, u32 count) {
+  u32 i, best = 0;
+  for (i = 1; i < count; i++) {
+    if (space_order(value[i]) < space_order(value[best])) best = i;
+  }
+  return best;
+}
+
+/* k-means of dense points, with the root of `lists` centroids; each point is in the group of the nearest. */
+static int group_points(Builder *b, const float *points, u64 count, u32 lists, Groups *g) {
+  u32 dim = b->col->dim, most = (u32)MAX(sqrt((double)lists), 1);
+  u32 *of;
+  float *value, none = 0;
+  u64 i;
+  int rc = SQLITE_OK;
+  memset(g, 0, sizeof *g);
+  of = mem_array(&rc, count, sizeof *of);
+  value = mem_array(&rc, most, sizeof *value);
+  g->centroid = mem_array(&rc, most, dim * sizeof(float));
+  g->start = mem_zeroed(&rc, (u64)most + 2, sizeof *g->start);
+  g->member = mem_array(&rc, count, sizeof *g->member);
+  if (rc == SQLITE_OK) rc = train(b, points, count, most, 2, g->centroid, &g->count);
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    b->near(points + i * dim, g->centroid, dim * sizeof(float), g->count, dim, value, &none);
+    of[i] = least(value, g->count);
+    g->start[of[i] + 2]++;
+    if (i % POLL_ROWS == POLL_ROWS - 1 && page_tx_interrupted(b->f->tx)) rc = SQLITE_INTERRUPT;
+  }
+  for (i = 2; i < (u64)most + 2 && rc == SQLITE_OK; i++) g->start[i] += g->start[i - 1];
+  for (i = 0; i < count && rc == SQLITE_OK; i++) g->member[g->start[of[i] + 1]++] = (u32)i;
+  mem_free(of);
+  mem_free(value);
+  return rc;
+}
+
+/* k-means of each group, with a share of the k centroids as it has points. */
+static int train_groups(Builder *b, const float *points, u64 count, u32 k, const Groups *g, float *centroids,
+                        u32 *found) {
+  u32 dim = b->col->dim, i, j, most = 0;
+  float *part;
+  int rc = SQLITE_OK;
+  for (i = 0; i < g->count; i++) most = MAX(most, g->start[i + 1] - g->start[i]);
+  part = mem_array(&rc, most, dim * sizeof(float));
+  *found = 0;
+  for (i = 0; i < g->count && rc == SQLITE_OK; i++) {
+    u32 from = g->start[i], n = g->start[i + 1] - from, got = 0;
+    u32 share = (u32)((u64)g->start[i + 1] * k / count - (u64)from * k / count);
+    for (j = 0; j < n; j++)
+      memcpy(part + (size_t)j * dim, points + (size_t)g->member[from + j] * dim, dim * sizeof *part);
+    if (share) rc = train(b, part, n, share, i, centroids + (size_t)*found * dim, &got);
+    *found += got;
+  }
+  mem_free(part);
+  return rc;
+}
+
+static int train_centroids(Builder *b, const float *points, u64 count, u32 k, float *centroids, u32 *found) {
+  Groups g;
+  int rc;
+  if (k < MANY_LISTS || count < k) return train(b, points, count, k, 1, centroids, found);
+  rc = group_points(b, points, count, k, &g);
+  if (rc == SQLITE_OK) rc = train_groups(b, points, count, k, &g, centroids, found);
+  free_groups(&g);
+  return rc;
 }
 
 static int train_all(Builder *b) {
@@ -190,7 +283,7 @@ static int train_all(Builder *b) {
   s.point = mem_array(&rc, s.cap, dim * sizeof(float));
   centroids = mem_array(&rc, nlist, dim * sizeof(float));
   if (rc == SQLITE_OK) rc = spread(b, b->f->after->slots, b->f->after->slots * s.cap / live, take_point, &s);
-  if (rc == SQLITE_OK) rc = train(b, s.point, s.count, nlist, 1, centroids, &found);
+  if (rc == SQLITE_OK) rc = train_centroids(b, s.point, s.count, nlist, centroids, &found);
   for (i = 0; i < found && rc == SQLITE_OK; i++) {
     rc = add_list(b);
     if (rc == SQLITE_OK) set_centroid(b, i, centroids + (size_t)i * dim);
@@ -272,18 +365,57 @@ static int choose_codes(Builder *b) {
 /* --- assigning rows to lists --- */
 
 /* The nearest centroid; ties: the first. What is not finite is far away. */
-static u32 nearest(const Builder *b, Hand *h, const void *vector) {
-  u32 lists = b->head.lists, i, best = 0, key, least = 0xffffffffu;
+static u32 nearest_of_all(const Builder *b, Hand *h) {
   float none = 0;
-  ivf_point(b->col, vector, h->point);
-  b->near(h->point, b->centroid, b->floats * sizeof *b->centroid, lists, b->col->dim, h->value, &none);
-  for (i = 0; i < lists; i++) {
-    key = space_order(h->value[i]);
-    if (key >= least) continue;
-    least = key;
-    best = i;
+  b->near(h->point, b->centroid, b->floats * sizeof *b->centroid, b->head.lists, b->col->dim, h->value, &none);
+  return least(h->value, b->head.lists);
+}
+
+/* The nearest of those in the nearest groups, which are one in GROUPS_TRIED. */
+static u32 nearest_of_groups(const Builder *b, Hand *h) {
+  const Groups *g = &b->groups;
+  u32 dim = b->col->dim, tried = (g->count + GROUPS_TRIED - 1) / GROUPS_TRIED, i, j, at;
+  u64 best = ~(u64)0, key, *order = h->order;
+  float none = 0;
+  b->near(h->point, g->centroid, dim * sizeof(float), g->count, dim, h->value, &none);
+  for (i = 0; i < g->count; i++) { /* the nearest `tried`, in order */
+    key = (u64)space_order(h->value[i]) << 32 | i;
+    for (at = MIN(i, tried); at > 0 && order[at - 1] > key; at--) {
+      if (at < tried) order[at] = order[at - 1];
+    }
+    if (at < tried) order[at] = key;
   }
-  return best;
+  for (i = 0; i < tried; i++) {
+    u32 from = g->start[(u32)order[i]], n = g->start[(u32)order[i] + 1] - from;
+    b->near(h->point, b->grouped + (size_t)from * dim, dim * sizeof(float), n, dim, h->value, &none);
+    for (j = 0; j < n; j++) {
+      key = (u64)space_order(h->value[j]) << 32 | g->member[from + j];
+      best = MIN(best, key);
+    }
+  }
+  return (u32)best;
+}
+
+static u32 nearest(const Builder *b, Hand *h, const void *vector) {
+  ivf_point(b->col, vector, h->point);
+  return b->grouped ? nearest_of_groups(b, h) : nearest_of_all(b, h);
+}
+
+/* V6, of the centroids, for `rows` rows. */
+static int group_lists(Builder *b, u64 rows) {
+  u32 lists = b->head.lists, dim = b->col->dim, i;
+  float *dense;
+  int rc = SQLITE_OK;
+  if (lists < MANY_LISTS || rows / GROUPED_ROWS < lists) return SQLITE_OK;
+  dense = mem_array(&rc, lists, dim * sizeof(float));
+  b->grouped = mem_array(&rc, lists, dim * sizeof(float));
+  for (i = 0; i < lists && rc == SQLITE_OK; i++)
+    memcpy(dense + (size_t)i * dim, centroid_of(b, i), dim * sizeof *dense);
+  if (rc == SQLITE_OK) rc = group_points(b, dense, lists, lists, &b->groups);
+  for (i = 0; i < lists && rc == SQLITE_OK; i++)
+    memcpy(b->grouped + (size_t)i * dim, dense + (size_t)b->groups.member[i] * dim, dim * sizeof *dense);
+  mem_free(dense);
+  return rc;
 }
 
 static void assign_piece(void *arg, u32 worker, u32 index) {
@@ -343,6 +475,7 @@ static int open_hands(Builder *b, u64 rows) {
   for (i = 0; rc == SQLITE_OK && i < workers_count(b->workers); i++) {
     b->hand[i].point = mem_aligned(&rc, b->col->dim * sizeof(float));
     b->hand[i].value = mem_array(&rc, MAX(b->head.lists, 1), sizeof(float));
+    b->hand[i].order = mem_array(&rc, b->groups.count + 1, sizeof(u64));
   }
   return rc;
 }
@@ -789,6 +922,7 @@ static void close_builder(Builder *b) {
   for (i = 0; i < MAX_WORKERS; i++) {
     mem_aligned_free(b->hand[i].point);
     mem_free(b->hand[i].value);
+    mem_free(b->hand[i].order);
   }
   array_writer_end(&b->blocks);
   list_codes_close(&b->codes);
@@ -797,6 +931,8 @@ static void close_builder(Builder *b) {
   ivf_directory_free(&b->directory);
   ivf_arrays_close(&b->old);
   mem_free(b->centroid);
+  mem_free(b->grouped);
+  free_groups(&b->groups);
   mem_free(b->changed);
   mem_free(b->list_of);
   mem_free(b->reused);
@@ -839,6 +975,7 @@ static int build(Builder *b, PageRef *out) {
   b->most_lists = b->col->index.nlist ? b->col->index.nlist : IVF_MAX_LISTS;
   b->limit = (u64)MAX(SPLIT_LENGTH * (double)live / target_lists(b->col->index.nlist, live), SPLIT_MIN);
   if (!b->keep && !fresh) rc = take_over(b);
+  if (rc == SQLITE_OK) rc = group_lists(b, slots - from);
   if (rc == SQLITE_OK) rc = open_hands(b, slots - from);
   if (rc == SQLITE_OK && b->reused) rc = assign_reused(b);
   if (rc == SQLITE_OK && b->head.lists) rc = assign(b, from, &end);

@@ -284,6 +284,7 @@ int search_open(const SearchRequest *r, Search **out) {
   s->oversample = r->oversample ? r->oversample : s->index.oversample;
   s->ef = r->ef_search ? r->ef_search : s->index.ef_search;
   s->nprobe = r->nprobe ? r->nprobe : s->index.nprobe;
+  if (r->nprobe == 0 && s->method->probes) s->nprobe = s->method->probes(s->slots, s->column, s->nprobe);
   s->growth = 1;
   if (r->filter) filter_allow_others(r->filter, s->content ? ~(u64)0 : s->slots->fields.others | s->at.overlay->others);
   rc = fall_to_content(s, resolve_set(s));
@@ -328,6 +329,8 @@ int search_is_certain(const Search *s) { return s->filter == NULL || !s->filter-
 u64 search_late(const Search *s) { return s->late; }
 
 u64 search_distances(const Search *s) { return s->compared; }
+
+u32 search_nprobe(const Search *s) { return s->nprobe; }
 
 SearchMode search_mode(const Search *s) {
   if (s->content) return SEARCH_CONTENT;

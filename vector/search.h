@@ -28,7 +28,7 @@ typedef struct SearchRequest {
   double min, max;        /* only distances in the range; -HUGE_VAL, HUGE_VAL: all */
   int min_open, max_open; /* whether the end is excluded */
   u32 ef_search;          /* candidates of a graph search; 0: the table's */
-  u32 nprobe;             /* lists that a search visits; 0: the table's */
+  u32 nprobe;             /* lists that a search visits; 0: as the table has it */
   u32 oversample; /* hundredths: candidates compared on full vectors per row asked for, at least; 0: the table's */
   u32 exact;      /* not 0: compare every row */
   int (*interrupted)(void *arg); /* polled now and then; non-zero ends the search with SQLITE_INTERRUPT. May be NULL. */
@@ -64,6 +64,8 @@ SearchMode search_mode(const Search *search);
  * many rows there are and are left.
  */
 u32 search_modes(const IndexShape *index, int restricted, int ranged);
+/* Lists that it visits; 0: there are none. */
+u32 search_nprobe(const Search *search);
 /* Rows that came after a farther one, since an index missed them at first (Q4). */
 u64 search_late(const Search *search);
 /* Rows compared with the query so far, by code or by vector. */

@@ -297,7 +297,7 @@ static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *reques
   rc = vt->storage->search(vt, request, &cur->search);
   cur->exact = request->exact != 0;
   cur->ef_search = request->ef_search ? request->ef_search : vtab_index(vt, cur->plan.column)->ef_search;
-  cur->nprobe = request->nprobe ? request->nprobe : vtab_index(vt, cur->plan.column)->nprobe;
+  cur->nprobe = rc ? 0 : search_nprobe(cur->search);
   cur->oversample = request->oversample ? request->oversample : vtab_index(vt, cur->plan.column)->oversample;
   if (cur->batch == 0)
     cur->batch = MAX(FIRST_BATCH, cur->ef_search); /* all that the index's first pass finds, in order */
