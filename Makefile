@@ -288,12 +288,12 @@ $(BUILD)/bench_hnsw: $(HNSW_OBJ) $(BENCH_OBJ)
 bench: $(OUT)quire.$(EXT) $(BUILD)/bench_sql $(BUILD)/bench_kernels ## speed through SQL and of the kernels; PEER=vec0.so of sqlite-vec
 	@QUIRE_LIB=$(if $(OUT),$(OUT),./)quire PEER="$(PEER)" BENCH_DIR="$(abspath $(BUILD))" sh bench/bench.sh $(BUILD)
 
-# SET=s100, c100, r1m, mnist. WHAT=search, build, rebuild, commit, open, size, memory, churn, duplicates, filter, data. Other settings: the head of bench/hnsw.c.
+# SET=s100, c100, r1m, mnist. WHAT=search, lists, build, rebuild, commit, open, size, memory, churn, duplicates, filter, data. Other settings: the head of bench/hnsw.c.
 SET ?= s100
 WHAT ?= search
 BENCH_DIR ?= $(abspath $(BUILD))
 .PHONY: bench-hnsw
-bench-hnsw: $(OUT)quire.$(EXT) $(BUILD)/bench_hnsw ## the graph index beside hnswlib; SET=s100|c100|r1m|mnist WHAT=search|build|commit|…
+bench-hnsw: $(OUT)quire.$(EXT) $(BUILD)/bench_hnsw ## the graph index beside hnswlib; SET=s100|c100|r1m|mnist WHAT=search|lists|build|commit|…
 	@mkdir -p $(BENCH_DIR)
 	@QUIRE_LIB=$(if $(OUT),$(OUT),./)quire BENCH_DIR="$(BENCH_DIR)" $(BUILD)/bench_hnsw $(WHAT) $(SET)
 

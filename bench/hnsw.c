@@ -3,6 +3,7 @@
  *
  *   hnsw search SET      queries/s at recall@10 0.90, 0.95, 0.99: both swept over ef (INDEX=ivf(): nprobe) in turns,
  *                        log-linear between the points on either side
+ *   hnsw lists SET       the same of ivf(), hnsw() and IVFFlat of faiss, all in turns (see hnsw_lists.c)
  *   hnsw build SET       vectors/s of one transaction, PRAGMA threads 1 and 2, against addPoint on one thread
  *   hnsw rebuild SET     vectors/s of 'rebuild' of the rows of one table, PRAGMA threads 1 and 2, against the same
  *   hnsw commit SET      one row per commit into 100,000: rows/s, latency, bytes written, by fold_rows;
@@ -39,19 +40,17 @@
 
 static const double targets[] = {0.90, 0.95, 0.99};
 #define TARGETS (sizeof targets / sizeof targets[0])
-static const size_t efs[] = {10,  12,  16,  20,  25,  32,  40,  50,  64,   80,   100,  128,
-                             160, 200, 250, 320, 400, 500, 640, 800, 1000, 1280, 1600, 2000};
-#define EFS (sizeof efs / sizeof efs[0])
-/* What ivf is swept over: nprobe. */
-static const size_t probes[EFS] = {1,  2,  4,  6,  8,   10,  12,  16,  20,  24,  32,  40,
-                                   48, 64, 80, 96, 128, 160, 200, 256, 320, 400, 512, 640};
+const size_t graph_efs[EFFORTS] = {10,  12,  16,  20,  25,  32,  40,  50,  64,   80,   100,  128,
+                                   160, 200, 250, 320, 400, 500, 640, 800, 1000, 1280, 1600, 2000};
+const size_t list_probes[EFFORTS] = {1,  2,  4,  6,  8,   10,  12,  16,  20,  24,  32,  40,
+                                     48, 64, 80, 96, 128, 160, 200, 256, 320, 400, 512, 640};
 
 typedef struct Curve {
-  const size_t *ef;
-  size_t count; /* points, by ascending ef */
-  double recall[EFS];
-  int timed[EFS]; /* next to a target */
-  double qps[MAX_RUNS][EFS];
+  const size_t *effort;
+  size_t count; /* points, by ascending effort */
+  double recall[EFFORTS];
+  int timed[EFFORTS]; /* next to a target */
+  double qps[MAX_RUNS][EFFORTS];
 } Curve;
 
 /* The first point that reaches a target; count: none does. */
@@ -89,23 +88,22 @@ static void print_curve(const char *name, const Curve *c) {
   for (size_t i = 0; i < c->count; i++) {
     if (c->timed[i]) {
       double qps = point_qps(c, settings.runs, i);
-      printf("%-10s %5zu  %.4f  %8.0f  %8.1f\n", name, c->ef[i], c->recall[i], qps, 1e6 / qps);
+      printf("%-14s %5zu  %.4f  %8.0f  %8.1f\n", name, c->effort[i], c->recall[i], qps, 1e6 / qps);
     }
   }
 }
 
-static void print_ratios(const Curve *quire, const Curve *peer) {
-  printf("\nrecall     Quire QPS  hnswlib QPS  ratio (of the runs)\n");
+static void print_ratios(const char *name, const Curve *c, const Curve *peer) {
   for (size_t t = 0; t < TARGETS; t++) {
     double q[MAX_RUNS], p[MAX_RUNS], ratio[MAX_RUNS];
     for (size_t r = 0; r < settings.runs; r++) {
-      q[r] = qps_at(quire, quire->qps[r], targets[t]);
+      q[r] = qps_at(c, c->qps[r], targets[t]);
       p[r] = qps_at(peer, peer->qps[r], targets[t]);
       ratio[r] = p[r] > 0 ? q[r] / p[r] : 0;
     }
-    printf("%.2f%s %13.0f %12.0f", targets[t],
-           reaching(quire, targets[t]) == 0 || reaching(peer, targets[t]) == 0 ? "*" : " ",
-           bench_median(q, settings.runs), bench_median(p, settings.runs));
+    printf("%-14s %.2f%s %10.0f %12.0f", name, targets[t],
+           reaching(c, targets[t]) == 0 || reaching(peer, targets[t]) == 0 ? "*" : " ", bench_median(q, settings.runs),
+           bench_median(p, settings.runs));
     if (q[0] > 0 && p[0] > 0) {
       double middle = bench_median(ratio, settings.runs); /* sorts */
       printf("  %5.2f (%.2f to %.2f)\n", middle, ratio[0], ratio[settings.runs - 1]);
@@ -113,51 +111,60 @@ static void print_ratios(const Curve *quire, const Curve *peer) {
       printf("  not reached\n");
     }
   }
-  if (reaching(quire, targets[0]) == 0 || reaching(peer, targets[0]) == 0) {
-    printf("* the smallest ef is above that recall already: its queries/s\n");
+}
+
+/* Untimed: recalls, which end each curve at the last target, and warm caches. */
+static void find_recalls(const Contender *c, const DataSet *set, const Truth *truth, Curve *curve, Answers *a) {
+  curve->effort = c->effort;
+  do {
+    c->pass(c->of, set, c->effort[curve->count], a);
+    curve->recall[curve->count] = answers_recall(a, truth);
+  } while (curve->recall[curve->count++] < targets[TARGETS - 1] && curve->count < EFFORTS && !c->exact);
+  mark_timed(curve);
+}
+
+void compare_searches(const DataSet *set, const Contender *c, size_t count) {
+  Truth truth = truth_of(set);
+  Answers *a = calloc(count, sizeof *a);
+  Curve *curve = calloc(count, sizeof *curve);
+  const Curve *peer = curve + count - 1;
+  int first = 0;
+  if (a == NULL || curve == NULL) bench_fail("no memory");
+  for (size_t k = 0; k < count; k++) {
+    a[k] = answers_new();
+    find_recalls(&c[k], set, &truth, &curve[k], &a[k]);
   }
+  for (size_t r = 0; r < settings.runs; r++) {
+    for (size_t i = 0; i < EFFORTS; i++) {
+      for (size_t k = 0; k < count; k++) {
+        if (!curve[k].timed[i]) continue;
+        curve[k].qps[r][i] = DATA_QUERIES / c[k].pass(c[k].of, set, c[k].effort[i], &a[k]);
+        if (answers_recall(&a[k], &truth) != curve[k].recall[i])
+          bench_fail("%s, %zu: another recall", c[k].name, c[k].effort[i]);
+      }
+    }
+  }
+  printf("index     ef or nprobe  recall       QPS  us/query\n");
+  for (size_t k = 0; k < count; k++) print_curve(c[k].name, &curve[k]);
+  printf("\nindex       recall         QPS  %s QPS  ratio (of the runs)\n", c[count - 1].name);
+  for (size_t k = 0; k + 1 < count; k++) print_ratios(c[k].name, &curve[k], peer);
+  for (size_t k = 0; k < count; k++) first |= reaching(&curve[k], targets[0]) == 0;
+  if (first) printf("* the smallest ef or nprobe is above that recall already: its queries/s\n");
+  for (size_t k = 0; k < count; k++) answers_free(&a[k]);
+  free(a);
+  free(curve);
 }
 
 void bench_search(const DataSet *set) {
   char path[1024];
   sqlite3 *db = table_kept(set, path, sizeof path);
-  sqlite3_stmt *s = knn_prepare(db);
+  TablePass table = table_pass(db);
   PeerIndex peer = peer_index_kept(set);
-  Truth truth = truth_of(set);
-  Answers quire_answers = answers_new(), peer_answers = answers_new();
-  Curve *quire = calloc(2, sizeof *quire), *hnswlib = quire + 1;
-  if (quire == NULL) bench_fail("no memory");
-  quire->ef = index_is_lists() ? probes : efs;
-  hnswlib->ef = efs;
-  /* Untimed: recalls, which end each curve at the last target, and warm caches. */
-  do {
-    knn_pass(s, set, quire->ef[quire->count], &quire_answers);
-    quire->recall[quire->count] = answers_recall(&quire_answers, &truth);
-  } while (quire->recall[quire->count++] < targets[TARGETS - 1] && quire->count < EFS && !index_is_exact());
-  do {
-    peer_index_pass(&peer, set, efs[hnswlib->count], &peer_answers);
-    hnswlib->recall[hnswlib->count] = answers_recall(&peer_answers, &truth);
-  } while (hnswlib->recall[hnswlib->count++] < targets[TARGETS - 1] && hnswlib->count < EFS);
-  mark_timed(quire);
-  mark_timed(hnswlib);
-  for (size_t r = 0; r < settings.runs; r++) {
-    for (size_t i = 0; i < EFS; i++) {
-      if (quire->timed[i]) quire->qps[r][i] = DATA_QUERIES / knn_pass(s, set, quire->ef[i], &quire_answers);
-      if (quire->timed[i] && answers_recall(&quire_answers, &truth) != quire->recall[i])
-        bench_fail("ef %zu: another recall", quire->ef[i]);
-      if (hnswlib->timed[i]) hnswlib->qps[r][i] = DATA_QUERIES / peer_index_pass(&peer, set, efs[i], &peer_answers);
-    }
-  }
-  printf("index         ef  recall       QPS  us/query\n");
-  print_curve("Quire", quire);
-  print_curve("hnswlib", hnswlib);
-  print_ratios(quire, hnswlib);
-  sqlite3_finalize(s);
+  Contender c[] = {table_contender("Quire", &table), {"hnswlib", graph_efs, 0, peer_pass, &peer}};
+  compare_searches(set, c, 2);
+  sqlite3_finalize(table.s);
   sqlite3_close(db);
   peer_index_free(&peer);
-  answers_free(&quire_answers);
-  answers_free(&peer_answers);
-  free(quire);
 }
 
 /* --- build --- */
@@ -253,10 +260,10 @@ static void bench_data(const DataSet *set) {
   Answers a = answers_new();
   double recall = 0;
   printf("local intrinsic dimension %.1f\n\nhnswlib ef  recall       QPS\n", data_intrinsic_dimension(set));
-  for (size_t i = 0; i < EFS && recall < targets[TARGETS - 1]; i++) {
-    double seconds = peer_index_pass(&p, set, efs[i], &a);
+  for (size_t i = 0; i < EFFORTS && recall < targets[TARGETS - 1]; i++) {
+    double seconds = peer_index_pass(&p, set, graph_efs[i], &a);
     recall = answers_recall(&a, &truth);
-    printf("%10zu  %.4f  %8.0f\n", efs[i], recall, DATA_QUERIES / seconds);
+    printf("%10zu  %.4f  %8.0f\n", graph_efs[i], recall, DATA_QUERIES / seconds);
   }
   answers_free(&a);
   peer_index_free(&p);
@@ -272,10 +279,10 @@ typedef struct Part {
 } Part;
 
 static const Part parts[] = {
-    {"search", bench_search, 5, 1},         {"build", bench_build, 1, 1},   {"rebuild", bench_rebuild, 1, 1},
-    {"commit", bench_commit, 1, 0},         {"open", bench_open, 5, 0},     {"size", bench_size, 1, 0},
-    {"memory", bench_memory, 1, 0},         {"filter", bench_filter, 3, 0}, {"churn", bench_churn, 1, 1},
-    {"duplicates", bench_duplicates, 5, 1}, {"data", bench_data, 1, 1}};
+    {"search", bench_search, 5, 1},   {"lists", bench_lists, 3, 1},           {"build", bench_build, 1, 1},
+    {"rebuild", bench_rebuild, 1, 1}, {"commit", bench_commit, 1, 0},         {"open", bench_open, 5, 0},
+    {"size", bench_size, 1, 0},       {"memory", bench_memory, 1, 0},         {"filter", bench_filter, 3, 0},
+    {"churn", bench_churn, 1, 1},     {"duplicates", bench_duplicates, 5, 1}, {"data", bench_data, 1, 1}};
 
 static const char *text_setting(const char *name, const char *otherwise) {
   const char *v = getenv(name);
@@ -299,9 +306,9 @@ int main(int argc, char **argv) {
     if (strcmp(parts[i].name, argv[1]) == 0) part = &parts[i];
   }
   if (part == NULL)
-    bench_fail(
-        "usage: hnsw search|build|rebuild|commit|open|size|memory|churn|duplicates|filter|data SET   (see the head of "
-        "bench/hnsw.c)");
+    bench_fail("usage: hnsw search|lists|build|rebuild|commit|open|size|memory|churn|duplicates|filter|data SET   (see "
+               "the head of "
+               "bench/hnsw.c)");
   settings = (Settings){.set = argv[2],
                         .dir = text_setting("BENCH_DIR", "/tmp"),
                         .lib = text_setting("QUIRE_LIB", "./quire"),

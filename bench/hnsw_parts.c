@@ -184,7 +184,7 @@ double knn_pass(sqlite3_stmt *s, const DataSet *set, size_t ef, Answers *out) {
   for (size_t q = 0; q < DATA_QUERIES; q++) {
     size_t n = 0;
     sqlite3_bind_blob(s, 1, set->query + q * set->dim, (int)(set->dim * sizeof(float)), SQLITE_STATIC);
-    if (!index_is_exact()) sqlite3_bind_int64(s, 2, (sqlite3_int64)ef);
+    if (sqlite3_bind_parameter_count(s) > 1) sqlite3_bind_int64(s, 2, (sqlite3_int64)ef);
     while (sqlite3_step(s) == SQLITE_ROW) {
       if (n == K) bench_fail("query %zu: more than %d rows", q, K);
       out->rowid[q * K + n] = sqlite3_column_int64(s, 0);
@@ -195,6 +195,16 @@ double knn_pass(sqlite3_stmt *s, const DataSet *set, size_t ef, Answers *out) {
     if (n != K) bench_fail("query %zu: %zu rows, not %d", q, n, K);
   }
   return pass_clock() - start;
+}
+
+TablePass table_pass(sqlite3 *db) { return (TablePass){knn_prepare(db), index_is_exact(), index_is_lists()}; }
+
+static double run_table(void *of, const DataSet *set, size_t effort, Answers *out) {
+  return knn_pass(((TablePass *)of)->s, set, effort, out);
+}
+
+Contender table_contender(const char *name, TablePass *table) {
+  return (Contender){name, table->lists ? list_probes : graph_efs, table->exact, run_table, table};
 }
 
 /* --- the peer --- */
@@ -251,6 +261,10 @@ double peer_index_pass(const PeerIndex *p, const DataSet *set, size_t ef, Answer
     if (n != K) bench_fail("hnswlib, query %zu: %zu rows, not %d", q, n, K);
   }
   return pass_clock() - start;
+}
+
+double peer_pass(void *peer_index, const DataSet *set, size_t ef, Answers *out) {
+  return peer_index_pass(peer_index, set, ef, out);
 }
 
 void peer_index_free(PeerIndex *p) {

@@ -69,6 +69,12 @@ double answers_recall(const Answers *a, const Truth *truth);
 
 sqlite3_stmt *knn_prepare(sqlite3 *db);
 double knn_pass(sqlite3_stmt *s, const DataSet *set, size_t ef, Answers *out);
+/* A table's queries, whose index may be another than that of the settings. */
+typedef struct TablePass {
+  sqlite3_stmt *s;
+  int exact, lists; /* index_is_exact(), index_is_lists() */
+} TablePass;
+TablePass table_pass(sqlite3 *db);
 
 typedef struct PeerIndex {
   Peer *peer;
@@ -84,9 +90,28 @@ void peer_index_add(PeerIndex *p, const DataSet *set, const float *vector, size_
 double peer_index_pass(const PeerIndex *p, const DataSet *set, size_t ef, Answers *out);
 void peer_index_free(PeerIndex *p);
 
+/* --- comparing: each swept over its effort (ef or nprobe), timed next to the recalls that are asked for, in turns --- */
+
+#define EFFORTS 24
+extern const size_t graph_efs[EFFORTS], list_probes[EFFORTS];
+
+typedef struct Contender {
+  const char *name;
+  const size_t *effort; /* EFFORTS, ascending */
+  int exact;            /* the effort means nothing */
+  double (*pass)(void *of, const DataSet *set, size_t effort, Answers *out);
+  void *of;
+} Contender;
+
+Contender table_contender(const char *name, TablePass *table);
+double peer_pass(void *peer_index, const DataSet *set, size_t ef, Answers *out);
+/* Print the curves, and of each but the last how many times the queries/s of the last it has at equal recall. */
+void compare_searches(const DataSet *set, const Contender *contender, size_t count);
+
 /* --- the parts --- */
 
 void bench_search(const DataSet *set);
+void bench_lists(const DataSet *set);
 void bench_build(const DataSet *set);
 void bench_commit(const DataSet *set);
 void bench_churn(const DataSet *set);
