@@ -78,12 +78,16 @@ static int add_entry(Fold *f, u64 id, PageRef ref) {
 
 /*
  * A commit that folds because it is due puts as many rows into indexes as it has added itself, and some more, so that what lags behind catches up in steps
- * and no commit waits for the work of others. Commands do all there is.
+ * and no commit waits for the work of others; all of a delta that has waited (is_due), since rows that are to be put into the places of others go in at once
+ * (L4). Commands do all there is. The table has been refreshed.
  */
 static FoldHow how_of(Fold *f, const Table *t, int compact) {
   FoldHow how = {compact, DEAD_SHARE, UINT64_MAX, (u32)store_threads(f->store), &f->work};
   if (f->reason == FOLD_BULK) how.index_rows = 0;
-  if (f->reason == FOLD_THRESHOLD) how.index_rows = t->added + INDEX_STEP_ROWS;
+  if (f->reason == FOLD_THRESHOLD) {
+    how.index_rows = t->added + INDEX_STEP_ROWS;
+    how.index_rows = MAX(how.index_rows, overlay_pending(t->overlay));
+  }
   if (f->reason == FOLD_MERGE) {
     how.index_rows = MAX(f->budget, 1);
     how.dead_share = MERGE_DEAD_SHARE;
@@ -207,9 +211,9 @@ static int fold_table(Fold *f, Table *t) {
   int chosen = f->target == NULL || f->target == t, rc;
   int rebuild = f->fresh || (f->reason == FOLD_REBUILD && chosen), compact = f->reason == FOLD_COMPACT && chosen, lags,
       space;
-  FoldHow how = how_of(f, t, compact);
   PageRef ref = store_catalog_ref(s, t->id);
   FoldedTable *folded;
+  FoldHow how;
   if (mem_reserve(&f->folded, &f->folded_cap, f->folded_count + 1, sizeof *f->folded)) return SQLITE_NOMEM;
   folded = &f->folded[f->folded_count];
   memset(folded, 0, sizeof *folded);
@@ -222,6 +226,7 @@ static int fold_table(Fold *f, Table *t) {
     rc = table_refresh(t);
     if (rc == SQLITE_OK && !store_usable(s)) rc = SQLITE_CORRUPT_VTAB;
     if (rc) return rc;
+    how = how_of(f, t, compact);
     lags = how.index_rows && table_methods.lags(t->view);
     space = ref.pgno && (f->tx.move_from || (f->reason == FOLD_MERGE && chosen));
     if (overlay_pending(t->overlay) == 0 && !compact && !lags && !space) return add_entry(f, t->id, ref);

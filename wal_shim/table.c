@@ -38,6 +38,7 @@
 #define DEFAULT_FOLD_MIN 256u         /* ... but not fewer rows than this */
 #define DEFAULT_FOLD_MAX 4096u        /* ... nor more; */
 #define DEFAULT_FOLD_SHARE 48u        /* one in so many of the rows, where some went and the horizon follows; */
+#define FOLD_WAIT 3u                  /* so many times fold_rows while it does not */
 #define EARLY_STEP 64u                /* it is asked again after so many more */
 #define QUIET_MIN 16u                 /* commits without a fold after which space is looked after, at least */
 #define QUIET_MAX 64u                 /* and at most; */
@@ -1148,9 +1149,14 @@ void store_txn_end(Store *s, int committed) {
   s->base_known = s->folded = s->unsynced = s->lost = s->txn_unknown = 0;
 }
 
-/* Whether a changed table has reached its threshold, or bulk folds left rows out of its indexes. */
+/*
+ * Whether a changed table has reached its threshold, or bulk folds left rows out of its indexes. Where rows go, what a fold replaces is as much as what it
+ * writes: then the horizon is waited for up to twice the threshold, that it may write there and not behind all.
+ */
 static int is_due(Table *t) {
-  return overlay_pending(t->overlay) >= fold_rows(t) || (t->view && table_methods.lags(t->view));
+  u32 most = fold_rows(t);
+  if (t->overlay->kills.count && t->shape.fold_rows == 0) most *= FOLD_WAIT;
+  return overlay_pending(t->overlay) >= most || (t->view && table_methods.lags(t->view));
 }
 
 /* Whether it is due if that is no more than the horizon can follow. */
