@@ -104,9 +104,9 @@ struct Store {
   int moved;       /* there may be pages in a home that is not the one */
   u64 own_written; /* pages that the last fold of a commit wrote, but for moved ones */
   i64 marked_gen;  /* the generation whose state this connection has put among the watermarks */
-  u32 unfolded, unfolded_before; /* commits since the last fold; how many there were before it */
-  i64 step_gen;                  /* of the last step (W10), which does not count as a fold */
-  int settled;                   /* there is nothing for a step to do until the next fold */
+  u32 unfolded;    /* commits since the last fold */
+  i64 step_gen;    /* of the last step (W10), which does not count as a fold */
+  int settled;     /* there is nothing for a step to do until the next fold */
   u32 closed_at; /* pages when ranges were last closed up, which is worth trying again when there are fewer, or after a fold; 0: not since */
   u64 step_reusable; /* pages that were reusable when a step could not move anything */
   int merged;        /* 'merge' found nothing more to do in generation merged_gen */

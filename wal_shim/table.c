@@ -40,8 +40,7 @@
 #define DEFAULT_FOLD_SHARE 48u        /* one in so many of the rows, where some went and the horizon follows; */
 #define FOLD_WAIT 3u                  /* so many times fold_rows while it does not */
 #define EARLY_STEP 64u                /* it is asked again after so many more */
-#define QUIET_MIN 16u                 /* commits without a fold after which space is looked after, at least */
-#define QUIET_MAX 64u                 /* and at most; */
+#define QUIET 16u                     /* commits without a fold after which space is looked after, */
 #define STEP_EVERY 8u                 /* again in one of so many */
 #define UNFOLDED_MAX 0x40000000u
 #define KEEP_BYTES (16u << 20)        /* an overlay's memory up to this is used again within a transaction ... */
@@ -83,11 +82,19 @@ static u32 fold_rows(const Table *table) {
   return (u32)MIN(MAX(DEFAULT_FOLD_BYTES / MAX(bytes, 1), DEFAULT_FOLD_MIN), DEFAULT_FOLD_MAX);
 }
 
+/*
+ * Whether commits come without a fold now, so that what is free will not be written soon: then the file is cut, which early folds would only make longer
+ * again.
+ */
+static int is_quiet(const Store *s) { return s->unfolded >= QUIET; }
+
 /* How many are enough where rows go, as long as the horizon follows: what a fold replaces and cannot be used again yet is little beside the table then. */
 static u32 fold_rows_early(const Table *table) {
   u64 rows = table->view ? table_methods.rows(table->view) : 0;
   u32 most = fold_rows(table);
-  return table->shape.fold_rows ? most : (u32)MIN(MAX(rows / DEFAULT_FOLD_SHARE, DEFAULT_FOLD_MIN), most);
+  return table->shape.fold_rows || is_quiet(table->store)
+             ? most
+             : (u32)MIN(MAX(rows / DEFAULT_FOLD_SHARE, DEFAULT_FOLD_MIN), most);
 }
 
 static void finalize_table(Table *t) {
@@ -1217,20 +1224,13 @@ static int begin_unfolded(Store *s) {
   s->marked_gen = s->state.gen;
   s->settled = 0;
   if (s->step_gen == s->state.gen) return rc; /* it does not end the quiet */
-  s->unfolded_before = s->unfolded;
   s->unfolded = 0;
   s->step_reusable = s->closed_at = 0;
   return rc;
 }
 
-/*
- * Whether commits come without a fold now, so that what is free will not be written soon: since the last one there were twice as many as before it, within
- * limits. In one of STEP_EVERY of them. Also in the first commit of a connection, which knows of none.
- */
-static int is_quiet(const Store *s, int first) {
-  u32 wait = MIN(MAX(2 * s->unfolded_before, QUIET_MIN), QUIET_MAX);
-  return first || (s->unfolded >= wait && (s->unfolded - wait) % STEP_EVERY == 0);
-}
+/* In one of STEP_EVERY commits; also in the first of a connection, which knows of none. */
+static int may_step(const Store *s) { return is_quiet(s) && (s->unfolded - QUIET) % STEP_EVERY == 0; }
 
 /* W10 */
 static int step_if_wanted(Store *s, int first) {
@@ -1257,7 +1257,7 @@ static int commit_unfolded(Store *s) {
   int first = s->marked_gen == 0, rc = SQLITE_OK;
   if (!s->state_known || s->marked_gen != s->state.gen) rc = begin_unfolded(s);
   if (s->unfolded < UNFOLDED_MAX) s->unfolded++;
-  if (rc == SQLITE_OK && !s->settled && !s->avoid_reuse && is_quiet(s, first) && !store_other_statements_busy(s))
+  if (rc == SQLITE_OK && !s->settled && !s->avoid_reuse && (first || may_step(s)) && !store_other_statements_busy(s))
     rc = step_if_wanted(s, first);
   return rc && store_may_go_on(s, rc) ? SQLITE_OK : rc;
 }
