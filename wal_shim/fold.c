@@ -85,8 +85,8 @@ static FoldHow how_of(Fold *f, const Table *t, int compact) {
   FoldHow how = {compact, DEAD_SHARE, UINT64_MAX, (u32)store_threads(f->store), &f->work};
   if (f->reason == FOLD_BULK) how.index_rows = 0;
   if (f->reason == FOLD_THRESHOLD) {
-    how.index_rows = t->added + INDEX_STEP_ROWS;
-    how.index_rows = MAX(how.index_rows, overlay_pending(t->overlay));
+    u32 waited = MIN(overlay_pending(t->overlay), DEFAULT_FOLD_MAX * FOLD_WAIT);
+    how.index_rows = MAX(t->added + INDEX_STEP_ROWS, waited);
   }
   if (f->reason == FOLD_MERGE) {
     how.index_rows = MAX(f->budget, 1);

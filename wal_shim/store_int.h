@@ -17,6 +17,8 @@
 #define UUID_SIZE 16
 #define STORE_ID 0 /* the store's own row in quire_tables, once it has a setting: its options are "automerge=N" */
 #define FORMAT_UNREADABLE (-1) /* State.format: the row is missing, or has values that none has */
+#define DEFAULT_FOLD_MAX 4096u /* the most that fold_rows is by default; */
+#define FOLD_WAIT 3u           /* so many times as many while the horizon does not follow */
 
 typedef struct State {
   i64 format, n, gen, owner;
