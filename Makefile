@@ -240,11 +240,12 @@ $(BUILD)/bench_kernels: bench/kernels.c $(KERNELS_SRC) $(HDR)
 
 # With Abseil's headers its btree_map is measured beside ours.
 CXX ?= c++
-ABSEIL := $(shell printf '\#include "absl/container/btree_map.h"\n' | $(CXX) -std=c++17 -E -x c++ - >/dev/null 2>&1 && echo yes)
+HASH := \#
+ABSEIL := $(shell printf '$(HASH)include "absl/container/btree_map.h"\n' | $(CXX) -std=c++17 -E -x c++ - >/dev/null 2>&1 && echo yes)
 $(BUILD)/learned_peer.o: bench/learned_peer.cc
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -O2 -march=native -c $< -o $@
-$(BUILD)/bench_learned: bench/learned.c $(if $(ABSEIL),$(BUILD)/learned_peer.o) $(ROWMAP_SRC) $(HDR)
+$(BUILD)/bench_learned: bench/learned.c bench/keys.c bench/keys.h $(if $(ABSEIL),$(BUILD)/learned_peer.o) $(ROWMAP_SRC) $(HDR)
 	@mkdir -p $(@D)
 	$(CC) $(KERNELS_FLAGS) $(if $(ABSEIL),-DHAVE_BTREE) $(LDFLAGS) $(filter %.c %.o,$^) -o $@ -lsqlite3 \
 	  $(if $(ABSEIL),-labsl_throw_delegate -labsl_raw_logging_internal -lstdc++) $(LDLIBS_ALL)
@@ -274,7 +275,7 @@ $(BUILD)/bench/peer_hnswlib.o: bench/peer_hnswlib.cpp
 	$(CXX) -std=c++11 -g -MMD -MP $(WARN) $(WERROR) $(BENCH_FLAGS) -Wno-uninitialized $(CXXFLAGS) -isystem $(HNSWLIB) \
 	  $(if $(shell grep -ls BaseFilterFunctor $(HNSWLIB)/hnswlib/hnswlib.h),-DHNSWLIB_FILTERS) -c $< -o $@
 
-BENCH_OBJ := $(BUILD)/bench/bench.o $(BUILD)/bench/data.o
+BENCH_OBJ := $(BUILD)/bench/bench.o $(BUILD)/bench/data.o $(BUILD)/bench/keys.o
 HNSW_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/hnsw*.c)) $(BUILD)/bench/peer_hnswlib.o
 $(BUILD)/bench_sql: $(BUILD)/bench/sql.o $(BENCH_OBJ)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) $^ -o $@ -lsqlite3 $(LDLIBS_ALL)
@@ -300,12 +301,12 @@ bench-hnsw: $(OUT)quire.$(EXT) $(BUILD)/bench_hnsw ## the graph index beside hns
 $(BUILD)/bench_rows: $(BUILD)/bench/rows.o $(BENCH_OBJ)
 	$(CC) $(LDFLAGS) $^ -o $@ -lsqlite3 $(LDLIBS_ALL)
 
-# ROWS, DIM, SET=dense|random|both, TABLE=vectors|map|paged; RUNS of each, BENCH_DIR as above.
+# ROWS, DIM, SET=sequential|gaps|uniform|lognormal|snowflake|adversarial|both|all (default both: sequential, uniform), TABLE=vectors|map|paged; RUNS of each, BENCH_DIR as above.
 .PHONY: bench-rows
 bench-rows: $(OUT)quire.$(EXT) $(BUILD)/bench_rows ## rows by rowid through SQL beside an ordinary table; ROWS=1000000 DIM=16 TABLE=map
 	@mkdir -p $(BENCH_DIR)
 	@QUIRE_LIB=$(if $(OUT),$(OUT),./)quire BENCH_DIR="$(BENCH_DIR)" $(BUILD)/bench_rows $(or $(ROWS),1000000) $(or $(DIM),16) \
-	  $(if $(filter dense random,$(SET)),$(SET),both) $(or $(TABLE),vectors)
+	  $(if $(filter s100,$(SET)),both,$(SET)) $(or $(TABLE),vectors)
 
 $(BUILD)/bench_companions: $(BUILD)/bench/companions.o $(BENCH_OBJ)
 	$(CC) $(LDFLAGS) $^ -o $@ -lsqlite3 $(LDLIBS_ALL)

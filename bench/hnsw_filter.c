@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "hnsw_parts.h"
+#include "keys.h"
 
 #define SCALE 1000000
 #define FILTER_QUERIES 200
@@ -31,13 +32,6 @@ static const size_t efs[] = {10,  12,  16,  20,  25,  32,  40,  50,  64,   80,  
 typedef struct Numbers {
   int32_t *any, *near; /* of each row, below SCALE */
 } Numbers;
-
-static uint64_t next_random(uint64_t *state) {
-  uint64_t x = *state += 0x9e3779b97f4a7c15u;
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  return x ^ x >> 31;
-}
 
 typedef struct Place {
   float along;

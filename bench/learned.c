@@ -10,13 +10,13 @@
  * is there, and every answer is compared. Pages are in memory.
  */
 #define _GNU_SOURCE 1
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "../vector/distance_int.h"
 #include "../vector/rowmap.h"
+#include "keys.h"
 
 #define OWNER 7u
 #define TAG 3u
@@ -48,13 +48,7 @@ static void die(const char *what) {
 }
 
 static u64 random_state = 1;
-static u64 random64(void) { /* splitmix64 */
-  u64 x = random_state += 0x9e3779b97f4a7c15u;
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  return x ^ x >> 31;
-}
-static double uniform(void) { return ((double)(random64() >> 11) + 0.5) / 9007199254740992.0; }
+static u64 random64(void) { return next_random(&random_state); }
 
 static double median(double *v, int n) {
   int i, j;
@@ -64,41 +58,6 @@ static double median(double *v, int n) {
     v[j] = x;
   }
   return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
-/* --- key sets --- */
-
-typedef enum { SEQUENTIAL, GAPS, UNIFORM, LOGNORMAL, SNOWFLAKE, ADVERSARIAL, SETS } Set;
-static const char *const set_names[SETS] = {"sequential", "10 % gaps", "uniform",
-                                            "lognormal",  "snowflake", "adversarial"};
-
-static int compare_keys(const void *a, const void *b) {
-  i64 x = *(const i64 *)a, y = *(const i64 *)b;
-  return (x > y) - (x < y);
-}
-
-static i64 make_key(Set set, u64 i) {
-  switch (set) {
-    case SEQUENTIAL: return (i64)i + 1;
-    case GAPS: return (i64)(i * 10 / 9 + 1);
-    case UNIFORM: return (i64)(random64() >> 1);
-    case LOGNORMAL: return (i64)(exp(2 * sqrt(-2 * log(uniform())) * cos(6.283185307179586 * uniform())) * 1e12);
-    case SNOWFLAKE: /* milliseconds of a clock, worker, sequence: about ten a millisecond from 8 workers */
-      return (i64)((((u64)1 << 40) + i / 10) << 22 | (random64() & 7) << 12 | (i % 10));
-    default: /* runs of a length near the model's error, at distances that grow and shrink by powers of two */
-      return (i64)((i / 40) * ((u64)1 << 41) + (i % 40) * ((u64)1 << (i / 40 * 7 % 35)));
-  }
-}
-
-static u64 make_keys(Set set, i64 *keys) {
-  u64 i, n = 0;
-  random_state = 1 + set;
-  for (i = 0; i < count; i++) keys[i] = make_key(set, i);
-  qsort(keys, count, sizeof *keys, compare_keys);
-  for (i = 0; i < count; i++) {
-    if (n == 0 || keys[n - 1] != keys[i]) keys[n++] = keys[i];
-  }
-  return n;
 }
 
 /* --- the plain S+tree: nodes of 16 keys, all keys at the bottom, slots beside them; the same ranks in a node --- */
@@ -280,15 +239,17 @@ static double range_ours(Ours *o, u64 n, u64 *sum) {
   return now() - start;
 }
 
-static void bench_set(Set set, int stored, i64 *keys, u32 *slots, u32 *order) {
-  u64 n = make_keys(set, keys), i, page_bytes, memory, absent = 0;
+static void bench_set(KeySet set, int stored, i64 *keys, u32 *slots, u32 *order) {
+  u64 n = keys_make(set, keys, count), i, page_bytes, memory, absent = 0;
   RowmapEntry *entries = malloc(n * sizeof *entries);
   double ours[MAX_RUNS], peer[MAX_RUNS], plain[MAX_RUNS], build[MAX_RUNS];
   u64 lookups = MIN(LOOKUPS, n - 1), sum = 0;
   Ours o;
   Plain p;
-  void *tree = NULL;
   int r;
+#if defined(HAVE_BTREE)
+  void *tree = NULL;
+#endif
   if (entries == NULL) die("no memory");
   for (i = 0; i < n; i++) slots[i] = (u32)i;
   if (stored) {
@@ -318,8 +279,8 @@ static void bench_set(Set set, int stored, i64 *keys, u32 *slots, u32 *order) {
 #endif
   point_ours(&o, lookups); /* every page is read and verified */
   rowmap_size(&o.map, &page_bytes, &memory);
-  printf("%s, slots %s: %llu keys, %.3f bytes a key in pages, %.3f in memory; built at %.1f M keys/s\n", set_names[set],
-         stored ? "stored" : "in order", (unsigned long long)n, (double)page_bytes / (double)n,
+  printf("%s, slots %s: %llu keys, %.3f bytes a key in pages, %.3f in memory; built at %.1f M keys/s\n",
+         key_set_name[set], stored ? "stored" : "in order", (unsigned long long)n, (double)page_bytes / (double)n,
          (double)memory / (double)n, (double)n / median(build, runs) / 1e6);
   for (r = 0; r < runs; r++) {
     ours[r] = point_ours(&o, lookups);
@@ -369,7 +330,7 @@ static void bench_set(Set set, int stored, i64 *keys, u32 *slots, u32 *order) {
 
 /* Appends, random inserts, merges, checks. */
 static void bench_changes(i64 *keys, u32 *slots) {
-  u64 n = make_keys(SEQUENTIAL, keys), i, k, at;
+  u64 n = keys_make(KEYS_SEQUENTIAL, keys, count), i, k, at;
   RowmapEntry *entries = malloc(FOLD * sizeof *entries);
   RowmapEntry *all = malloc(n * sizeof *all);
   double start, spent;
@@ -390,7 +351,7 @@ static void bench_changes(i64 *keys, u32 *slots) {
   printf("check: %.1f M keys/s\n", (double)n / (now() - start) / 1e6);
   ours_free(&o);
 
-  n = make_keys(UNIFORM, keys);
+  n = keys_make(KEYS_UNIFORM, keys, count);
   for (i = 0; i < n; i++) all[i] = (RowmapEntry){keys[i], (u32)i};
   ours_new(&o);
   ours_fold(&o, all, n);
@@ -449,9 +410,9 @@ int main(int argc, char **argv) {
   probe = malloc(LOOKUPS * sizeof *probe);
   expect = malloc(LOOKUPS * sizeof *expect);
   if (keys == NULL || slots == NULL || order == NULL || probe == NULL || expect == NULL) die("no memory");
-  for (set = 0; set < SETS; set++) {
-    bench_set((Set)set, 0, keys, slots, order);
-    bench_set((Set)set, 1, keys, slots, order);
+  for (set = 0; set < KEY_SETS; set++) {
+    bench_set((KeySet)set, 0, keys, slots, order);
+    bench_set((KeySet)set, 1, keys, slots, order);
   }
   bench_changes(keys, slots);
   free(keys);

@@ -1,8 +1,8 @@
 /*
  * rows.c: rows by rowid through SQL: a vector table or a map beside an ordinary table of the same rows, t(rowid INTEGER PRIMARY KEY, e BLOB).
  *
- *   rows [ROWS [DIM [KEYS [TABLE]]]]    default 1,000,000 rows of 16 dimensions; KEYS dense, random (63 bits) or both; TABLE vectors, map, or
- *                                       paged: a map with content=''
+ *   rows [ROWS [DIM [KEYS [TABLE]]]]    default 1,000,000 rows of 16 dimensions; KEYS a set of keys.h, `all` of them or `both` (default):
+ *                                       sequential and uniform; TABLE vectors, map, or paged: a map with content=''
  *
  * Points (in a transaction), lists of 1,000 keys (as parameters of IN; quire_get with a BLOB), 1,000 rows in order from a random one, count(*),
  * max(rowid), inserts of 10,000 rows a commit. What SQLite does best stands beside each: the faster of a cache that holds everything and of a
@@ -12,6 +12,7 @@
  */
 #define _GNU_SOURCE 1
 #include "bench.h"
+#include "keys.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -26,36 +27,15 @@
 #define BATCH 10000
 #define PEERS 2 /* big cache, map */
 
-static int rows = 1000000, dim = 16, runs = 5;
+static int wanted = 1000000, rows, dim = 16, runs = 5;
 static const char *table = "vectors";
-static sqlite3_int64 *keys; /* ascending */
+static int64_t *keys; /* ascending */
 static char in_list[LIST * 8 + 64];
 
 static uint64_t state = 1;
-static uint64_t random64(void) { /* splitmix64 */
-  uint64_t x = state += 0x9e3779b97f4a7c15u;
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  return x ^ x >> 31;
-}
+static uint64_t random64(void) { return next_random(&state); }
 
 static float mark(sqlite3_int64 key) { return (float)((uint64_t)key * 0x9e3779b97f4a7c15u >> 44); }
-
-static int compare_keys(const void *a, const void *b) {
-  sqlite3_int64 x = *(const sqlite3_int64 *)a, y = *(const sqlite3_int64 *)b;
-  return (x > y) - (x < y);
-}
-
-static void make_keys(int dense) {
-  int n = 0;
-  state = 1;
-  for (int i = 0; i < rows; i++) keys[i] = dense ? i + 1 : (sqlite3_int64)(random64() >> 1);
-  qsort(keys, (size_t)rows, sizeof *keys, compare_keys);
-  for (int i = 0; i < rows; i++) {
-    if (n == 0 || keys[n - 1] != keys[i]) keys[n++] = keys[i];
-  }
-  rows = n;
-}
 
 /* Insert all keys in order, BATCH of them a commit. */
 static double load(sqlite3 *db) {
@@ -248,12 +228,13 @@ static void say(const char *what, double ours, double theirs) {
   fflush(stdout);
 }
 
-static void bench(const char *dir, const char *lib, int dense) {
+static void bench(const char *dir, const char *lib, KeySet set) {
   double t[WHATS][1 + PEERS][MAX_RUNS], m[WHATS][1 + PEERS], best[WHATS], inserts[2], p99[2];
   char path[2][1024];
   Side side[1 + PEERS];
   memset(side, 0, sizeof side);
-  make_keys(dense);
+  rows = (int)keys_make(set, keys, (uint64_t)wanted);
+  state = 1;
   for (int i = 0; i < 2; i++) {
     char sql[100];
     sqlite3 *db;
@@ -291,7 +272,7 @@ static void bench(const char *dir, const char *lib, int dense) {
   points(&side[0], &p99[0]);
   points(&side[best[POINT] == m[POINT][1] ? 1 : 2], &p99[1]);
   printf("%s, %d rows of %d bytes, %s rowids: Quire, SQLite (%s for points), ratio\n", table, rows, dim * 4,
-         dense ? "dense" : "random", best[POINT] == m[POINT][1] ? "big cache" : "map");
+         key_set_name[set], best[POINT] == m[POINT][1] ? "big cache" : "map");
   say("point in a transaction", m[POINT][0], best[POINT]);
   say("  99 % of them within", p99[0], p99[1]);
   say("1,000 keys, a key: quire_get, SQLite's best", m[GET][0], fmin(best[IN], best[ONE_BY_ONE]));
@@ -309,17 +290,24 @@ int main(int argc, char **argv) {
   const char *lib = getenv("QUIRE_LIB") ? getenv("QUIRE_LIB") : "./quire";
   const char *dir = getenv("BENCH_DIR") ? getenv("BENCH_DIR") : "/tmp", *set = argc > 3 ? argv[3] : "both";
   size_t at;
-  if (argc > 1) rows = atoi(argv[1]);
+  int sets = 0;
+  if (argc > 1) wanted = atoi(argv[1]);
   if (argc > 2) dim = atoi(argv[2]);
   if (argc > 4) table = argv[4];
   if (getenv("RUNS")) runs = atoi(getenv("RUNS"));
-  if (rows < 10 * LIST || dim < 1 || dim > 8192 || runs < 1 || runs > MAX_RUNS)
-    bench_fail("usage: rows [ROWS [DIM [dense|random|both [vectors|map|paged]]]]");
+  if (wanted < 10 * LIST || dim < 1 || dim > 8192 || runs < 1 || runs > MAX_RUNS)
+    bench_fail("usage: rows [ROWS [DIM [sequential|gaps|uniform|lognormal|snowflake|adversarial|both|all "
+               "[vectors|map|paged]]]]");
   at = (size_t)sprintf(in_list, "SELECT rowid, e FROM t WHERE rowid IN (");
   for (int i = 0; i < LIST; i++) at += (size_t)sprintf(in_list + at, "?%d%c", i + 1, i < LIST - 1 ? ',' : ')');
-  keys = bench_alloc((size_t)rows * sizeof *keys);
-  if (strcmp(set, "random") != 0) bench(dir, lib, 1);
-  if (strcmp(set, "dense") != 0) bench(dir, lib, 0);
+  keys = bench_alloc((size_t)wanted * sizeof *keys);
+  for (int i = 0; i < KEY_SETS; i++) {
+    int first = i == KEYS_SEQUENTIAL || i == KEYS_UNIFORM;
+    if (strcmp(set, "all") != 0 && strcmp(set, key_set_name[i]) != 0 && !(first && strcmp(set, "both") == 0)) continue;
+    bench(dir, lib, (KeySet)i);
+    sets++;
+  }
+  if (sets == 0) bench_fail("there is no set of keys named %s", set);
   free(keys);
   return 0;
 }
