@@ -373,7 +373,7 @@ static int read_changed_rowid(Change *ch, i64 from, sqlite3_value **argv) {
   int rc;
 
   ch->rowid = from;
-  if (vt->spec->key < 0 && sqlite3_value_type(argv[1]) == SQLITE_INTEGER && sqlite3_value_int64(argv[1]) != from)
+  if (vt->spec->key < 0 && (sqlite3_value_type(argv[1]) != SQLITE_INTEGER || sqlite3_value_int64(argv[1]) != from))
     value = argv[1];
   if (sqlite3_value_nochange(value)) return SQLITE_OK;
   rc = check_key(vt, value, 0);
