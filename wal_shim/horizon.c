@@ -104,6 +104,17 @@ int horizon_read(Store *store, Horizon *out) {
   return read_wal_index(store, out);
 }
 
+/*
+ * R7, of what came before this connection: a log may have, behind its end or under a name that was deleted, a commit whose sync failed and that a
+ * recovery takes for one that succeeded. A rollback journal undoes such a one for good.
+ */
+int horizon_may_hide_commit(Store *store, int *may) {
+  char mode[16];
+  int rc = read_pragma(store, "journal_mode", mode, sizeof mode);
+  *may = rc != SQLITE_OK || strcmp(mode, "wal") == 0;
+  return rc == SQLITE_NOMEM ? rc : SQLITE_OK; /* other errors will be met, and told, where the schema is used */
+}
+
 int horizon_put(Store *store, const Horizon *horizon, i64 n) {
   return store_exec(store, "INSERT OR %s INTO %s.quire_wm VALUES(%lld, %lld, %lld)",
                     horizon->in_wal ? "IGNORE" : "REPLACE", store->quoted, (long long)n, (long long)horizon->salt,

@@ -102,7 +102,7 @@ struct Store {
   int lost;        /* a sync failed that was for pages of a root in the state row: the transaction cannot commit (R7) */
   u64 bulk_bytes;  /* an overlay of this size is folded inside the transaction */
   u32 undone;      /* transactions and parts of them that were rolled back */
-  int avoid_reuse; /* a fold failed or was rolled back: only append until the next commit (R7) */
+  int avoid_reuse; /* a fold failed or was rolled back: or may have been before this connection: only append until the next commit (R7) */
   int moved;       /* there may be pages in a home that is not the one */
   u64 own_written; /* pages that the last fold of a commit wrote, but for moved ones */
   i64 marked_gen;  /* the generation whose state this connection has put among the watermarks */
@@ -281,6 +281,8 @@ typedef struct Horizon {
 } Horizon;
 int horizon_read(Store *store, Horizon *out);
 /* Put state n among the watermarks. In WAL an earlier mark of it stays: it is passed sooner. */
+/* Whether the log may have a commit that failed before this connection was there. */
+int horizon_may_hide_commit(Store *store, int *may);
 int horizon_put(Store *store, const Horizon *horizon, i64 n);
 /* Put the state that a transaction begins with, and has not changed, among the watermarks, unless it is there (H2). */
 int horizon_mark(Store *store);
