@@ -5,7 +5,7 @@
  *
  *   -d   where the damaged files are made; best a place without a disk
  *   -p   the share of the cases that is run (default 1000: all). Each field of each kind of page is met in each mode whatever the share
- *   -f   of fields, graphs and mixed files only one in N, by the seed
+ *   -f   of fields, graphs, lists and mixed files only one in N, by the seed
  *   -e   whatever the share, each field of each kind of page is met with each value, forged, and so is each column of the shadow tables:
  *        what a reader must check by itself
  *   -b   small, wide, many: one base only       -c   this case, by its name (as a failure prints it)      -v   the table of fields
@@ -669,7 +669,7 @@ static int chosen(const char *name, int always) {
   return always || hash_text(opt.seed, name) % 1000 < opt.permille;
 }
 
-/* Whether the i-th of fields, graphs or mixed files is to be met (-f). */
+/* Whether the i-th of fields, graphs, lists or mixed files is to be met (-f). */
 static int met(u32 i) { return opt.only_count || (i + opt.seed) % opt.one_in == 0; }
 
 /* Put files in place; the state row gets the checksum `crc` unless it is negative. */
@@ -814,9 +814,20 @@ static u64 get_field(const Base *b, u32 page, const char *name, u32 i) {
 static void set_field(Base *b, u32 page, const char *name, u32 i, u64 value) {
   const PfPage *p = &b->walk.page[page];
   for (u32 f = 0; f < pf_field_count; f++) {
-    if (pf_fields[f].kind == p->kind && strcmp(pf_fields[f].name, name) == 0)
-      pf_store(b->work + (size_t)p->pgno * PF_PAGE + pf_field_at(p, &pf_fields[f], i), pf_fields[f].size, value);
+    if (pf_fields[f].kind != p->kind || strcmp(pf_fields[f].name, name)) continue;
+    pf_store(b->work + (size_t)p->pgno * PF_PAGE + pf_field_at(p, &pf_fields[f], i), pf_fields[f].size, value);
+    return;
   }
+  die("no field", name);
+}
+
+/* Make all checksums right. */
+static i64 forge_all(Base *b) {
+  i64 crc = -1;
+  for (u32 i = b->walk.count; i-- > 1;) {
+    if (b->walk.page[i].kind != PF_FREE) crc = pf_forge(&b->walk, i);
+  }
+  return crc;
 }
 
 #define TREE 0x80000000u
@@ -868,7 +879,7 @@ static void write_pattern(Base *b, PfKind kind, u32 pattern, u32 count) {
 /* The graph says that it has but `nodes` nodes: its later ones, and what points to them, are beyond its end. */
 static void shorten_graph(Base *b, u32 nodes) {
   u32 graph = page_of(b, PF_GRAPH), table = b->walk.page[graph].parent;
-  set_field(b, table, "graph_slots", 0, nodes);
+  set_field(b, table, "structure_slots", 0, nodes);
   set_field(b, graph, "nodes", 0, nodes);
   set_field(b, graph, "array_count", 0, nodes);
   set_field(b, graph, "array_count", 1, nodes);
@@ -883,7 +894,6 @@ static void graphs(Base *b) {
     for (u32 how = 0; how < 8; how++) {
       char name[160];
       u32 less = how / 4;
-      i64 crc = -1;
       snprintf(name, sizeof name, "%s/graph/%u/%u", b->name, n, how);
       if (!met(n + how) || !chosen(name, 1)) continue;
       if (less) shorten_graph(b, nodes / 3);
@@ -891,11 +901,8 @@ static void graphs(Base *b) {
         write_pattern(b, PF_LINKS, n, nodes);
       else if (n < LINK_PATTERNS + RECORD_PATTERNS)
         write_pattern(b, PF_RECORDS, n - LINK_PATTERNS, nodes);
-      for (u32 i = b->walk.count; i-- > 1;) {
-        if (b->walk.page[i].kind != PF_FREE) crc = pf_forge(&b->walk, i);
-      }
       hits_graphs++;
-      place(m, b->work, m->pages.size, crc);
+      place(m, b->work, m->pages.size, forge_all(b));
       by_xread = how & 1;
       writes_first = how >> 1 & 1;
       run_case(b, m, n == LINK_PATTERNS + RECORD_PATTERNS && !less ? MUST_NOT_TELL : MAY_TELL, 0);
@@ -904,6 +911,85 @@ static void graphs(Base *b) {
       memcpy(b->work, m->pages.data, m->pages.size);
     }
   }
+}
+
+/* --- segments of inverted lists that are wrong in one word: what the first and last words of pages do not show --- */
+
+/* A word of a segment, which begins at its leaf page's first extent. */
+static u8 *segment_word(Base *b, u32 leaf, u64 word) {
+  u32 i = leaf + 1 + (u32)(word * 4 / PF_PAGE);
+  if (i >= b->walk.count || b->walk.page[i].parent != leaf) die("no such word", "segment_word");
+  return b->work + (size_t)b->walk.page[i].pgno * PF_PAGE + word * 4 % PF_PAGE;
+}
+
+static u32 float_bits(float x) {
+  u32 bits;
+  memcpy(&bits, &x, 4);
+  return bits;
+}
+
+#define LIST_DAMAGES 24
+static u64 hits_lists;
+
+/* Change one word; 0: the column has none of this kind. `norms`: how many come before the terms. */
+static int damage_list(Base *b, u32 leaf, u32 norms, u32 terms, u32 n) {
+  u64 first = norms,
+      last = first + (terms - 1) * 3; /* entries of terms: term, where its blocks begin, how many they are */
+  u64 head = pf_load(segment_word(b, leaf, first + 1), 4), blocks = pf_load(segment_word(b, leaf, first + 2), 4);
+  u64 block = pf_load(segment_word(b, leaf, head), 4), data = head + 3 * blocks, count = (block & 0xffff) + 1;
+  u64 slots = pf_load(segment_word(b, leaf, data), 4), weight = data + (count + 1) / 2;
+  u64 was = pf_load(segment_word(b, leaf, weight), 4), at, value;
+  switch (n) {
+    case 0: at = first + 3, value = pf_load(segment_word(b, leaf, first), 4); break;
+    case 1: at = first, value = 0xffffffffu; break;
+    case 2: at = last, value = 0x7fffffffu; break;
+    case 3: at = first + 1, value = 0xfffffff0u; break;
+    case 4: at = first + 1, value = head + 1; break;
+    case 5: at = last + 1, value = head; break;
+    case 6: at = first + 2, value = blocks + 1; break;
+    case 7: at = first + 2, value = 0; break;
+    case 8: at = last + 2, value = 0xffffffffu; break;
+    case 9: at = head, value = block + 0x10000; break;
+    case 10: at = head, value = block | 0xffff; break;
+    case 11: at = head, value = block + 1; break;
+    case 12: at = head, value = block - 1; break;
+    case 13: at = head + 1, value = float_bits(-1e30f); break;
+    case 14: at = head + 2, value = float_bits(1e30f); break;
+    case 15: at = head + 1, value = 0x7fc00000u; break;
+    case 16: at = data, value = slots << 16 | slots >> 16; break;
+    case 17: at = data, value = slots | 0xffff; break;
+    case 18: at = weight, value = 0; break;
+    case 19: at = weight, value = was ^ 1; break;
+    case 20: at = weight, value = 0x7fc00000u; break;
+    case 21: at = 0, value = float_bits(-1); break;
+    case 22: at = 1, value = 0x7fc00000u; break;
+    default: at = 2, value = 0x7f800000u;
+  }
+  if (n >= 21 && norms == 0) return 0;
+  pf_store(segment_word(b, leaf, at), 4, value);
+  return 1;
+}
+
+static void lists(Base *b) {
+  const Moment *m = &b->moment[b->moments - 1];
+  u32 column = 0;
+  for (u32 i = 0; i < b->walk.count; i++) {
+    u32 slots, terms;
+    if (b->walk.page[i].kind != PF_INVERTED) continue;
+    slots = column ? 0 : (u32)get_field(b, i, "slots", 0); /* the first has metric l2, the other dot */
+    terms = (u32)get_field(b, i, "terms", 0);
+    for (u32 n = 0; n < LIST_DAMAGES; n++) {
+      char name[160];
+      snprintf(name, sizeof name, "%s/lists/%u/%u", b->name, column, n);
+      if (!met(n + column) || !chosen(name, 1) || !damage_list(b, i + 1, slots, terms, n)) continue;
+      hits_lists++;
+      place(m, b->work, m->pages.size, forge_all(b));
+      run_case(b, m, MAY_TELL, 0);
+      memcpy(b->work, m->pages.data, m->pages.size);
+    }
+    column++;
+  }
+  if (column != 2) die("not two sparse columns", b->name);
 }
 
 /* --- rows that are gone --- */
@@ -1249,6 +1335,7 @@ int corrupt_main(int argc, char **argv) {
     truncations(b);
     if (strcmp(b->name, "small") == 0) {
       graphs(b);
+      lists(b);
       dead_rowids(b);
       swaps(b);
       for (u32 i = 0; i + 1 < b->moments; i++) {
@@ -1264,16 +1351,17 @@ int corrupt_main(int argc, char **argv) {
     remove_files();
   }
   report_fields();
-  printf("fields %u of %u kinds, %llu graphs, %llu truncations, %llu swaps, %llu pages of other moments, %llu mixed "
+  printf("fields %u of %u kinds, %llu graphs, %llu lists, %llu truncations, %llu swaps, %llu pages of other moments, "
+         "%llu mixed "
          "files, %llu "
          "foreign, %llu "
          "rows; searches: %llu exact, %llu refused, %llu told by integrity-check; %llu cases without consequence; seed "
          "%llu\n",
-         pf_field_count, (u32)PF_KINDS, (unsigned long long)hits_graphs, (unsigned long long)hits_truncated,
-         (unsigned long long)hits_swapped, (unsigned long long)hits_moments, (unsigned long long)hits_mixed,
-         (unsigned long long)hits_foreign, (unsigned long long)hits_rows, (unsigned long long)total.exact,
-         (unsigned long long)total.refused, (unsigned long long)total.told, (unsigned long long)total.silent,
-         (unsigned long long)opt.seed);
+         pf_field_count, (u32)PF_KINDS, (unsigned long long)hits_graphs, (unsigned long long)hits_lists,
+         (unsigned long long)hits_truncated, (unsigned long long)hits_swapped, (unsigned long long)hits_moments,
+         (unsigned long long)hits_mixed, (unsigned long long)hits_foreign, (unsigned long long)hits_rows,
+         (unsigned long long)total.exact, (unsigned long long)total.refused, (unsigned long long)total.told,
+         (unsigned long long)total.silent, (unsigned long long)opt.seed);
   printf("%llu cases, %llu failures\n", (unsigned long long)cases, (unsigned long long)failures);
   return failures != 0;
 }

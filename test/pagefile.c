@@ -21,12 +21,13 @@
 #define INVERTED_REFS (BODY + 64u)
 #define INVERTED_SEGMENTS (BODY + 1600u)
 #define REF_SIZE 32u
+#define PLACE_SIZE 16u /* of a vector that is not in its slot; others have at least a cache line */
 #define ENTRY_SIZE 16u
 
 static const char *const kind_names[PF_KINDS] = {
-    "head",     "root",    "catalog", "table",     "leaf",      "node",   "graph", "fields",   "ivf",
-    "inverted", "rowids",  "vectors", "present",   "codes",     "words",  "lines", "chunks",   "links",
-    "sq4",      "learned", "records", "centroids", "directory", "blocks", "blobs", "postings", "free"};
+    "head",    "root",    "catalog",   "table",     "leaf",   "node",  "graph",    "fields", "ivf",   "inverted",
+    "rowids",  "vectors", "places",    "present",   "codes",  "words", "lines",    "chunks", "links", "sq4",
+    "learned", "records", "centroids", "directory", "blocks", "blobs", "postings", "free"};
 const char *pf_kind_name(PfKind kind) { return kind_names[kind]; }
 
 /* References of arrays, one after another. */
@@ -147,6 +148,10 @@ const PfField pf_fields[] = {
     BULK(PF_VECTORS, 4),
     {PF_VECTORS, "first16", 0, 2, PF_ITEM},
     {PF_VECTORS, "first8", 0, 1, PF_ITEM},
+    {PF_PLACES, "at", 0, 8, PF_ITEM},
+    {PF_PLACES, "words", 8, 4, PF_ITEM},
+    {PF_PLACES, "zero", 12, 4, PF_ITEM},
+    {PF_PLACES, "unused", 4088, 8, PF_ONCE},
     BULK(PF_PRESENT, 8),
     {PF_CODES, "scale", 0, 4, PF_ITEM},
     {PF_CODES, "radius", 4, 4, PF_ITEM},
@@ -309,6 +314,7 @@ static const char *walk_refs(PageFile *file, u32 self, u32 at, u32 count, PfKind
     const u8 *ref = page + at;
     Array a = {role(columns, i), (u32)pf_load(ref + 12, 4), ref[9], pf_load(ref + 16, 8)};
     if (a.role == PF_CODES && a.stride == 4) a.role = PF_BLOBS;
+    if (a.role == PF_VECTORS && a.stride == PLACE_SIZE) a.role = PF_PLACES;
     if (ref[8]) wrong = walk_array(file, &a, ref[8], (u32)pf_load(ref, 4), self, at + 4);
   }
   return wrong;

@@ -35,6 +35,7 @@ typedef enum PfKind {
   PF_INVERTED,
   PF_ROWIDS,
   PF_VECTORS,
+  PF_PLACES, /* of vectors that are in PF_BLOBS */
   PF_PRESENT,
   PF_CODES,
   PF_WORDS,   /* of fields */
@@ -47,7 +48,7 @@ typedef enum PfKind {
   PF_CENTROIDS,
   PF_DIRECTORY, /* of the blocks of lists */
   PF_BLOCKS,
-  PF_BLOBS,    /* of sparse vectors */
+  PF_BLOBS,    /* sparse vectors, records */
   PF_POSTINGS, /* of a segment */
   PF_FREE,
   PF_KINDS
