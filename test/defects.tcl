@@ -35,6 +35,7 @@ set defects {
   half_done_update          {model        "xUpdate changes the delta before it knows that the content takes the row"}
   deletion_in_destroy       {model        "DROP TABLE erases a page"}
   rollback_trusted          {cut-failed   "pages of a commit that failed are written again"}
+  hidden_commit_missed      {rules        "another connection writes pages of a commit that failed again"}
   newer_root_used           {model        "a root newer than the snapshot is kept"}
   growth_not_synced         {rules        "the page count takes in growth that a failed sync may have lost"}
   creation_not_synced       {cut-wal      "the page file's directory entry is not made durable"}

@@ -10,7 +10,8 @@
  *       reads (R5, H1).
  *   Q3  The page file is never deleted (S8), and never truncated below the page count of a commit that a power cut could bring back at that moment,
  *       or which a held snapshot reads (S19).
- *   Q4  After a commit whose sync failed, which a recovery may yet find in the log, none of the pages that it wrote is written until a commit succeeds.
+ *   Q4  After a commit whose sync failed, which a recovery may yet find in the log, none of the pages that it wrote is written until a commit succeeds, or the
+ *       log has been deleted durably.
  *
  * The record of commit n lies between the marks `attempt n` and `ack n`: in a WAL the first frame that ends a transaction, else the last
  * truncation, deletion or write of the journal. Which commits a power cut can bring back follows from the rule for what must survive:
@@ -102,6 +103,7 @@ typedef struct Check {
   u8 *state;           /* PageState of each page of the file */
   i64 *tried;          /* by page: the attempt that wrote it last */
   i64 attempt, unsure; /* the attempt that goes on; the one whose sync failed, -1: none */
+  i64 log_deleted;     /* when that was last */
   i64 pages;
   u32 inode; /* of the page file; 0: there is none */
   int entry_durable;
@@ -208,6 +210,8 @@ static char *check_order(const char *glob, const char *rule, const char *log) {
     }
     if (op->kind == OP_MARK) at_mark(&c, i, op);
     if (op->kind == OP_SYNC_FAILED && c.inode && op->inode != c.inode) c.unsure = c.attempt; /* Q4 */
+    if (op->kind == OP_DELETE && log_inode_like(op->inode, log)) c.log_deleted = i;
+    if (op->kind == OP_DIRSYNC && c.log_deleted > c.unsure) c.unsure = -1;
     if (op->kind == OP_CREATE && sqlite3_strglob(glob, (const char *)op->data) == 0) {
       c.inode = op->inode;
       c.entry_durable = 0;

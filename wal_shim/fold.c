@@ -407,6 +407,7 @@ static int prepare_fold(Fold *f) {
   }
   if (rc == SQLITE_OK) rc = pages_prepare(s->pages, s->state.root.pgno == 0 || f->fresh);
   if (rc == SQLITE_NOTADB) store_set_error(s, "the file %s-quire is not one of Quire's: move it away", s->path);
+  if (rc == SQLITE_OK && !f->append_only) horizon_settle(s, &f->horizon);
   if (rc == SQLITE_OK && !f->fresh) rc = space_load(s, &f->horizon, f->reason, f->append_only, &f->space);
   if (rc) return rc;
   f->append_only |= !f->space.free.complete;

@@ -17,6 +17,9 @@
  *   H4  What we cannot read or do not know (exclusive mode with WAL, another wal-index version, headers that
  *       differ) gives -1: the file only grows.
  *   H5  The memory home has no other readers, and with an inline one SQLite keeps what they read: n.
+ *   H6  A commit whose sync failed may lie in the log behind its end: a recovery takes it for one that succeeded, and it may have written any free page. While
+ *       there is such a one, -1 (R7). It could also come back in place of what was written over it, or with a log that was deleted or cut: so before a fold uses or cuts
+ *       anything the log is synced, and the directory if it may be another log than the last time (horizon_settle).
  *
  * Called with the write lock held and the state row read. Not here: the list of freed pages and statements of this connection
  * that still read (fold.c).
@@ -28,6 +31,9 @@
 
 #define WAL_INDEX_VERSION 3007000u
 #define WAL_INDEX_REGION 32768
+#define LOG_HEADER 32
+#define FRAME_HEADER 24
+#define FRAMES_READ 4096 /* a transaction of this connection that does not fit into the cache has frames there, too */
 
 /* One word of a PRAGMA of this schema; *value is empty if there is no row. */
 static int read_pragma(Store *store, const char *pragma, char *value, size_t size) {
@@ -54,6 +60,40 @@ static int read_watermarks(Store *store, i64 salt, i64 backfilled, i64 *at) {
   return sqlite3_finalize(stmt);
 }
 
+/* H6: the log's file, as SQLite has it open. */
+static sqlite3_file *log_file(Store *store) {
+  sqlite3_file *log = NULL;
+  int rc = sqlite3_file_control(store->db, store->schema, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  return rc || log == NULL || log->pMethods == NULL ? NULL : log;
+}
+
+static u32 big32(const u8 *p) { return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3]; }
+
+/*
+ * Whether frames that end a transaction lie behind the log's end, as the header of the file goes on: "WAL File Format" at sqlite.org/walformat.html. What cannot be
+ * read counts as such.
+ */
+static int hides_commit(Store *store, const u32 *index) {
+  sqlite3_file *log = log_file(store);
+  u8 head[LOG_HEADER], frame[FRAME_HEADER];
+  u32 page, i;
+  i64 at = LOG_HEADER;
+  int rc;
+  if (log == NULL) return 1;
+  rc = log->pMethods->xRead(log, head, sizeof head, 0);
+  if (rc) return rc != SQLITE_IOERR_SHORT_READ;
+  page = big32(head + 8);
+  if (page < 512 || page > 65536) return 0; /* none that a recovery reads */
+  if (memcmp(head + 16, index + 8, 8) == 0) at += (i64)index[4] * (page + FRAME_HEADER);
+  for (i = 0; i < FRAMES_READ; i++, at += page + FRAME_HEADER) {
+    rc = log->pMethods->xRead(log, frame, sizeof frame, at);
+    if (rc) return rc != SQLITE_IOERR_SHORT_READ;
+    if (memcmp(frame + 8, head + 16, 8) != 0) return 0;
+    if (big32(frame + 4) != 0) return 1;
+  }
+  return 1;
+}
+
 static int read_wal_index(Store *store, Horizon *out) {
   sqlite3_file *file = store->file;
   volatile void *map = NULL;
@@ -71,6 +111,7 @@ static int read_wal_index(Store *store, Horizon *out) {
   out->in_wal = 1;
   out->salt = (i64)((u64)h[8] << 32 | h[9]);
   out->frame = h[4];
+  if (hides_commit(store, h) && !DEFECT(hidden_commit_missed)) return SQLITE_OK;
   if (h[24] >= h[4]) {
     out->at = store->state.n;
     return SQLITE_OK;
@@ -104,15 +145,16 @@ int horizon_read(Store *store, Horizon *out) {
   return read_wal_index(store, out);
 }
 
-/*
- * R7, of what came before this connection: a log may have, behind its end or under a name that was deleted, a commit whose sync failed and that a
- * recovery takes for one that succeeded. A rollback journal undoes such a one for good.
- */
-int horizon_may_hide_commit(Store *store, int *may) {
-  char mode[16];
-  int rc = read_pragma(store, "journal_mode", mode, sizeof mode);
-  *may = rc != SQLITE_OK || strcmp(mode, "wal") == 0;
-  return rc == SQLITE_NOMEM ? rc : SQLITE_OK; /* other errors will be met, and told, where the schema is used */
+void horizon_settle(Store *store, Horizon *horizon) {
+  sqlite3_file *log = log_file(store);
+  int rc = SQLITE_IOERR_FSYNC;
+  if (!horizon->in_wal || horizon->at < 0) return;
+  if (log) rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  if (rc == SQLITE_OK && horizon->salt != store->settled_log) {
+    rc = pages_prepare(store->pages, 1);
+    if (rc == SQLITE_OK) store->settled_log = horizon->salt;
+  }
+  if (rc) horizon->at = -1;
 }
 
 int horizon_put(Store *store, const Horizon *horizon, i64 n) {

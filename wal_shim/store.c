@@ -439,10 +439,10 @@ static int new_store(Conn *conn, const char *schema, void *file, const char *pat
   s->quoted = sqlite3_mprintf("\"%w\"", schema);
   if (s->quoted == NULL) rc = SQLITE_NOMEM;
   s->bulk_bytes = BULK_BYTES;
+  s->settled_log = -1;
   /* It may be opened in the middle of a transaction that has folded already: not if none has written. */
   s->txn_unknown = sqlite3_txn_state(s->db, schema) == SQLITE_TXN_WRITE;
   if (rc == SQLITE_OK) rc = open_homes(s);
-  if (rc == SQLITE_OK) rc = horizon_may_hide_commit(s, &s->avoid_reuse);
   if (rc) {
     close_store(s);
     return rc;

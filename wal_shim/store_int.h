@@ -102,7 +102,8 @@ struct Store {
   int lost;        /* a sync failed that was for pages of a root in the state row: the transaction cannot commit (R7) */
   u64 bulk_bytes;  /* an overlay of this size is folded inside the transaction */
   u32 undone;      /* transactions and parts of them that were rolled back */
-  int avoid_reuse; /* a fold failed or was rolled back: or may have been before this connection: only append until the next commit (R7) */
+  int avoid_reuse; /* a fold failed or was rolled back: only append until the next commit (R7) */
+  i64 settled_log; /* the salt of the log that took the place of others durably (H6); -1: not known */
   int moved;       /* there may be pages in a home that is not the one */
   u64 own_written; /* pages that the last fold of a commit wrote, but for moved ones */
   i64 marked_gen;  /* the generation whose state this connection has put among the watermarks */
@@ -280,9 +281,9 @@ typedef struct Horizon {
   int in_rollback; /* journal */
 } Horizon;
 int horizon_read(Store *store, Horizon *out);
+/* H6, before anything is used again; where it cannot be done, the horizon is -1. The pages' file exists. */
+void horizon_settle(Store *store, Horizon *horizon);
 /* Put state n among the watermarks. In WAL an earlier mark of it stays: it is passed sooner. */
-/* Whether the log may have a commit that failed before this connection was there. */
-int horizon_may_hide_commit(Store *store, int *may);
 int horizon_put(Store *store, const Horizon *horizon, i64 n);
 /* Put the state that a transaction begins with, and has not changed, among the watermarks, unless it is there (H2). */
 int horizon_mark(Store *store);
