@@ -1215,7 +1215,7 @@ static const char *const shadow_statements[] = {
     "UPDATE quire_tables SET options=replace(options,'m=4','m=0')",
     "UPDATE quire_tables SET options=replace(options,'m=4','m=60000')",
     "UPDATE quire_tables SET options=replace(options,'ef_search=500','ef_search=65535')",
-    "UPDATE quire_tables SET options=replace(options,'nprobe=6553','nprobe=1 x=')",
+    "UPDATE quire_tables SET options=replace(options,'nprobe=6553','nprobe=6000 x=')",
     "UPDATE quire_tables SET options=replace(options,'kind=3','kind=2')",
     "UPDATE quire_tables SET options=replace(options,'kind=3','kind=77')",
     "UPDATE quire_state SET root=root+1,crc=0",
