@@ -1,5 +1,6 @@
 /*
- * bytes.h: little-endian loads and stores at any alignment, through which everything on disk goes; the mixing of a word's bits.
+ * bytes.h: little-endian loads and stores at any alignment, through which everything on disk goes; the big-endian load that SQLite's files want; the mixing
+ * of a word's bits.
  */
 #ifndef QUIRE_BYTES_H
 #define QUIRE_BYTES_H
@@ -9,6 +10,7 @@
 static inline u16 load16(const u8 *p) { return (u16)(p[0] | (u16)p[1] << 8); }
 static inline u32 load32(const u8 *p) { return (u32)p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24; }
 static inline u64 load64(const u8 *p) { return (u64)load32(p) | (u64)load32(p + 4) << 32; }
+static inline u32 load32_big(const u8 *p) { return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3]; }
 static inline void store16(u8 *p, u16 v) {
   p[0] = (u8)v;
   p[1] = (u8)(v >> 8);

@@ -26,13 +26,12 @@
  */
 #include <stdlib.h>
 
+#include "bytes.h"
 #include "cpu.h"
 #include "store_int.h"
 
 #define WAL_INDEX_VERSION 3007000u
 #define WAL_INDEX_REGION 32768
-#define LOG_HEADER 32
-#define FRAME_HEADER 24
 #define FRAMES_READ 4096 /* a transaction of this connection that does not fit into the cache has frames there, too */
 
 /* One word of a PRAGMA of this schema; *value is empty if there is no row. */
@@ -67,11 +66,8 @@ static sqlite3_file *log_file(Store *store) {
   return rc || log == NULL || log->pMethods == NULL ? NULL : log;
 }
 
-static u32 big32(const u8 *p) { return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3]; }
-
 /*
- * Whether frames that end a transaction lie behind the log's end, as the header of the file goes on: "WAL File Format" at sqlite.org/walformat.html. What cannot be
- * read counts as such.
+ * Whether frames that end a transaction lie behind the log's end, as the header of the file goes on. What cannot be read counts as such.
  */
 static int hides_commit(Store *store, const u32 *index) {
   sqlite3_file *log = log_file(store);
@@ -82,14 +78,14 @@ static int hides_commit(Store *store, const u32 *index) {
   if (log == NULL) return 1;
   rc = log->pMethods->xRead(log, head, sizeof head, 0);
   if (rc) return rc != SQLITE_IOERR_SHORT_READ;
-  page = big32(head + 8);
+  page = load32_big(head + LOG_PAGE_SIZE);
   if (page < 512 || page > 65536) return 0; /* none that a recovery reads */
-  if (memcmp(head + 16, index + 8, 8) == 0) at += (i64)index[4] * (page + FRAME_HEADER);
+  if (memcmp(head + LOG_SALTS, index + 8, 8) == 0) at += (i64)index[4] * (page + FRAME_HEADER);
   for (i = 0; i < FRAMES_READ; i++, at += page + FRAME_HEADER) {
     rc = log->pMethods->xRead(log, frame, sizeof frame, at);
     if (rc) return rc != SQLITE_IOERR_SHORT_READ;
-    if (memcmp(frame + 8, head + 16, 8) != 0) return 0;
-    if (big32(frame + 4) != 0) return 1;
+    if (memcmp(frame + 8, head + LOG_SALTS, 8) != 0) return 0;
+    if (load32_big(frame + 4) != 0) return 1;
   }
   return 1;
 }
@@ -146,10 +142,11 @@ int horizon_read(Store *store, Horizon *out) {
 }
 
 void horizon_settle(Store *store, Horizon *horizon) {
-  sqlite3_file *log = log_file(store);
-  int rc = SQLITE_IOERR_FSYNC;
+  sqlite3_file *log;
+  int rc;
   if (!horizon->in_wal || horizon->at < 0) return;
-  if (log) rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  log = log_file(store);
+  rc = log ? log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) : SQLITE_IOERR_FSYNC;
   if (rc == SQLITE_OK && horizon->salt != store->settled_log) {
     rc = pages_prepare(store->pages, 1);
     if (rc == SQLITE_OK) store->settled_log = horizon->salt;

@@ -314,17 +314,17 @@ static int wal_has_plain_page(Store *store, sqlite3_vfs *vfs) {
   const char *name = sqlite3_filename_wal(sqlite3_db_filename(store->db, store->schema));
   int rc = SQLITE_OK, flags = 0, plain = 0;
   sqlite3_int64 size = 0, at, step;
-  u8 head[32], frame[40]; /* of the log; of a frame, with the first bytes of its page */
+  u8 head[LOG_HEADER], frame[FRAME_HEADER + 16]; /* of the log; of a frame, with the first bytes of its page */
   sqlite3_file *wal = mem_zeroed(&rc, 1, (u64)vfs->szOsFile);
   if (wal == NULL) return 0;
   rc = vfs->xOpen(vfs, name, wal, SQLITE_OPEN_READONLY | SQLITE_OPEN_WAL, &flags);
   if (rc == SQLITE_OK) rc = wal->pMethods->xFileSize(wal, &size);
-  if (rc == SQLITE_OK && size >= 32) rc = wal->pMethods->xRead(wal, head, 32, 0);
-  if (rc == SQLITE_OK && size >= 32) {
-    step = 24 + ((sqlite3_int64)head[8] << 24 | head[9] << 16 | head[10] << 8 | head[11]); /* big-endian page size */
-    for (at = 32; at + 40 <= size && step > 24 && !plain; at += step) {
-      if (wal->pMethods->xRead(wal, frame, 40, at) != SQLITE_OK) break;
-      plain = memcmp(frame, "\0\0\0\1", 4) == 0 && memcmp(frame + 24, database_magic, 16) == 0;
+  if (rc == SQLITE_OK && size >= LOG_HEADER) rc = wal->pMethods->xRead(wal, head, sizeof head, 0);
+  if (rc == SQLITE_OK && size >= LOG_HEADER) {
+    step = FRAME_HEADER + (sqlite3_int64)load32_big(head + LOG_PAGE_SIZE);
+    for (at = LOG_HEADER; at + (int)sizeof frame <= size && step > FRAME_HEADER && !plain; at += step) {
+      if (wal->pMethods->xRead(wal, frame, sizeof frame, at) != SQLITE_OK) break;
+      plain = load32_big(frame) == 1 && memcmp(frame + FRAME_HEADER, database_magic, 16) == 0;
     }
   }
   if (wal->pMethods) wal->pMethods->xClose(wal);

@@ -274,6 +274,12 @@ int options_refresh(Table *t);
 int options_automerge(Store *store, u32 *pages);
 
 /* horizon.c */
+/* SQLite's log: "WAL File Format" at sqlite.org/walformat.html. The page size stands in its header at LOG_PAGE_SIZE, salts at LOG_SALTS. */
+#define LOG_HEADER 32
+#define LOG_PAGE_SIZE 8
+#define LOG_SALTS 16
+#define FRAME_HEADER 24
+
 typedef struct Horizon {
   i64 at;     /* pages freed by folds <= at may be written; -1: none */
   int in_wal; /* the next two are set */

@@ -1156,7 +1156,7 @@ void store_txn_end(Store *s, int committed) {
 
 /*
  * Whether a changed table has reached its threshold, or bulk folds left rows out of its indexes. Where rows go, what a fold replaces is as much as what it
- * writes: then the horizon is waited for up to twice the threshold, that it may write there and not behind all.
+ * writes: then the horizon is waited for up to FOLD_WAIT times the threshold, that it may write there and not behind all.
  */
 static int is_due(Table *t) {
   u32 most = fold_rows(t);
