@@ -566,6 +566,38 @@ static int registry_damaged;
 /* How the next stories are told: through which VFS, -1: by turns; whether what is written comes before the first search, which may find the damage. */
 static int by_xread = -1, writes_first;
 
+/*
+ * The end of a story: 'rebuild' mends everything. `now`: what is to be answered then, NULL if that is not known. The connection, or another in its
+ * place.
+ */
+static sqlite3 *rebuild_and_ask(sqlite3 *db, const char *vfs, const Base *b, char *const *now, Demand demand,
+                                int content_damaged) {
+  char *got[MAX_QUERIES + 1] = {NULL}, message[300];
+  Text status = {NULL, 0, 0};
+  int rc, rows_wrong;
+  rc = run(db, "INSERT INTO quire(quire) VALUES('rebuild')", NULL);
+  if (rc == SQLITE_NOTADB && strstr(sqlite3_errmsg(db), "move it away")) { /* its head says that it is not ours */
+    unlink(page_path);
+    rc = run(db, "INSERT INTO quire(quire) VALUES('rebuild')", NULL);
+  }
+  if (rc && !(registry_damaged && demand == ROWS)) fail("rebuild: %d %s", rc, sqlite3_errmsg(db));
+  if (rc) return db;
+  run(db, "SELECT value FROM quire WHERE name='status'", &status);
+  if (status.data == NULL || strcmp(status.data, "ok\n")) fail("status after rebuild: %s", status.data);
+  clear(&status);
+  sqlite3_close(db);
+  rc = integrity(vfs, message, sizeof message);
+  if (rc) fail("integrity-check after rebuild: %s", message);
+  db = open_db(vfs, 1);
+  if (now && !content_damaged) {
+    Outcome rebuilt = {0, 0, 0, 0};
+    ask(db, b, got);
+    judge(b, got, (char **)now, MUST_NOT_TELL, 0, "after rebuild", &rebuilt, &rows_wrong);
+    free_answers(got);
+  }
+  return db;
+}
+
 /* The story of one damaged copy of moment m, whose files are in place. */
 static void run_case(const Base *b, const Moment *m, Demand demand, int content_damaged) {
   const char *vfs = (by_xread < 0 ? (int)(hash_text(0, case_name) % 2) : by_xread) ? read_vfs.zName : NULL;
@@ -616,28 +648,7 @@ static void run_case(const Base *b, const Moment *m, Demand demand, int content_
   o.told += wrong;
   if (!told) o.silent++;
 
-  rc = run(db, "INSERT INTO quire(quire) VALUES('rebuild')", NULL);
-  if (rc == SQLITE_NOTADB && strstr(sqlite3_errmsg(db), "move it away")) { /* its head says that it is not ours */
-    unlink(page_path);
-    rc = run(db, "INSERT INTO quire(quire) VALUES('rebuild')", NULL);
-  }
-  if (rc && !(registry_damaged && demand == ROWS)) fail("rebuild: %d %s", rc, sqlite3_errmsg(db));
-  if (rc == SQLITE_OK) {
-    Text status = {NULL, 0, 0};
-    run(db, "SELECT value FROM quire WHERE name='status'", &status);
-    if (status.data == NULL || strcmp(status.data, "ok\n")) fail("status after rebuild: %s", status.data);
-    clear(&status);
-    sqlite3_close(db);
-    rc = integrity(vfs, message, sizeof message);
-    if (rc) fail("integrity-check after rebuild: %s", message);
-    db = open_db(vfs, 1);
-    if (now && !content_damaged) {
-      Outcome rebuilt = {0, 0, 0, 0};
-      ask(db, b, got);
-      judge(b, got, (char **)now, MUST_NOT_TELL, 0, "after rebuild", &rebuilt, &rows_wrong);
-      free_answers(got);
-    }
-  }
+  db = rebuild_and_ask(db, vfs, b, now, demand, content_damaged);
   if (sqlite3_close(db)) fail("a statement was left open");
   sqlite3_status(SQLITE_STATUS_MEMORY_USED, &current, &high, 0);
   if (high > MEMORY_LIMIT + 4 * (int)m->pages.size) fail("%d bytes of memory", high);
