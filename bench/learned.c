@@ -239,8 +239,44 @@ static double range_ours(Ours *o, u64 n, u64 *sum) {
   return now() - start;
 }
 
+/* Slots in the order of keys, or mixed; keys to be looked for, and where they are. */
+static void choose(int stored, const i64 *keys, u64 n, u64 lookups, u32 *slots, u32 *order) {
+  u64 i;
+  for (i = 0; i < n; i++) slots[i] = (u32)i;
+  for (i = n - 1; stored && i > 0; i--) {
+    u64 k = random64() % (i + 1);
+    u32 t = slots[i];
+    slots[i] = slots[k];
+    slots[k] = t;
+  }
+  for (i = 0; i < lookups; i++) {
+    order[i] = (u32)(random64() % (n - 1));
+    probe[i] = keys[order[i]];
+    expect[i] = slots[order[i]];
+  }
+}
+
+/* Keys that follow those that are there. */
+static void bench_absent(Ours *o, u64 lookups) {
+  double seconds[MAX_RUNS];
+  u64 absent = 0, i;
+  int r;
+  for (r = 0; r < runs; r++) {
+    double start = now();
+    u32 slot = 0, none = no_bits;
+    absent = 0;
+    for (i = 0; i < lookups; i++) {
+      i64 key = probe[i] + 1 + (slot & none);
+      absent += rowmap_find(&o->map, key, &slot) == SQLITE_NOTFOUND;
+    }
+    seconds[r] = now() - start;
+  }
+  printf("  %-10s %8.1f ns   (%.0f %% of them absent)\n", "key + 1", median(seconds, runs) / (double)lookups * 1e9,
+         100.0 * (double)absent / (double)lookups);
+}
+
 static void bench_set(KeySet set, int stored, i64 *keys, u32 *slots, u32 *order) {
-  u64 n = keys_make(set, keys, count), i, page_bytes, memory, absent = 0;
+  u64 n = keys_make(set, keys, count), i, page_bytes, memory;
   RowmapEntry *entries = malloc(n * sizeof *entries);
   double ours[MAX_RUNS], peer[MAX_RUNS], plain[MAX_RUNS], build[MAX_RUNS];
   u64 lookups = MIN(LOOKUPS, n - 1), sum = 0;
@@ -251,21 +287,8 @@ static void bench_set(KeySet set, int stored, i64 *keys, u32 *slots, u32 *order)
   void *tree = NULL;
 #endif
   if (entries == NULL) die("no memory");
-  for (i = 0; i < n; i++) slots[i] = (u32)i;
-  if (stored) {
-    for (i = n - 1; i > 0; i--) {
-      u64 k = random64() % (i + 1);
-      u32 t = slots[i];
-      slots[i] = slots[k];
-      slots[k] = t;
-    }
-  }
+  choose(stored, keys, n, lookups, slots, order);
   for (i = 0; i < n; i++) entries[i] = (RowmapEntry){keys[i], slots[i]};
-  for (i = 0; i < lookups; i++) {
-    order[i] = (u32)(random64() % (n - 1));
-    probe[i] = keys[order[i]];
-    expect[i] = slots[order[i]];
-  }
   for (r = 0; r < runs; r++) {
     double start = now();
     if (r) ours_free(&o);
@@ -307,18 +330,7 @@ static void bench_set(KeySet set, int stored, i64 *keys, u32 *slots, u32 *order)
 #endif
   }
   report("range", median(ours, runs), 1e6, median(peer, runs), 0);
-  for (r = 0; r < runs; r++) {
-    double start = now();
-    u32 slot = 0, none = no_bits;
-    absent = 0;
-    for (i = 0; i < lookups; i++) {
-      i64 key = probe[i] + 1 + (slot & none);
-      absent += rowmap_find(&o.map, key, &slot) == SQLITE_NOTFOUND;
-    }
-    ours[r] = now() - start;
-  }
-  printf("  %-10s %8.1f ns   (%.0f %% of them absent)\n", "key + 1", median(ours, runs) / (double)lookups * 1e9,
-         100.0 * (double)absent / (double)lookups);
+  bench_absent(&o, lookups);
 #if defined(HAVE_BTREE)
   btree_free(tree);
 #endif
