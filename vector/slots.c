@@ -26,7 +26,7 @@
 #define STRUCTURES_AT (PAGE_BODY_SIZE - STRUCTURE_ENTRY_SIZE * MAX_VECTOR_COLUMNS)
 #define COMPACT_MIN_DEAD 256u /* L2 is not worth a rewrite below this */
 #define REUSE_MIN_SHARE 6u    /* L4: that one of so many slots is dead is let be, */
-#define REUSE_MAX_SHARE 16u   /* at least and at most */
+#define REUSE_MAX_SHARE 32u   /* at least and at most */
 #define REUSE_EXTENT_SHARE 2u /* but not in an extent where one of so many is */
 
 static ArrayId array_id(u64 owner, u32 tag) {
@@ -645,35 +645,57 @@ static u64 dead_let_be(u64 slots, u64 rows) {
   return slots / (u64)MAX(MIN(n, REUSE_MAX_SHARE), REUSE_MIN_SHARE);
 }
 
-/* Choose at most `most` dead slots, all but dead_let_be, in the extents of the widest vectors that have the most of them. */
+/* Slots that lie in one extent of the vectors (least: of the widest), and in one of all that is written beside them (most). */
+static void extent_slots(const Slots *s, u32 *least, u32 *most) {
+  u32 c;
+  *least = 0xffffffffu;
+  *most = 1;
+  for (c = 0; c < s->columns; c++) {
+    u32 vectors = s->column[c].vectors.per_extent;
+    *least = MIN(*least, vectors);
+    *most = MAX(*most, vectors);
+    if (s->column[c].code_stride) *most = MAX(*most, s->column[c].codes.per_extent);
+  }
+}
+
+/* The dead slots of one extent, if one in `share` of it is; `most` in all. They are none of the next extent's, then. */
+static void take_holes(SlotsWriter *w, u64 *bits, u64 first, u32 per, u32 share, u64 most) {
+  u64 end = MIN(first + per, w->old->slots), slot;
+  u32 dead = 0;
+  for (slot = first; slot < end; slot++) dead += (u32)(~bits[slot / 64] >> slot % 64 & 1);
+  if ((u64)dead * share < end - first) return;
+  for (slot = first; slot < end && w->hole_count < most; slot++) {
+    if (bits[slot / 64] >> slot % 64 & 1) continue;
+    w->hole[w->hole_count++] = (u32)slot;
+    bits[slot / 64] |= (u64)1 << slot % 64;
+  }
+}
+
+/*
+ * Choose at most `most` dead slots: all in extents of vectors of which half is dead, then all but dead_let_be, where the most of them are beside each other in what
+ * is written.
+ */
 static int choose_holes(SlotsWriter *w, u64 most) {
   Slots *s = w->old;
   u64 let_be = dead_let_be(s->slots, most), dead = s->slots - w->live, enough = dead > let_be ? dead - let_be : 0;
-  u32 c, per = 0, extents, i;
-  u64 *bits, *order, slot, sum = 0;
+  u32 least, per, extents, i;
+  u64 *bits, *order, slot;
   int rc = SQLITE_OK;
-  for (c = 0; c < s->columns; c++) {
-    per = MAX(per, s->column[c].vectors.per_extent);
-    if (s->column[c].code_stride) per = MAX(per, s->column[c].codes.per_extent);
-  }
+  extent_slots(s, &least, &per);
   extents = (u32)((s->slots + per - 1) / per);
   bits = mem_zeroed(&rc, s->slots / 64 + 1, sizeof *bits);
   order = mem_zeroed(&rc, extents, sizeof *order); /* dead slots << 32 | ~extent */
   w->hole = mem_array(&rc, most, sizeof *w->hole);
   if (rc == SQLITE_OK) rc = live_bits(w, bits);
   if (rc) goto done;
+  for (slot = 0; slot < s->slots && w->hole_count < most; slot += least)
+    take_holes(w, bits, slot, least, REUSE_EXTENT_SHARE, most);
   for (i = 0; i < extents; i++) order[i] = ~i;
   for (slot = 0; slot < s->slots; slot++) order[slot / per] += (u64)(~bits[slot / 64] >> slot % 64 & 1) << 32;
   qsort(order, extents, sizeof *order, compare_descending);
-  for (i = 0; i < extents && sum < most; i++) {
-    u64 first = (u64) ~(u32)order[i] * per;
-    if (sum >= enough && (order[i] >> 32) * REUSE_EXTENT_SHARE < MIN(per, s->slots - first)) break;
-    for (slot = first; slot < MIN(first + per, s->slots) && sum < most; slot++) {
-      if (!(bits[slot / 64] >> slot % 64 & 1)) w->hole[sum++] = (u32)slot;
-    }
-  }
-  if (sum) qsort(w->hole, (size_t)sum, sizeof *w->hole, compare_u32);
-  w->hole_count = sum;
+  for (i = 0; i < extents && w->hole_count < MIN(enough, most); i++)
+    take_holes(w, bits, (u64) ~(u32)order[i] * per, per, 0xffffffffu, most);
+  if (w->hole_count) qsort(w->hole, (size_t)w->hole_count, sizeof *w->hole, compare_u32);
 done:
   mem_free(bits);
   mem_free(order);
