@@ -36,7 +36,7 @@
 
 #define DEFAULT_FOLD_BYTES (4u << 20) /* default fold_rows: this many bytes of vectors ... */
 #define DEFAULT_FOLD_MIN 256u         /* ... but not fewer rows than this, nor more than DEFAULT_FOLD_MAX */
-#define DEFAULT_FOLD_SHARE 48u        /* one in so many of the rows, where some went and the horizon follows; */
+#define DEFAULT_FOLD_SHARE 48u       /* one in so many of the rows, where some went and the horizon follows; */
 #define EARLY_STEP 64u                /* it is asked again after so many more */
 #define QUIET 16u                     /* commits without a fold after which space is looked after, */
 #define STEP_EVERY 8u                 /* again in one of so many */
@@ -82,9 +82,9 @@ static u32 fold_rows(const Table *table) {
 
 /*
  * Whether commits come without a fold now, so that what is free will not be written soon: then the file is cut, which early folds would only make longer
- * again.
+ * again. So it is for a new connection, until it has met a fold.
  */
-static int is_quiet(const Store *s) { return s->unfolded >= QUIET; }
+static int is_quiet(const Store *s) { return s->marked_gen == 0 || s->unfolded >= QUIET; }
 
 /* How many are enough where rows go, as long as the horizon follows: what a fold replaces and cannot be used again yet is little beside the table then. */
 static u32 fold_rows_early(const Table *table) {
@@ -1217,12 +1217,13 @@ int store_sync_pages(Store *s) {
 
 /* The first commit after a fold that does not fold. */
 static int begin_unfolded(Store *s) {
+  u32 quiet = s->marked_gen == 0 ? QUIET : 0;
   int rc = store_refresh(s);
   if (rc == SQLITE_OK && s->state.root.pgno) rc = horizon_mark(s);
   s->marked_gen = s->state.gen;
   s->settled = 0;
   if (s->step_gen == s->state.gen) return rc; /* it does not end the quiet */
-  s->unfolded = 0;
+  s->unfolded = quiet;
   s->step_reusable = s->closed_at = 0;
   return rc;
 }
