@@ -511,7 +511,7 @@ static int fold_once(Store *s, FoldReason reason, Table *target, u32 budget, Pag
   if (reason == FOLD_THRESHOLD) s->own_written = written - MIN(f.tx.moved, written);
   if (f.closing) s->closed_at = f.next.pages;
   s->stats.steps += reason == FOLD_STEP;
-  if (reason == FOLD_STEP && !f.tx.moved && !f.space.cut) s->step_reusable = f.reusable;
+  if (reason == FOLD_STEP && (f.space.cut || !f.tx.moved)) s->step_reusable = f.space.cut ? 0 : f.reusable;
   s->merged =
       (reason == FOLD_MERGE || reason == FOLD_COMPACT) && !f.tx.moved && f.next.pages >= f.tx.base && !f.space.cut;
   s->merged_gen = f.next.gen;

@@ -197,11 +197,12 @@ int space_wants_step(Store *s, int first, int *wanted, int *settled) {
   Horizon horizon;
   Space space;
   u32 size = 0, automerge = 0, slack = space_slack(FOLD_STEP, s->state.pages);
-  u64 enough = s->step_reusable + slack, reusable, waiting, i, room = 0;
+  u64 enough = slack, reusable, waiting, i, room = 0;
   int rc = options_automerge(s, &automerge);
   *wanted = 0;
   *settled = 1;
   if (rc || automerge == 0 || pages_home(s->pages)->methods->in_database) return rc;
+  if (s->step_reusable) enough = MAX(enough, s->step_reusable + MIN(slack, EXTENT_MAX_PAGES));
   memset(&space, 0, sizeof space);
   rc = horizon_after_another(s, &horizon);
   if (rc == SQLITE_OK) rc = load_bound(s, &space);
