@@ -36,7 +36,7 @@
 
 #define DEFAULT_FOLD_BYTES (4u << 20) /* default fold_rows: this many bytes of vectors ... */
 #define DEFAULT_FOLD_MIN 256u         /* ... but not fewer rows than this, nor more than DEFAULT_FOLD_MAX */
-#define DEFAULT_FOLD_SHARE 48u       /* one in so many of the rows, where some went and the horizon follows; */
+#define DEFAULT_FOLD_SHARE 144u       /* one in so many of the rows, where some went and the horizon follows; */
 #define EARLY_STEP 64u                /* it is asked again after so many more */
 #define QUIET 16u                     /* commits without a fold after which space is looked after, */
 #define STEP_EVERY 8u                 /* again in one of so many */
