@@ -207,7 +207,7 @@ coverage: ## lines and branches that the tests reach, against the goals, and wha
 	@command -v lcov >/dev/null || { echo "coverage: no lcov; on Debian: apt-get install lcov"; exit 1; }
 	$(COV_MAKE) all test-tools $(KERNELS_TESTS:%=build-cov/%)
 	find build-cov -name '*.gcda' -delete
-	-QUIRE_TEST_TIMEOUT=3600 FAULTS_PLACES=1 FAULTS_MAX=100 CORRUPT_EVERY=$(if $(TESTS),,1) $(COV_MAKE) test
+	-QUIRE_TEST_TIMEOUT=3600 FAULTS_PLACES=1 FAULTS_MAX=100 CORRUPT_EVERY=$(if $(TESTS),,1) CORRUPT_ONE_IN=1 $(COV_MAKE) test
 	-for t in $(KERNELS_TESTS:%=build-cov/%); do $$t || exit 1; done
 	lcov -q --rc lcov_branch_coverage=1 -c -d build-cov -o build-cov/all.info 2>build-cov/lcov.log
 	lcov -q --rc lcov_branch_coverage=1 -e build-cov/all.info '*/ext/*' '*/vtab/*' '*/vector/*' '*/wal_shim/*' -o build-cov/own.info
