@@ -672,7 +672,7 @@ static void take_holes(SlotsWriter *w, u64 *bits, u64 first, u32 per, u32 share,
 }
 
 /*
- * Choose at most `most` dead slots: all in extents of vectors of which half is dead, then all but dead_let_be, where the most of them are beside each other in what
+ * Choose at most `most` dead slots: all in full extents of vectors of which half is dead, then all but dead_let_be, where the most of them are beside each other in what
  * is written.
  */
 static int choose_holes(SlotsWriter *w, u64 most) {
@@ -688,7 +688,7 @@ static int choose_holes(SlotsWriter *w, u64 most) {
   w->hole = mem_array(&rc, most, sizeof *w->hole);
   if (rc == SQLITE_OK) rc = live_bits(w, bits);
   if (rc) goto done;
-  for (slot = 0; slot < s->slots && w->hole_count < most; slot += least)
+  for (slot = 0; slot + least <= s->slots && w->hole_count < most; slot += least)
     take_holes(w, bits, slot, least, REUSE_EXTENT_SHARE, most);
   for (i = 0; i < extents; i++) order[i] = ~i;
   for (slot = 0; slot < s->slots; slot++) order[slot / per] += (u64)(~bits[slot / 64] >> slot % 64 & 1) << 32;

@@ -20,7 +20,7 @@
  *       moved per row deleted). It does so when a quarter as many are dead (FoldHow.dead_share), if the fold may do that much work (PageTx.spare). When it is asked
  *       to, and nothing is dead or out of order, pages are left as they are.
  *       What new rows will fill of them (L4) does not count as dead.
- *   L4  A new row that has all vectors gets a dead slot: any in extents of vectors of which half is dead, then, but for a share of them all (dead_let_be), where most are; so a
+ *   L4  A new row that has all vectors gets a dead slot: any in full extents of vectors of which half is dead, then, but for a share of them all (dead_let_be), where most are; so a
  *       table whose rows come and go keeps its length, and no fold writes all of it. The rowid map then says of the row that was there that it is gone.
  *       Not in the middle of a transaction, nor for more rows than half of those that may go into indexes.
  *   L3  Vectors on pages are finite; one that is not is corruption.
