@@ -175,6 +175,11 @@ static int rebuild_table(Fold *f, Table *t, FoldedTable *folded, PageRef *out) {
   r.reader.row = rebuild_row;
   r.reader.arg = &r;
   r.reader.opened = f->fresh; /* W9 */
+  if (t->new_options ==
+      NULL) { /* another connection, or ROLLBACK TO, may have given it another index since it was read */
+    rc = options_refresh(t);
+    if (rc) return rc;
+  }
   if (!f->fresh && old.pgno) {
     rc = table_methods.pages_at(f->store->pages, t->id, old, page_tx_free_range, &f->tx);
     if (rc && rc != SQLITE_CORRUPT_VTAB) return rc; /* damaged: what could not be read stays unused */
