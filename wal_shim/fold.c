@@ -174,9 +174,8 @@ static int rebuild_table(Fold *f, Table *t, FoldedTable *folded, PageRef *out) {
   r.folded = folded;
   r.reader.row = rebuild_row;
   r.reader.arg = &r;
-  r.reader.opened = f->fresh; /* W9 */
-  if (t->new_options ==
-      NULL) { /* another connection, or ROLLBACK TO, may have given it another index since it was read */
+  r.reader.opened = f->fresh;   /* W9 */
+  if (t->new_options == NULL) { /* since they were read another connection or ROLLBACK TO may have changed them */
     rc = options_refresh(t);
     if (rc) return rc;
   }
