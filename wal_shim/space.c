@@ -20,7 +20,7 @@
  */
 #include "store_int.h"
 
-#define SLACK 16u       /* a commit leaves one in so many pages alone, */
+#define SLACK 128u      /* a commit leaves one in so many pages alone, */
 #define SLACK_MIN 64u   /* but not fewer than so many */
 #define MERGE_SLACK 64u /* the same for 'merge' */
 #define MERGE_SLACK_MIN 8u
