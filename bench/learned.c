@@ -117,24 +117,36 @@ ALWAYS_INLINE u32 plain_rank(const i64 *node, i64 key) {
   for (i = 0; i < 16; i++) r += node[i] <= key;
   return r;
 }
-PLAIN_FIND(plain_find_scalar, plain_rank)
+PLAIN_FIND(plain_find_scalar, plain_rank);
 static u32 (*plain_find)(const Plain *p, i64 key) = plain_find_scalar; /* as the processor can */
 
 #if defined(HAVE_AVX512)
 #include <immintrin.h>
-#define PLAIN_CODE __attribute__((target("avx512f")))
-PLAIN_CODE ALWAYS_INLINE u32 plain_rank_avx512(const i64 *node, i64 key) {
+#define PLAIN_AVX2 __attribute__((target("avx2")))
+PLAIN_AVX2 ALWAYS_INLINE u32 plain_rank_avx2(const i64 *node, i64 key) {
+  __m256i k = _mm256_set1_epi64x(key);
+  u32 mask = 1u << 16, i;
+  for (i = 0; i < 4; i++) {
+    __m256i greater = _mm256_cmpgt_epi64(_mm256_loadu_si256((const __m256i *)node + i), k);
+    mask |= (u32)_mm256_movemask_pd(_mm256_castsi256_pd(greater)) << 4 * i;
+  }
+  return (u32)__builtin_ctz(mask);
+}
+PLAIN_AVX2 PLAIN_FIND(plain_find_avx2, plain_rank_avx2);
+
+#define PLAIN_AVX512 __attribute__((target("avx512f")))
+PLAIN_AVX512 ALWAYS_INLINE u32 plain_rank_avx512(const i64 *node, i64 key) {
   __m512i k = _mm512_set1_epi64(key);
   u32 mask = (u32)_mm512_cmpgt_epi64_mask(_mm512_loadu_si512(node), k) |
              (u32)_mm512_cmpgt_epi64_mask(_mm512_loadu_si512(node + 8), k) << 8;
   return (u32)__builtin_ctz(mask | 1u << 16);
 }
-PLAIN_CODE PLAIN_FIND(plain_find_avx512, plain_rank_avx512)
+PLAIN_AVX512 PLAIN_FIND(plain_find_avx512, plain_rank_avx512);
 #endif
 
-    /* --- ours --- */
+/* --- ours --- */
 
-    typedef struct Ours {
+typedef struct Ours {
   Pages *pages;
   Rowmap map;
   u8 refs[2 * ROWMAP_MAX_RUNS * ARRAY_REF_SIZE], bounds[16 * ROWMAP_MAX_RUNS];
@@ -423,6 +435,7 @@ int main(int argc, char **argv) {
   if (count < 1000 || count > 0xfffffff0u) die("usage: learned [KEYS [RUNS]]");
   sqlite3_initialize();
 #if defined(HAVE_AVX512)
+  if (cpu_features() & CPU_AVX2) plain_find = plain_find_avx2;
   if (cpu_features() & CPU_AVX512) plain_find = plain_find_avx512;
 #endif
   keys = malloc(count * sizeof *keys);
