@@ -63,7 +63,7 @@ typedef struct IndexMethods {
   u32 (*probes)(Slots *slots, u32 column, u32 nprobe);
   /* Approximate ones: how many candidates the pool needs room for; 0: an exact pass is no worse than this one. */
   int (*room)(const IndexPass *pass, u64 *out);
-  /* About how many nanoseconds a pass takes, for choosing among indexes (figures: bench/hnsw_filter.c). */
+  /* Flat and approximate ones: about how many nanoseconds a pass takes, for choosing between these (figures: bench/hnsw_filter.c). */
   double (*cost)(const IndexPass *pass);
   /*
    * Offer to the pool live slots, among them every one whose value the pool wants (an exact index), or the ones the index finds

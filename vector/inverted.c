@@ -30,8 +30,6 @@
 #include "sparse.h"
 
 #define POLL_ROWS 4096u
-#define ROW_NS 400.0          /* about what a row takes that is compared, */
-#define LISTED_ROW_NS 8.0     /* and a row of the lists */
 #define COMPARE_POSTINGS 256u /* a comparison takes about as long as adding so many postings */
 #define CHOSEN_SHARE 64u      /* chosen rows that are fewer than this share of all are compared one by one */
 #define LARGEST_SUM 1e37      /* magnitudes whose sum could overflow float32 */
@@ -594,14 +592,7 @@ static int inverted_ready(const Slots *slots, u32 column) {
   return 1;
 }
 
-static double inverted_cost(const IndexPass *p) {
-  const SlotColumn *col = &p->slots->column[p->column];
-  u64 slots = p->slots->slots;
-  if (p->only && p->chosen <= slots / CHOSEN_SHARE) return ROW_NS * (double)p->chosen;
-  return LISTED_ROW_NS * (double)col->covered + ROW_NS * (double)(slots - col->covered);
-}
-
-const IndexMethods inverted_index = {"inverted", inverted_ready, 1, 0, NULL, NULL, inverted_cost, inverted_search};
+const IndexMethods inverted_index = {"inverted", inverted_ready, 1, 0, NULL, NULL, NULL, inverted_search};
 
 /* --- checking --- */
 

@@ -139,9 +139,9 @@ int store_usable(const Store *store) {
 static const char *place(const Store *store) { return pages_home(store->pages)->methods->place; }
 
 void store_mark_damaged(Store *store, i64 gen) {
+  if (!store->damaged || store->damaged_gen != gen) store->stats.degraded++;
   store->damaged = 1;
   store->damaged_gen = gen;
-  store->stats.degraded++;
 }
 
 const char *store_problem(Store *store) {
@@ -161,7 +161,7 @@ PageRef store_catalog_ref(const Store *store, u64 id) {
 
 PRINTF_LIKE(2, 3) static int bad_root(Store *store, const char *format, ...) {
   va_list args;
-  if (store->root_status != ROOT_BAD) store->stats.degraded++;
+  store->stats.degraded++;
   store->root_status = ROOT_BAD;
   va_start(args, format);
   vsnprintf(store->root_problem, sizeof store->root_problem, format, args);
