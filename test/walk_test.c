@@ -7,15 +7,17 @@
  *   values     every level against a sum over nibbles; against true distances; nothing read outside codes (pages without access)
  *   ranking    nearest rows are found among the first by value
  *   stored     round trips; every kind of wrong bytes is refused
- *   bytes      one checksum over what was learned, codes and queries, that must come out on every processor and compiler
+ *   bytes      checksums over what was learned, codes, 1-bit rows and queries, that must come out on every processor and compiler
  *   rabitq     1-bit codes: signs and factors against a reference in double; estimates without bias, bounds kept by as many rows as the deviation says; codes,
  *              queries and values the same bits at every level, nothing read outside groups; sums at the ends of their range; hostile rows
+ *   bit rows   the same of 1-bit rows that stand alone (rabitq_row.h), in any number; of random bytes too
  *   walk8      every level against plain bit for bit and against double; odd and hostile rows
  *   match      filter_match.h: every level against comparisons one by one, any count, ends of ranges, nothing read beyond the words
  */
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 #include "../vector/filter_match.h"
 #include "../vector/rabitq_int.h"
+#include "../vector/rabitq_row_int.h"
 #include "../vector/sq4_int.h"
 #include "../vector/walk8.h"
 
@@ -816,6 +818,275 @@ static void test_rabitq(void) {
   test_rabitq_estimate(METRIC_DOT, 200);
 }
 
+/* ---- 1-bit rows that stand alone ----------------------------------------------------------------------------------- */
+
+#define BIT_ROW_MAX (8 + MAX_DIM / 8 + 64)
+
+static u8 bit_rows[ROWS][BIT_ROW_MAX];
+
+/* A row against the reference. x: its coordinates in double. */
+static void check_bit_row(const Sq4 *s, Kind kind, const double *x, const u8 *row) {
+  u32 stride = rabitq_row_stride(s->metric, s->elem, s->dim), d, wrong = 0, beyond = 0;
+  double norm2 = 0, sum = 0, lost = 0, factor, add;
+  for (d = 0; d < 8 * (stride - RABITQ_SIGNS_AT); d++) {
+    int set = row[RABITQ_SIGNS_AT + d / 8] >> d % 8 & 1;
+    if (d >= s->dim) {
+      beyond += (u32)set;
+      continue;
+    }
+    norm2 += x[d] * x[d];
+    sum += set ? x[d] : -x[d];
+    wrong += fabs(x[d]) > 1e-3 && set != (x[d] >= 0);
+  }
+  CHECK(wrong == 0 && beyond == 0, "%s %s[%u] kind %d: %u signs, %u bits beyond", metric_name(s->metric),
+        elem_name(s->elem), s->dim, kind, wrong, beyond);
+  factor = sum > 0 ? norm2 / sum : 0;
+  add = s->metric == METRIC_DOT ? 0 : norm2;
+  for (d = 0; d < s->dim; d++) lost = MAX(lost, 1e-6 * fabs((double)s->mean[d]) / (double)s->step); /* in centring */
+  CHECK(fabs(factor - (double)f32_at(row, 1)) <= 1e-3 * (1 + factor) + lost &&
+            fabs(add - (double)f32_at(row, 0)) <= 1e-3 * (1 + add) + lost * lost * s->dim + lost * sqrt(add * s->dim),
+        "%s %s[%u] kind %d: add %g and factor %g, not %g and %g", metric_name(s->metric), elem_name(s->elem), s->dim,
+        kind, (double)f32_at(row, 0), (double)f32_at(row, 1), add, factor);
+}
+
+/* The query against the reference, in its own steps; then a value in double. */
+static void check_bit_query(const Sq4 *s, Kind kind, const u8 *v, const RabitqRowQuery *q) {
+  static double x[MAX_DIM];
+  double max = 0, worst = 0;
+  u32 d;
+  if (s->metric == METRIC_DOT) {
+    read_reference(s->metric, s->elem, s->dim, v, x);
+    rotate_reference(x, s->dim);
+  } else {
+    coordinates_reference(s, v, x);
+  }
+  for (d = 0; d < s->dim; d++) max = MAX(max, fabs(x[d]));
+  for (d = 0; d < s->dim && max > 0; d++) worst = MAX(worst, fabs(x[d] * 127 / max - q->u[d]));
+  for (d = s->dim; d < q->blocks * RABITQ_ROW_BLOCK; d++) worst = q->u[d] ? 127 : worst;
+  CHECK(worst < 0.5 + 0.02, "%s %s[%u] kind %d: query off by %g", metric_name(s->metric), elem_name(s->elem), s->dim,
+        kind, worst);
+}
+
+/* What values must be, from the bytes of row and query. */
+static float bit_value_reference(const RabitqRowQuery *q, const u8 *row, u32 dim) {
+  i32 sum = 0;
+  float y;
+  u32 d;
+  for (d = 0; d < dim; d++) sum += row[RABITQ_SIGNS_AT + d / 8] >> d % 8 & 1 ? q->u[d] : 0;
+  y = (float)sum * q->slope;
+  y = y + q->zero;
+  y = y * f32_at(row, 1);
+  return y + f32_at(row, 0);
+}
+
+static void test_bit_rows_of(Metric metric, Elem elem, u32 dim, Kind kind) {
+  static double x[MAX_DIM];
+  u32 stride = rabitq_row_stride(metric, elem, dim), count = 1 + random_below(ROWS), level, i;
+  size_t size = (size_t)elem_size(elem, dim);
+  u8 *all = random_below(2) ? code_memory.start : code_memory.end - ROWS * stride, *vector = vector_memory.end - size;
+  const u8 *row[ROWS];
+  float value[ROWS + 1];
+  RabitqRowQuery *q, *plain;
+  Sq4 *s;
+  int rc = SQLITE_OK, hostile = dim % 5 == 3;
+  CHECK(stride >= RABITQ_SIGNS_AT + (dim + 7) / 8 && (stride % 64 == 0 || stride == 16 || stride == 32),
+        "[%u]: rows of %u", dim, stride);
+  for (i = 0; i < ROWS; i++) fill(elem, kind, dim, rows[i]);
+  simd_force("plain");
+  s = learn(metric, elem, dim, rows, ROWS - 1);
+  q = mem_aligned(&rc, rabitq_row_query_size(dim));
+  plain = mem_aligned(&rc, rabitq_row_query_size(dim));
+  if (rc) exit(1);
+  for (level = 0; level < LEVELS; level++) {
+    if (!simd_force(levels[level])) continue;
+    for (i = 0; i < ROWS; i++) {
+      row[i] = all + (ROWS - 1 - i) * stride;
+      memset(all + (ROWS - 1 - i) * stride, 255, stride);
+      memcpy(vector, rows[i], size);
+      rabitq_row_put(s, vector, all + (ROWS - 1 - i) * stride);
+      if (level == 0) memcpy(bit_rows[i], row[i], stride);
+      CHECK(memcmp(row[i], bit_rows[i], stride) == 0, "%s %s %s[%u] kind %d: other row than plain", levels[level],
+            metric_name(metric), elem_name(elem), dim, kind);
+    }
+    memcpy(vector, rows[ROWS - 1], size);
+    memset(q, 255, rabitq_row_query_size(dim));
+    rabitq_row_query(s, vector, q);
+    if (level == 0) memcpy(plain, q, rabitq_row_query_size(dim));
+    plain->sums = q->sums;
+    CHECK(memcmp(q, plain, rabitq_row_query_size(dim)) == 0, "%s %s %s[%u] kind %d: other query than plain",
+          levels[level], metric_name(metric), elem_name(elem), dim, kind);
+    if (level == 0 && is_regular(kind)) check_bit_query(s, kind, vector, q);
+    for (i = 0; hostile && i < ROWS * stride; i++) all[i] = (u8)(i * 2654435761u >> 24);
+    for (i = 0; i <= ROWS; i++) value[i] = 77;
+    rabitq_row_values(q, row, count, value);
+    CHECK(f32_bits(value[count]) == f32_bits(77), "writes too many values");
+    for (i = 0; i < count; i++) {
+      float expected = bit_value_reference(q, row[i], dim);
+      CHECK(f32_bits(value[i]) == f32_bits(expected) || (isnan(value[i]) && isnan(expected) && hostile),
+            "%s %s %s[%u] kind %d row %u of %u: %g, not %g", levels[level], metric_name(metric), elem_name(elem), dim,
+            kind, i, count, (double)value[i], (double)expected);
+    }
+  }
+  for (i = 0; is_regular(kind) && i < ROWS; i++) {
+    coordinates_reference(s, rows[i], x);
+    check_bit_row(s, kind, x, bit_rows[i]);
+  }
+  mem_aligned_free(q);
+  mem_aligned_free(plain);
+  sq4_free(s);
+}
+
+/* All signs and u as large as they can be, on either side: beyond what 16 bits sum. And more rows than are summed at once. */
+static void test_bit_row_sums(void) {
+  static const u32 dims[] = {1, 8, 63, 64, 65, 2048, 8192};
+  static const u8 *row[200];
+  static float value[200];
+  u32 d, level, i, at;
+  int rc = SQLITE_OK, side;
+  for (d = 0; d < sizeof dims / sizeof *dims; d++) {
+    RabitqRowQuery *q = mem_aligned(&rc, rabitq_row_query_size(dims[d]));
+    Sq4 *s = bare(dims[d]);
+    if (rc) exit(1);
+    for (i = 0; i < ROWS; i++) {
+      memset(bit_rows[i], 255, BIT_ROW_MAX);
+      store32(bit_rows[i], f32_bits((float)i));
+      store32(bit_rows[i] + 4, f32_bits(1));
+    }
+    for (i = 0; i < 200; i++) row[i] = bit_rows[i % ROWS];
+    for (level = 0; level < LEVELS; level++) {
+      if (!simd_force(levels[level])) continue;
+      rabitq_row_query(s, row_bytes[0], q);
+      q->slope = 1;
+      q->zero = 0;
+      for (side = -1; side <= 1; side += 2) {
+        memset(q->u, 127 * side, q->blocks * RABITQ_ROW_BLOCK);
+        rabitq_row_values(q, row, 200, value);
+        for (at = 0; at < 200; at++) {
+          float expected = (float)(side * 127 * (i32)(q->blocks * RABITQ_ROW_BLOCK)) + (float)(at % ROWS);
+          CHECK(f32_bits(value[at]) == f32_bits(expected), "%s[%u] row %u: %g, not %g", levels[level], dims[d], at,
+                (double)value[at], (double)expected);
+        }
+      }
+    }
+    mem_aligned_free(q);
+    sq4_free(s);
+  }
+}
+
+/* Estimates have no bias, and are off by about as much as rabitq_row.h says. */
+static void test_bit_row_estimate(Metric metric, u32 dim) {
+  static float vector[MAX_DIM], query[MAX_DIM];
+  static u8 mean_bytes[8 + 4 * MAX_DIM];
+  u32 runs = DIM_STEP > 1 ? 100 : 2000, run, d;
+  double bias = 0, square = 0, expected = 0;
+  RabitqRowQuery *q;
+  Sq4 *s = NULL;
+  int rc = SQLITE_OK;
+  store32(mean_bytes, SQ4_FORMAT);
+  store32(mean_bytes + 4, f32_bits(0.5f));
+  for (d = 0; d < dim; d++) store32(mean_bytes + 8 + 4 * (size_t)d, f32_bits((float)(d % 3)));
+  if (sq4_load(metric, ELEM_F32, dim, mean_bytes, &s)) exit(1);
+  q = mem_aligned(&rc, rabitq_row_query_size(dim));
+  if (rc) exit(1);
+  for (run = 0; run < runs; run++) {
+    const u8 *row = bit_rows[0];
+    double truth = 0, norm2 = 0, query2 = 0, scale = 1, largest = 0;
+    float value;
+    for (d = 0; d < dim; d++) vector[d] = (float)(random_normal() + d % 3);
+    for (d = 0; d < dim; d++) query[d] = (float)(random_normal() + (metric == METRIC_DOT ? 0 : d % 3));
+    for (d = 0; d < dim; d++) {
+      double r = (double)vector[d] - d % 3, p = (double)query[d] - (metric == METRIC_DOT ? 0 : d % 3);
+      truth += metric == METRIC_DOT ? -r * p : r * r - 2 * r * p;
+      norm2 += r * r;
+      query2 += p * p;
+      largest = MAX(largest, fabs((double)query[d]));
+    }
+    rabitq_row_put(s, vector, bit_rows[0]);
+    rabitq_row_query(s, query, q);
+    rabitq_row_values(q, &row, 1, &value);
+    /* in steps of 0.5; a query of dot is divided by the power of two at or below its largest element */
+    scale = metric == METRIC_DOT ? 0.5 * pow(2, floor(log2(largest))) : 0.25;
+    bias += (double)value * scale - truth;
+    square += pow((double)value * scale - truth, 2);
+    /* f^2 |q|^2 (1 - 2/pi), where f^2 is about |r|^2 / dim * pi/2 */
+    expected += (metric == METRIC_DOT ? 1 : 4) * norm2 * query2 / dim * (3.14159265358979 / 2 - 1);
+  }
+  bias /= runs;
+  square = sqrt(square / runs);
+  expected = sqrt(expected / runs);
+  printf("bit rows, %s[%u]: bias %.3f deviations, deviation %.3f of what it should be\n", metric_name(metric), dim,
+         bias / square, square / expected);
+  CHECK(fabs(bias) < square * 5 / sqrt(runs), "%s[%u]: bias %g of %g", metric_name(metric), dim, bias, square);
+  CHECK(square > 0.8 * expected && square < 1.2 * expected, "%s[%u]: deviation %g, not %g", metric_name(metric), dim,
+        square, expected);
+  mem_aligned_free(q);
+  sq4_free(s);
+}
+
+/* A row beyond floats is far away, whatever is asked. */
+static void test_bit_row_far(void) {
+  static float vector[1000];
+  const u8 *row = bit_rows[0];
+  RabitqRowQuery *q;
+  Sq4 *s = bare(1000);
+  float value;
+  u32 d;
+  int rc = SQLITE_OK;
+  q = mem_aligned(&rc, rabitq_row_query_size(1000));
+  if (rc) exit(1);
+  for (d = 0; d < 1000; d++) vector[d] = d % 2 ? 1e30f : -1e30f;
+  rabitq_row_put(s, vector, bit_rows[0]);
+  rabitq_row_query(s, vector, q);
+  rabitq_row_values(q, &row, 1, &value);
+  CHECK(f32_at(row, 0) == FLT_MAX && f32_at(row, 1) == 0 && value == FLT_MAX, "far: %g %g, value %g",
+        (double)f32_at(row, 0), (double)f32_at(row, 1), (double)value);
+  mem_aligned_free(q);
+  sq4_free(s);
+}
+
+/* Where floats end a step may be rounded to two thirds of what it should be: u is clamped. */
+static void test_bit_row_small(void) {
+  RabitqRowQuery *q;
+  Sq4 *s = bare(1);
+  int rc = SQLITE_OK, side;
+  q = mem_aligned(&rc, rabitq_row_query_size(1));
+  if (rc) exit(1);
+  for (side = -1; side <= 1; side += 2) {
+    float vector = (float)side * 190 * 0x1p-149f;
+    rabitq_row_query(s, &vector, q);
+    CHECK(q->u[0] == 127 * side, "u is %d", q->u[0]);
+  }
+  mem_aligned_free(q);
+  sq4_free(s);
+}
+
+static void test_bit_rows(void) {
+  u32 m, e, dim;
+  int kind;
+  CHECK(rabitq_row_stride(METRIC_L1, ELEM_F32, 8) == 0 && rabitq_row_stride(METRIC_L2, ELEM_I8, 8) == 0 &&
+            rabitq_row_stride(METRIC_HAMMING, ELEM_BIT, 8) == 0,
+        "rows of what has none");
+  code_memory = guarded_new(ROWS * BIT_ROW_MAX);
+  vector_memory = guarded_new(4 * MAX_DIM);
+  for (m = 0; m < METRICS; m++) {
+    for (e = 0; e < ELEMS; e++) {
+      for (dim = 1; dim; dim = next_dim(dim)) {
+        for (kind = 0; kind < KINDS; kind++) {
+          if (dim > 40 && (dim + (u32)kind) % 4) continue;
+          test_bit_rows_of(metrics[m], elems[e], dim, (Kind)kind);
+        }
+      }
+    }
+  }
+  test_bit_row_sums();
+  simd_force(LEVELS > 1 && simd_force(levels[1]) ? levels[1] : "plain");
+  test_bit_row_estimate(METRIC_L2, 128);
+  test_bit_row_estimate(METRIC_L2, 768);
+  test_bit_row_estimate(METRIC_DOT, 200);
+  test_bit_row_far();
+  test_bit_row_small();
+}
+
 /* ---- stored --------------------------------------------------------------------------------------------------------- */
 
 static void test_stored(void) {
@@ -874,8 +1145,8 @@ static void test_stored(void) {
 /* ---- bytes ---------------------------------------------------------------------------------------------------------- */
 
 static void test_bytes(const char *level) {
-  static u8 code[64 * 64], bytes[8 + 4 * 1000];
-  u32 m, e, dim, i, crc = 0;
+  static u8 code[64 * 64], bytes[8 + 4 * 1000], row[64 + 1000 / 8 + 64];
+  u32 m, e, dim, i, crc = 0, bit_crc = 0;
   int kind;
   if (!simd_force(level)) return;
   seed = 42;
@@ -893,6 +1164,8 @@ static void test_bytes(const char *level) {
           sq4_store(s, bytes);
           sq4_encode(s, rows[4], code);
           sq4_query(s, rows[3], q);
+          rabitq_row_put(s, rows[4], row);
+          bit_crc = crc32c(bit_crc, row, rabitq_row_stride(metrics[m], elems[e], dim));
           crc = crc32c(crc, bytes, sq4_size(dim));
           crc = crc32c(crc, code, sq4_stride(metrics[m], elems[e], dim));
           crc = crc32c(crc, q, sq4_query_size(s));
@@ -903,6 +1176,7 @@ static void test_bytes(const char *level) {
     }
   }
   CHECK(crc == 0x06dfc78cu, "%s: checksum of 4-bit codes is %08x", level, crc);
+  CHECK(bit_crc == 0x11fb3031u, "%s: checksum of 1-bit rows is %08x", level, bit_crc);
 }
 
 /* ---- walk8 ---------------------------------------------------------------------------------------------------------- */
@@ -1096,6 +1370,7 @@ int main(void) {
   test_stored();
   test_hostile();
   test_rabitq();
+  test_bit_rows();
   test_walk8();
   test_match();
   printf("%u passed, %u failed\n", passed, failed);
