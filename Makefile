@@ -339,10 +339,11 @@ DIMS ?= 128 768 1536
 FORMS ?= unit raw outliers
 METRICS ?= l2
 INDEXES ?= hnsw ivf
+RECALL ?= 0.98
 .PHONY: bench-quantizers
-bench-quantizers: $(OUT)quire.$(EXT) $(BUILD)/testfuncs.so ## recall and speed by index, quantizer and oversample; ROWS=4000 DIMS="128 768 1536" FORMS="unit raw outliers" METRICS=l2 INDEXES="hnsw ivf"
+bench-quantizers: $(OUT)quire.$(EXT) $(BUILD)/testfuncs.so ## recall and speed by index, quantizer and oversample; ROWS=4000 DIMS="128 768 1536" FORMS="unit raw outliers" METRICS=l2 INDEXES="hnsw ivf" RECALL=0.98
 	@$(TCLSH) bench/quantizers.tcl $(abspath $(OUT)quire.$(EXT)) $(abspath $(BUILD)/testfuncs.so) $(abspath $(BUILD)) $(if $(filter file,$(origin ROWS)),4000,$(ROWS)) \
-	  "$(DIMS)" "$(FORMS)" "$(METRICS)" "$(INDEXES)"
+	  "$(DIMS)" "$(FORMS)" "$(METRICS)" "$(INDEXES)" $(RECALL)
 
 # --- the rest ---
 

@@ -1,12 +1,13 @@
 # quantizers.tcl: recall@10 and queries a second by index, quantizer, oversample, dimension and form of the data, through SQL.
 #
-#   make bench-quantizers [ROWS=4000] [DIMS="128 768 1536"] [FORMS="unit raw outliers"] [METRICS=l2] [INDEXES="hnsw ivf"]
+#   make bench-quantizers [ROWS=4000] [DIMS="128 768 1536"] [FORMS="unit raw outliers"] [METRICS=l2] [INDEXES="hnsw ivf"] [RECALL=0.98]
 #
 # Rows and queries are test_clustered() of test/testfuncs.c; forms: unit (of norm 1), raw, outliers (one row in 50 forty times as long). Recall is against exact
 # searches; `lost` is how much less it is than with full vectors (quantizer=none) in the same index. Speed is by processor time, the median of three passes over
-# QUERIES queries. A search visits a third of the lists, or keeps the default ef_search of candidates.
+# QUERIES queries. A search visits a third of the lists, or keeps the default ef_search of candidates; of graphs another line has the least ef_search of some that
+# finds RECALL of them. `bytes` are those of the page file in use, by rows: vectors, what is kept beside them for exact searches, and the index.
 package require sqlite3
-lassign $argv lib testfuncs dir rows dims forms metrics indexes
+lassign $argv lib testfuncs dir rows dims forms metrics indexes target
 fconfigure stdout -buffering line
 set queries 200
 
@@ -32,14 +33,17 @@ proc cpu {} {
 }
 proc ask {query more} {db eval "SELECT rowid FROM t WHERE e MATCH \$query AND k = 10 $more"}
 
-# Recall and queries a second.
-proc measure {more} {
+proc recall {more} {
   global wanted asked queries
   set hits 0
   foreach query $asked want $wanted {
     set got [ask $query $more]
     foreach rowid $want {incr hits [expr {$rowid in $got}]}
   }
+  expr {$hits / 10.0 / $queries}
+}
+proc rate {more} {
+  global asked queries
   set rates {}
   for {set run 0} {$run < 3} {incr run} {
     set start [cpu]
@@ -50,11 +54,27 @@ proc measure {more} {
     }
     lappend rates [expr {$done / ([cpu] - $start)}]
   }
-  list [expr {$hits / 10.0 / $queries}] [lindex [lsort -real $rates] 1]
+  lindex [lsort -real $rates] 1
+}
+# {} where none of them is enough.
+proc least_ef {target} {
+  foreach ef {8 12 16 24 32 48 64 96 128 192 256 384 512} {
+    if {[recall "AND ef_search = $ef"] >= $target} {return $ef}
+  }
+}
+proc bytes_a_row {} {
+  set used [db onecolumn {SELECT (SELECT value FROM quire WHERE name = 'pages') - (SELECT value FROM quire WHERE name = 'free_pages')}]
+  expr {$used * 4096 / $::rows}
+}
+proc report {quantizer effort more} {
+  upvar dim dim shape shape metric metric index index full full
+  set recall [recall $more]
+  if {$quantizer eq "none" && $effort eq "default"} {set full $recall}
+  puts [format "%-5d %-9s %-6s %-6s %-10s %-15s  %.4f  %7.4f  %7.0f  %6d" $dim $shape $metric $index $quantizer $effort $recall [expr {$full - $recall}] [rate $more] [bytes_a_row]]
 }
 
 puts "rows $rows"
-puts "dim   data      metric index  quantizer  oversample  recall    lost     QPS (processor time)"
+puts "dim   data      metric index  quantizer  effort           recall    lost     QPS   bytes (QPS by processor time)"
 foreach dim $dims {
   db eval "DROP TABLE IF EXISTS source; CREATE TABLE source(id INTEGER PRIMARY KEY, v BLOB);
     WITH n(i) AS (SELECT -$queries UNION ALL SELECT i + 1 FROM n WHERE i < $rows) INSERT INTO source SELECT i, test_clustered(i, $dim) FROM n WHERE i <> 0"
@@ -62,17 +82,15 @@ foreach dim $dims {
     set asked [db eval "SELECT $form($shape) FROM source WHERE id < 0"]
     foreach metric $metrics {
       set wanted {}
-      foreach {index options quantizers} [list hnsw "" {none int8 int4} ivf ", from_rows=1, nprobe=[expr {int(sqrt($rows) / 3)}]" {none int8 int4 bit}] {
+      foreach {index options quantizers} [list hnsw "" {none int8 int4 bit} ivf ", from_rows=1, nprobe=[expr {int(sqrt($rows) / 3)}]" {none int8 int4 bit}] {
         if {$index ni $indexes} continue
         foreach quantizer $quantizers {
           db eval "DROP TABLE IF EXISTS t; CREATE VIRTUAL TABLE t USING quire(e float\[$dim] INDEXED BY ${index}(quantizer=$quantizer$options) distance_metric=$metric, fold_rows=10000000);
             INSERT INTO t(rowid, e) SELECT id, $form($shape) FROM source WHERE id > 0; INSERT INTO t(t) VALUES('fold')"
           if {$wanted eq ""} {foreach query $asked {lappend wanted [ask $query {AND exact = 1}]}}
-          foreach oversample [expr {$quantizer eq "none" ? "default" : "default 2 5 10"}] {
-            lassign [measure [expr {$oversample eq "default" ? "" : "AND oversample = $oversample"}]] recall qps
-            if {$quantizer eq "none"} {set full $recall}
-            puts [format "%-5d %-9s %-6s %-6s %-10s %-10s  %.4f  %7.4f  %7.0f" $dim $shape $metric $index $quantizer $oversample $recall [expr {$full - $recall}] $qps]
-          }
+          report $quantizer default ""
+          foreach oversample [expr {$quantizer eq "none" ? {} : {2 5 10}}] {report $quantizer "oversample $oversample" "AND oversample = $oversample"}
+          if {$index eq "hnsw" && [set ef [least_ef $target]] ne ""} {report $quantizer "ef_search $ef" "AND ef_search = $ef"}
         }
       }
     }

@@ -262,7 +262,7 @@ typedef struct Base {
 
 static const char *const small_steps[] = {
     "CREATE VIRTUAL TABLE t USING quire(e float[6] indexed by hnsw(m=4, ef_search=500, quantizer=int4), f float16[6] "
-    "distance_metric=cosine, g bfloat16[6] "
+    "distance_metric=cosine indexed by hnsw(m=4, ef_search=500, quantizer=bit), g bfloat16[6] "
     "distance_metric=dot indexed by ivf(from_rows=1, nprobe=65535, oversample=100, quantizer=bit), c int8[6] "
     "distance_metric=l1, b "
     "bit[8], kind integer partition key, +note text, "

@@ -104,6 +104,7 @@ const PfField pf_fields[] = {
     {PF_GRAPH, "max_norm2", BODY + 32, 4, PF_ONCE},
     {PF_GRAPH, "coded", BODY + 36, 4, PF_ONCE},
     {PF_GRAPH, "mean_norm2", BODY + 40, 4, PF_ONCE},
+    {PF_GRAPH, "quantizer", BODY + 44, 4, PF_ONCE},
     ARRAY_REFS(PF_GRAPH, GRAPH_REFS),
 
     HEADER(PF_FIELDS),

@@ -870,13 +870,14 @@ static void check_bit_query(const Sq4 *s, Kind kind, const u8 *v, const RabitqRo
 /* What values must be, from the bytes of row and query. */
 static float bit_value_reference(const RabitqRowQuery *q, const u8 *row, u32 dim) {
   i32 sum = 0;
-  float y;
+  volatile float y; /* rounded to a float each time, on i386 too */
   u32 d;
   for (d = 0; d < dim; d++) sum += row[RABITQ_SIGNS_AT + d / 8] >> d % 8 & 1 ? q->u[d] : 0;
   y = (float)sum * q->slope;
   y = y + q->zero;
   y = y * f32_at(row, 1);
-  return y + f32_at(row, 0);
+  y = y + f32_at(row, 0);
+  return y;
 }
 
 static void test_bit_rows_of(Metric metric, Elem elem, u32 dim, Kind kind) {

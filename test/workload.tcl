@@ -181,7 +181,7 @@ proc wl_wrong {tab to} {
 # map, of which the vectors are values.)
 proc wl_graph {graph ef} {
   if {$graph == 2} {return "ivf(from_rows=1, nprobe=$ef, quantizer=[wl_pick {none int8 int4 bit}][wl_pick {{} {, nlist=3}}])"}
-  return "hnsw(m=4, ef_construction=8, ef_search=$ef, quantizer=[wl_pick {none int8 int4}])"
+  return "hnsw(m=4, ef_construction=8, ef_search=$ef, quantizer=[wl_pick {none int8 int4 bit}])"
 }
 proc wl_create {} {
   global wl wl_total

@@ -1,8 +1,8 @@
 /*
  * graph.c: opening a graph, searching it, checking it. See graph.h; the walk itself is in graph_walk.c.
  *
- * A search goes from the top level down, then walks level 0 with a pool of ef. The best live nodes of the pool, `rerank` of them, are
- * compared on full vectors, and the slots that the graph does not cover are scanned (G1).
+ * A search goes from the top level down, then walks level 0 with a pool of ef, or more. The best live nodes of the pool, `rerank` of them, are compared on
+ * full vectors (how many: graph_codes.h), and the slots that the graph does not cover are scanned (G1).
  */
 #include "graph.h"
 
@@ -11,7 +11,6 @@
 #include "portable.h"
 
 #define MIN_RERANK 15u
-#define RERANK_SHARE 3u /* of ef */
 #define MAX_POOL 1e6
 #define FILTERED_POWER 0.6
 #define FILTERED_ROOM 1.5
@@ -27,6 +26,7 @@ struct Graph {
   ArrayMap links, upper[GRAPH_MAX_LEVELS];
   LayerMaps maps;
   ArrayMap vectors, present, rowids;
+  const GraphCodes *codes;
   Space walk;
   Sq4 *sq4;
   Walker walker;
@@ -43,11 +43,15 @@ static ArrayId graph_array_id(u64 owner, u32 column, u32 array) {
   return id;
 }
 
+void graph_codes_init(Array *array, Slots *slots, u32 column, const GraphCodes *codes) {
+  u32 stride = codes ? graph_codes_stride(codes, &slots->column[column]) : 0;
+  array_init(array, slots->pages, graph_array_id(slots->id, column, 1), stride ? stride : SQ4_BLOCK, GRAPH_CODE_PAGES);
+}
+
 static void init_arrays(GraphArrays *g, Slots *slots, u32 column) {
-  const SlotColumn *col = &slots->column[column];
-  u32 i, code = sq4_stride(col->metric, col->elem, col->dim);
+  u32 i;
   array_init(&g->links, slots->pages, graph_array_id(slots->id, column, 0), graph_link_stride(g->head.m), 1);
-  array_init(&g->codes, slots->pages, graph_array_id(slots->id, column, 1), MAX(code, SQ4_BLOCK), GRAPH_CODE_PAGES);
+  graph_codes_init(&g->codes, slots, column, NULL);
   array_init(&g->learned, slots->pages, graph_array_id(slots->id, column, 2), 64, 16);
   for (i = 0; i < GRAPH_MAX_LEVELS; i++) {
     array_init(&g->upper[i], slots->pages, graph_array_id(slots->id, column, GRAPH_ARRAYS + i),
@@ -59,7 +63,7 @@ static int open_page(GraphArrays *g, Slots *slots, u32 column, const u8 *body) {
   const SlotColumn *col = &slots->column[column];
   GraphHead *h = &g->head;
   u64 below;
-  u32 i;
+  u32 i, quantizer = load32(body + 44);
   int rc;
   if (load32(body) != h->m) return CORRUPT(g->page.pgno);
   h->levels = load32(body + 4);
@@ -72,8 +76,13 @@ static int open_page(GraphArrays *g, Slots *slots, u32 column, const u8 *body) {
   memcpy(&h->mean_norm2, body + 40, 4);
   if (h->levels > GRAPH_MAX_LEVELS || h->nodes != col->covered || h->nodes >= GRAPH_NULL || !(h->max_norm2 >= 0) ||
       !(h->mean_norm2 >= 0) || (h->learned_bytes && h->learned_bytes != sq4_size(col->dim)) ||
-      (h->learned_bytes && sq4_stride(col->metric, col->elem, col->dim) == 0)) {
+      (h->learned_bytes == 0 && quantizer)) {
     return CORRUPT(g->page.pgno);
+  }
+  if (h->learned_bytes) {
+    g->kept = graph_codes_kept(col, quantizer ? quantizer : QUANTIZER_INT4);
+    if (g->kept == NULL) return CORRUPT(g->page.pgno);
+    graph_codes_init(&g->codes, slots, column, g->kept);
   }
   rc = structure_open(g->all, GRAPH_ALL_ARRAYS, body + STRUCTURE_REFS_AT);
   if (rc) return rc;
@@ -114,10 +123,8 @@ static int open_walk_space(Graph *g) {
   const SlotColumn *col = &g->slots->column[g->column];
   int rc = structure_learned(&g->at.learned, g->at.head.learned_bytes, col, &g->sq4);
   if (rc) return rc;
-  if (g->sq4) return space_sq4(g->slots, g->column, &g->at.codes, g->sq4, &g->walk);
-  if (col->index.quantizer != QUANTIZER_NONE && col->code_stride && walk8_fits(col->metric))
-    return space_rows(g->slots, g->column, 0, &g->walk);
-  return space_full(g->slots, g->column, 0, &g->walk);
+  g->codes = g->at.kept ? g->at.kept : graph_codes_unkept(col);
+  return g->codes->open(g->slots, g->column, &g->at.codes, g->sq4, &g->walk);
 }
 
 static int open_maps(Graph *g) {
@@ -232,19 +239,21 @@ static u32 ef_of(const IndexPass *p) {
 }
 
 static int hnsw_room(const IndexPass *p, u64 *out) {
-  u32 ef = ef_of(p);
-  *out = ef > MAX_CANDIDATES || ef >= p->slots->slots / EXACT_SHARE ? 0 : MAX(ef / 2, 1);
+  const SlotColumn *col = &p->slots->column[p->column];
+  u32 ef = ef_of(p), kept = (u32)graph_codes_walked(graph_codes_of(col), col, ef);
+  *out = ef > MAX_CANDIDATES || kept >= p->slots->slots / EXACT_SHARE ? 0 : MAX(ef / 2, 1);
   return SQLITE_OK;
 }
 
 /*
- * How many nodes a walk keeps: ef, and more as the pool holds nodes that are not given. Room for dead nodes is at most doubled; of a filter that
- * lets a share s through, s^-0.6 times as many, and 1.5/s of those that are asked for: measured, so that recall is that of a walk without it.
+ * How many nodes a walk keeps: as many as its codes want (graph_codes.h), and more as the pool holds nodes that are not given. Room for dead nodes is at most
+ * doubled; of a filter that lets a share s through, s^-0.6 times as many, and 1.5/s of those that are asked for: measured, so that recall is that of a walk
+ * without it.
  */
-static double pool_size(const IndexPass *p) {
+static double pool_size(const IndexPass *p, const GraphCodes *codes) {
   double slots = (double)p->slots->slots,
          live = (double)(p->slots->live - MIN(p->slots->live, p->overlay->kills.count));
-  double size = ef_of(p) * MIN(slots / MAX(live, 1), 2), share;
+  double size = graph_codes_walked(codes, &p->slots->column[p->column], ef_of(p)) * MIN(slots / MAX(live, 1), 2), share;
   if (p->allowed == NULL) return size;
   share = MIN((double)MAX(p->chosen, 1) / MAX(live, 1), 1);
   return MAX(size * pow(share, -FILTERED_POWER), FILTERED_ROOM * (double)p->want / share);
@@ -252,22 +261,23 @@ static double pool_size(const IndexPass *p) {
 
 static double hnsw_cost(const IndexPass *p) {
   const SlotColumn *col = &p->slots->column[p->column];
-  double size = pool_size(p);
-  return size *
-         (NODE_NS + NODE_32_BYTES_NS / 32 * (col->code_stride ? col->code_stride : col->stride) + NODE_POOL_NS * size);
+  const GraphCodes *codes = graph_codes_of(col);
+  double size = pool_size(p, codes);
+  return size * (NODE_NS + NODE_32_BYTES_NS / 32 * codes->cost_bytes(col) + NODE_POOL_NS * size);
 }
 
 static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
   Walker *w = &g->walker;
   const GraphHead *h = &g->at.head;
-  u64 rerank = MAX(MAX((u64)MIN_RERANK, ef_of(p) / RERANK_SHARE), p->want), over = p->want * p->oversample / 100,
-      count = 0;
+  const SlotColumn *col = &g->slots->column[g->column];
+  u64 rerank = MAX(MAX((u64)MIN_RERANK, (u64)graph_codes_compared(g->codes, col, ef_of(p))), p->want),
+      over = p->want * p->oversample / 100, count = 0;
   Layer ground = graph_layer(h, &g->maps, 0, h->nodes);
   u32 node, slot;
   int rc;
   g->walk.methods->from_vector(&g->walk, p->query, w->query);
   rc = walk_descend(w, h, &g->maps, &g->walk, h->nodes, 0, &node, &slot);
-  if (rc == SQLITE_OK) rc = walk_begin(w, (u32)MIN(pool_size(p), MAX_POOL));
+  if (rc == SQLITE_OK) rc = walk_begin(w, (u32)MIN(pool_size(p, g->codes), MAX_POOL));
   if (rc == SQLITE_OK) rc = walk_enter(w, &g->walk, node, slot);
   if (rc == SQLITE_OK) rc = walk_run(w, &ground, &g->walk);
   if (rc == SQLITE_OK) rc = choose(g, p, w, MAX(rerank, over), &count);
@@ -410,13 +420,18 @@ static int check_ground(GraphCheck *c) {
   return rc;
 }
 
+static int say_code(GraphCheck *c, u32 slot) {
+  if (*c->problem) return SQLITE_OK;
+  *c->problem = sqlite3_mprintf("graph: the %s of slot %u differs from its vector", c->g->codes->what, slot);
+  return *c->problem ? SQLITE_OK : SQLITE_NOMEM;
+}
+
 static int check_codes(GraphCheck *c) {
   Graph *g = c->g;
-  const SlotColumn *col = &g->slots->column[g->column];
   u8 *code;
   u64 i;
   int rc = SQLITE_OK;
-  if (g->sq4 == NULL) return SQLITE_OK;
+  if (g->at.kept == NULL) return SQLITE_OK;
   code = mem_array(&rc, g->at.codes.stride, 1);
   for (i = 0; i < g->at.codes.count && rc == SQLITE_OK; i++) {
     const u8 *vector, *stored;
@@ -426,9 +441,8 @@ static int check_codes(GraphCheck *c) {
     rc = array_map_get(&g->vectors, i, &vector);
     if (rc == SQLITE_OK) rc = array_map_get(&g->walk.rows, i, &stored);
     if (rc) break;
-    sq4_encode(g->sq4, vector, code);
-    if (memcmp(code, stored, sq4_stride(col->metric, col->elem, col->dim)))
-      rc = say(c, "graph: the 4-bit code of slot %u differs from its vector", (u32)i, 0);
+    g->codes->put(g->sq4, vector, code);
+    if (memcmp(code, stored, g->at.codes.stride)) rc = say_code(c, (u32)i);
   }
   mem_free(code);
   return rc;
@@ -454,7 +468,9 @@ static int graph_check(Slots *slots, u32 column, char **problem) {
   return rc;
 }
 
-static u32 graph_row_bytes(const SlotColumn *col) { return graph_link_stride(col->index.m) + col->dim / 2; }
+static u32 graph_row_bytes(const SlotColumn *col) {
+  return graph_link_stride(col->index.m) + graph_codes_stride(graph_codes_of(col), col);
+}
 
 static void graph_count(Slots *slots, u32 column, TableCounts *counts) {
   counts->graph_nodes = MAX(counts->graph_nodes, slots->column[column].covered);

@@ -26,8 +26,8 @@
  *
  *      0  u32 m   4  u32 upper levels in use   8  u32 entry: record of the top level, or node; GRAPH_NULL: none   12  u32 bytes learned (sq4_size; 0: none)
  *     16  u64 nodes   24  u64 slots when codes were learned   32  f32 largest squared norm (dot)   36  u32 codes made since they were learned
- *     40  f32 mean of the squared norms (dot)
- *     64  array references: 0 links of level 0, 1 4-bit codes by slot, 2 what was learned for them (bytes, in blocks of 64), from 3 on
+ *     40  f32 mean of the squared norms (dot)   44  u32 Quantizer of its codes (0: as 3, of files before 1-bit codes; without codes 0)
+ *     64  array references: 0 links of level 0, 1 4-bit or 1-bit codes by slot, 2 what was learned for them (bytes, in blocks of 64), from 3 on
  *         one per upper level
  *
  *   level 0   per node 2m u32 links (rounded up to a multiple of 64 bytes), GRAPH_NULL from the first unused one on
@@ -38,6 +38,7 @@
 #define QUIRE_GRAPH_H
 
 #include "../wal_shim/bytes.h"
+#include "graph_codes.h"
 #include "index.h"
 #include "space.h"
 #include "structure.h"
@@ -68,6 +69,7 @@ typedef struct GraphHead {
 /* A graph's arrays as its page names them. */
 typedef struct GraphArrays {
   GraphHead head;
+  const GraphCodes *kept; /* NULL: it has no codes of its own */
   PageRef page;
   union {
     struct {
@@ -80,6 +82,8 @@ typedef struct GraphArrays {
 /* `ref` as in the table page; {0,0}: a graph of no nodes. Links, nodes and codes must fit the slots. */
 int graph_arrays_open(GraphArrays *g, Slots *slots, u32 column, PageRef ref);
 void graph_arrays_close(GraphArrays *g);
+/* The array of codes, empty; of none if `codes` keeps none. */
+void graph_codes_init(Array *array, Slots *slots, u32 column, const GraphCodes *codes);
 
 /* What searches of one version need and keep: part of the view, opened by the first search. */
 typedef struct Graph Graph;

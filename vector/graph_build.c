@@ -1137,7 +1137,7 @@ static int append_nodes(Builder *b) {
   return rc;
 }
 
-/* --- 4-bit codes --- */
+/* --- codes of its own --- */
 
 /* Vectors of live slots, evenly spread. The pointers stay valid while the map is open. */
 static int take_sample(Builder *b, ArrayMap *vectors, const void **sample, u32 *count) {
@@ -1170,7 +1170,7 @@ static int learn(Builder *b, Sq4 **sq4) {
 }
 
 /* The codes of slots that are another row's now, of those that have codes. */
-static int encode_reused(Builder *b, const Sq4 *sq4, ArrayWriter *w) {
+static int encode_reused(Builder *b, const GraphCodes *codes, const Sq4 *sq4, ArrayWriter *w) {
   SlotColumn *col = &b->f->after->column[b->f->column];
   ArrayMap vectors;
   u64 i;
@@ -1180,14 +1180,14 @@ static int encode_reused(Builder *b, const Sq4 *sq4, ArrayWriter *w) {
     u8 *out;
     rc = array_map_get(&vectors, b->f->reused[i], &v);
     if (rc == SQLITE_OK) rc = array_writer_edit(w, b->f->reused[i], &out);
-    if (rc == SQLITE_OK) sq4_encode(sq4, v, out);
+    if (rc == SQLITE_OK) codes->put(sq4, v, out);
   }
   array_map_close(&vectors);
   return rc;
 }
 
 /* Append the codes of slots [from, nodes). */
-static int encode(Builder *b, const Sq4 *sq4, ArrayWriter *w, u64 from) {
+static int encode(Builder *b, const GraphCodes *codes, const Sq4 *sq4, ArrayWriter *w, u64 from) {
   SlotColumn *col = &b->f->after->column[b->f->column];
   u32 per = col->vectors.per_extent;
   u64 slot = from;
@@ -1203,7 +1203,7 @@ static int encode(Builder *b, const Sq4 *sq4, ArrayWriter *w, u64 from) {
       u8 *out;
       u64 got;
       rc = array_writer_append(w, 1, &out, &got);
-      if (rc == SQLITE_OK) sq4_encode(sq4, rows + (size_t)at * col->stride, out);
+      if (rc == SQLITE_OK) codes->put(sq4, rows + (size_t)at * col->stride, out);
     }
     pages_release(b->f->after->pages, &hold);
     if (rc == SQLITE_OK && page_tx_interrupted(b->f->tx)) rc = SQLITE_INTERRUPT;
@@ -1212,11 +1212,11 @@ static int encode(Builder *b, const Sq4 *sq4, ArrayWriter *w, u64 from) {
 }
 
 /* What the codes of the new version are made with; *again: it was learned now, so all of them are made anew. */
-static int codes_learned(Builder *b, Sq4 **sq4, int *again) {
+static int codes_learned(Builder *b, const GraphCodes *codes, Sq4 **sq4, int *again) {
   SlotColumn *col = &b->f->after->column[b->f->column];
   const GraphHead *old = &b->old.head;
   int rc = SQLITE_OK;
-  *again = old->learned_bytes == 0 || structure_outgrown(b->head.nodes, b->slots, old->learned_at, b->head.coded);
+  *again = b->old.kept != codes || structure_outgrown(b->head.nodes, b->slots, old->learned_at, b->head.coded);
   if (!*again) rc = structure_learned(&b->old.learned, old->learned_bytes, col, sq4);
   if (rc == SQLITE_OK && !*again) rc = structure_left_range(col, *sq4, b->head.nodes, b->head.coded, again);
   if (rc || !*again) return rc;
@@ -1225,27 +1225,39 @@ static int codes_learned(Builder *b, Sq4 **sq4, int *again) {
   return learn(b, sq4);
 }
 
+/* What the column keeps no more, or keeps of another kind. */
+static int free_codes(Builder *b) {
+  int rc = array_free_pages(&b->old.codes, b->f->tx);
+  return rc ? rc : array_free_pages(&b->old.learned, b->f->tx);
+}
+
 /* Codes of the new nodes, or of all. refs: the graph page's. */
 static int put_codes(Builder *b, u8 *refs) {
   const SlotColumn *col = &b->f->after->column[b->f->column];
+  const GraphCodes *codes = graph_codes_kept(col, b->index->quantizer);
   u64 from = b->f->moved ? 0 : b->old.codes.count;
   u8 *codes_ref = refs + ARRAY_REF_SIZE, *learned_ref = refs + 2 * ARRAY_REF_SIZE;
+  Array fresh, *base = &b->old.codes;
   ArrayWriter w;
   Sq4 *sq4 = NULL;
   int again = 0, rc;
-  if (b->index->quantizer != QUANTIZER_INT4 || sq4_stride(col->metric, col->elem, col->dim) == 0) return SQLITE_OK;
+  b->head.learned_bytes = codes ? sq4_size(col->dim) : 0;
+  if (codes == NULL) return free_codes(b);
   memset(&w, 0, sizeof w);
+  if (b->old.kept != codes) {
+    graph_codes_init(&fresh, b->f->before, b->f->column, codes);
+    base = &fresh;
+  }
   b->head.coded = structure_coded(b->f, b->old.head.coded, b->head.nodes - from);
-  rc = codes_learned(b, &sq4, &again);
+  rc = codes_learned(b, codes, &sq4, &again);
   if (again) from = b->head.coded = 0;
-  if (rc == SQLITE_OK) rc = array_writer_begin(&w, b->f->tx, &b->old.codes, from > 0);
-  if (rc == SQLITE_OK) rc = encode_reused(b, sq4, &w);
-  if (rc == SQLITE_OK) rc = encode(b, sq4, &w, from);
+  if (rc == SQLITE_OK) rc = array_writer_begin(&w, b->f->tx, base, from > 0);
+  if (rc == SQLITE_OK) rc = encode_reused(b, codes, sq4, &w);
+  if (rc == SQLITE_OK) rc = encode(b, codes, sq4, &w, from);
   if (rc == SQLITE_OK) rc = array_writer_finish(&w, codes_ref);
   array_writer_end(&w);
   if (rc == SQLITE_OK && from == 0) rc = array_free_pages(&b->old.codes, b->f->tx);
   if (rc == SQLITE_OK && again) {
-    b->head.learned_bytes = sq4_size(col->dim);
     rc = structure_put_learned(&b->old.learned, b->f->tx, sq4, col->dim, learned_ref);
     if (rc == SQLITE_OK) rc = array_free_pages(&b->old.learned, b->f->tx);
   } else if (rc == SQLITE_OK) {
@@ -1397,6 +1409,7 @@ static int write_graph(Builder *b, PageRef *out) {
   memcpy(body + 32, &h->max_norm2, 4);
   memcpy(body + 40, &h->mean_norm2, 4);
   store32(body + 36, h->coded);
+  store32(body + 44, h->learned_bytes ? graph_codes_of(&b->f->after->column[b->f->column])->quantizer : 0);
   if (rc == SQLITE_OK) rc = page_tx_put_structure(b->f->tx, page, PAGE_GRAPH, 0, b->f->after->id, b->f->column, out);
   if (rc == SQLITE_OK && b->old.page.pgno) rc = page_tx_free(b->f->tx, b->old.page.pgno, 1);
   mem_free(page);

@@ -105,6 +105,29 @@ static void sq4_put_row(const Space *s, const void *vector, u8 *row) { sq4_encod
 
 static const SpaceMethods sq4_space = {"int4", sq4_query_bytes, sq4_from_vector, NULL, sq4_distances_of, sq4_put_row};
 
+/* --- 1-bit rows: for searches alone --- */
+
+static u32 bit_query_size(const Space *s) { return rabitq_row_query_size(s->dim); }
+
+static void bit_from_vector(const Space *s, const void *vector, void *query) {
+  rabitq_row_query(s->sq4, vector, query);
+}
+
+static void bit_distances(const Space *s, const void *query, const u8 *const *rows, u32 count, u32 *out) {
+  float value[AT_ONCE];
+  u32 i, n;
+  (void)s;
+  for (; count; count -= n, rows += n, out += n) {
+    n = MIN(count, AT_ONCE);
+    rabitq_row_values(query, rows, n, value);
+    for (i = 0; i < n; i++) out[i] = space_order(value[i]);
+  }
+}
+
+static void bit_put_row(const Space *s, const void *vector, u8 *row) { rabitq_row_put(s->sq4, vector, row); }
+
+static const SpaceMethods bit_space = {"bit", bit_query_size, bit_from_vector, NULL, bit_distances, bit_put_row};
+
 /* --- opening --- */
 
 static void describe(Space *space, const SpaceMethods *methods, const SlotColumn *col, float bound2, u32 row_bytes) {
@@ -137,6 +160,13 @@ int space_sq4(Slots *slots, u32 column, Array *codes, const Sq4 *sq4, Space *out
   describe(out, &sq4_space, col, 0, sq4_stride(col->metric, col->elem, col->dim));
   out->sq4 = sq4;
   out->kernel.sq4 = sq4_distances();
+  return array_map_open(&out->rows, codes, 0, 1);
+}
+
+int space_bit(Slots *slots, u32 column, Array *codes, const Sq4 *sq4, Space *out) {
+  SlotColumn *col = &slots->column[column];
+  describe(out, &bit_space, col, 0, rabitq_row_stride(col->metric, col->elem, col->dim));
+  out->sq4 = sq4;
   return array_map_open(&out->rows, codes, 0, 1);
 }
 

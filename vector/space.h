@@ -1,5 +1,5 @@
 /*
- * space.h: where an index's distances come from: full vectors, code rows (codes.h), 4-bit codes (sq4.h).
+ * space.h: where an index's distances come from: full vectors, code rows (codes.h), 4-bit codes (sq4.h), 1-bit rows (rabitq_row.h).
  */
 #ifndef QUIRE_SPACE_H
 #define QUIRE_SPACE_H
@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "index.h"
+#include "rabitq_row.h"
 #include "sq4.h"
 #include "walk8.h"
 
@@ -43,10 +44,11 @@ struct Space {
 
 /* The space that nodes are compared in when the graph is built: code rows if the column has them, else vectors. */
 int space_build(Slots *slots, u32 column, float bound2, Space *out);
-/* The space of full vectors, of code rows, of 4-bit codes. */
+/* The space of full vectors, of code rows, of 4-bit codes, of 1-bit rows. */
 int space_full(Slots *slots, u32 column, float bound2, Space *out);
 int space_rows(Slots *slots, u32 column, float bound2, Space *out);
 int space_sq4(Slots *slots, u32 column, Array *codes, const Sq4 *sq4, Space *out);
+int space_bit(Slots *slots, u32 column, Array *codes, const Sq4 *sq4, Space *out);
 /* One whose rows are the caller's: 4-bit codes if sq4 is not NULL, else code rows if the quantizer is not `none`, else vectors. For queries. */
 void space_rowless(const SlotColumn *col, const Sq4 *sq4, Space *out);
 void space_close(Space *space);

@@ -6,7 +6,7 @@
  * wrong by it.
  *
  * The page has a head of its own and, from STRUCTURE_REFS_AT on, references to its arrays, whose numbers are their places there. One of the arrays may
- * have what 4-bit codes are made with, in blocks of 64 bytes.
+ * have what 4-bit and 1-bit codes are made with, in blocks of 64 bytes.
  */
 #ifndef QUIRE_STRUCTURE_H
 #define QUIRE_STRUCTURE_H

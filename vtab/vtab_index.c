@@ -39,9 +39,7 @@ typedef struct Kind {
   const Option *option;
 } Kind;
 
-static const ValueWord quantizer_words[] = {
-    {"int4", QUANTIZER_INT4}, {"int8", QUANTIZER_INT8}, {"none", QUANTIZER_NONE}, {NULL, 0}};
-static const ValueWord list_quantizers[] = {{"bit", QUANTIZER_BIT},   {"binary", QUANTIZER_BIT},
+static const ValueWord quantizer_words[] = {{"bit", QUANTIZER_BIT},   {"binary", QUANTIZER_BIT},
                                             {"int4", QUANTIZER_INT4}, {"int8", QUANTIZER_INT8},
                                             {"none", QUANTIZER_NONE}, {NULL, 0}};
 static const ValueWord rescore_words[] = {{"bit", 1}, {"int8", 2}, {NULL, 0}};
@@ -57,7 +55,7 @@ static const Option hnsw_options[] = {GRAPH_OPTIONS, {0}};
 static const Option auto_options[] = {GRAPH_OPTIONS, {"from_rows", AT(from_rows), NULL, 1, 0x7fffffff, 1}, {0}};
 static const Option ivf_options[] = {{"nlist", AT(nlist), NULL, 1, 65535, 1},
                                      {"nprobe", AT(nprobe), NULL, NPROBE_MIN, NPROBE_MAX, 1},
-                                     {"quantizer", AT(quantizer), list_quantizers, 0, 0, 0},
+                                     {"quantizer", AT(quantizer), quantizer_words, 0, 0, 0},
                                      {"oversample", AT(oversample), NULL, 1, OVERSAMPLE_MAX, 100},
                                      {"from_rows", AT(from_rows), NULL, 1, 0x7fffffff, 1},
                                      {0}};
@@ -222,7 +220,7 @@ static int has_codes(const Column *column) {
 }
 
 static const char *quantizer_word(u32 quantizer) {
-  const ValueWord *w = list_quantizers;
+  const ValueWord *w = quantizer_words;
   while (w->value != quantizer) w++;
   return w->name;
 }

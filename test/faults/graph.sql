@@ -13,6 +13,8 @@ WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40)
 SELECT count(*), sum(rowid) FROM t WHERE e MATCH test_vector(5, 64);
 INSERT INTO t(t) VALUES('optimize');
 INSERT INTO t(t) VALUES('rebuild=hnsw(m=8)');
+INSERT INTO t(t) VALUES('rebuild=hnsw(m=4, ef_construction=8, ef_search=8, quantizer=bit)');
+SELECT rowid, distance FROM t WHERE e MATCH test_vector(1003, 64) AND k = 3;
 INSERT INTO t(rowid, e, a) VALUES(5000, test_vector(5000, 64), 1);
 SELECT rowid, distance FROM t WHERE e MATCH test_vector(5000, 64) AND k = 1;
 --: check

@@ -132,13 +132,17 @@ proc golden_questions_map {} {
   }
 }
 
-# The same for lists of 1-bit codes (bits0.*): each type and metric, dimensions that do not fill a byte, groups that are not full, dead slots, a list split.
+# The same for lists of 1-bit codes (bits0.*), and for graphs of them (graphbits0.*): each type and metric, dimensions that do not fill a byte, groups that are not
+# full, dead slots, a list split.
 proc golden_build_bits {} {
-  db eval {
-    CREATE VIRTUAL TABLE v USING quire(e float[64] INDEXED BY ivf(from_rows=1, nprobe=400, oversample=100, quantizer=bit),
-      f float16[100] distance_metric=cosine INDEXED BY ivf(from_rows=1, nlist=3, nprobe=3, oversample=100, quantizer=bit),
-      g bfloat16[13] distance_metric=dot INDEXED BY ivf(from_rows=1, nprobe=400, oversample=100, quantizer=bit), fold_rows=100000);
-  }
+  golden_rows_bits {ivf(from_rows=1, nprobe=400, oversample=100, quantizer=bit)} {ivf(from_rows=1, nlist=3, nprobe=3, oversample=100, quantizer=bit)}
+}
+proc golden_build_graphbits {} {golden_rows_bits {hnsw(m=4, ef_search=400, quantizer=bit)} {hnsw(m=5, ef_search=400, quantizer=bit)}}
+proc golden_rows_bits {one other} {
+  db eval "
+    CREATE VIRTUAL TABLE v USING quire(e float\[64] INDEXED BY $one,
+      f float16\[100] distance_metric=cosine INDEXED BY $other,
+      g bfloat16\[13] distance_metric=dot INDEXED BY $one, fold_rows=100000)"
   foreach {from to} {400 470 1 90 200 212} {
     db eval {
       WITH RECURSIVE n(i) AS (SELECT $from + 0 UNION ALL SELECT i + 1 FROM n WHERE i < $to + 0)

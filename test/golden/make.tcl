@@ -1,6 +1,6 @@
-# make.tcl: write the golden files of this format: format0.db.gz, format0.db-quire.gz, format0.answers.gz, sparse0.* of sparse columns, bits0.* of 1-bit codes, map0.* of maps.
+# make.tcl: write the golden files of this format: format0.db.gz, format0.db-quire.gz, format0.answers.gz, sparse0.* of sparse columns, bits0.* and graphbits0.* of 1-bit codes, map0.* of maps.
 #
-#   make all test-tools && QUIRE_LIB=... QUIRE_TESTFUNCS=... tclsh test/golden/make.tcl [format|sparse|bits|map]
+#   make all test-tools && QUIRE_LIB=... QUIRE_TESTFUNCS=... tclsh test/golden/make.tcl [format|sparse|bits|graphbits|map]
 #
 # Once a format is released its files stay as they are. Format 0 comes before the first release: whoever changes it writes them anew.
 # The answers are taken from the rows alone, without a page file.
@@ -36,7 +36,7 @@ proc make {name build questions} {
   keep $name$format.answers [encoding convertto utf-8 $answers]
 }
 foreach {name build questions} {format golden_build golden_questions sparse golden_build_sparse golden_questions_sparse
-                                   bits golden_build_bits golden_questions_bits map golden_build_map golden_questions_map} {
+                                   bits golden_build_bits golden_questions_bits graphbits golden_build_graphbits golden_questions_bits map golden_build_map golden_questions_map} {
   if {$argv eq {} || $name in $argv} {make $name $build $questions}
 }
 finish_test

@@ -1,0 +1,52 @@
+/*
+ * graph_codes.h: what a graph is walked on, by quantizer: vectors, code rows of the column, or codes that the graph keeps itself.
+ *
+ * A walk keeps ef nodes, or more, and the nearest of these by their codes are compared on full vectors, such that recall@10 loses at most 0.005 to a walk on
+ * full vectors with the same ef: by bench/quantizers.tcl, 64 dimensions or more, 4,000 to 100,000 rows. Codes of four bits and more order rows so well that the
+ * nearest are in the first third. Estimates from one bit are off by a share of the distances that falls with the root of the number of dimensions
+ * (rabitq_row.h): with few of them more nodes are kept and all compared, with many not all are.
+ */
+#ifndef QUIRE_GRAPH_CODES_H
+#define QUIRE_GRAPH_CODES_H
+
+#include "space.h"
+
+#define GRAPH_CODES_MOST 6.0        /* times ef are kept */
+#define GRAPH_CODES_LEAST (1.0 / 3) /* of them are compared */
+
+typedef struct GraphCodes {
+  u32 quantizer;    /* of codes that the graph keeps by slot, as its page says it; 0: it keeps none */
+  const char *what; /* one of these, in sentences about problems */
+  u32 walk_dim;     /* of fewer dimensions a walk keeps more nodes than ef, in inverse proportion */
+  u32 compare_dim;  /* of more dimensions not all of them are compared, in inverse proportion, but a third */
+  /* Of codes that the graph keeps: bytes of one; 0: the column can have none. How one is written, all of it. */
+  u32 (*stride)(Metric metric, Elem elem, u32 dim);
+  void (*put)(const Sq4 *sq4, const void *vector, u8 *code);
+  /* Bytes that cost as much as what a walk does for a node that it keeps. */
+  u32 (*cost_bytes)(const SlotColumn *col);
+  /* The space of a walk. codes, sq4: the graph's, if it keeps them. */
+  int (*open)(Slots *slots, u32 column, Array *codes, const Sq4 *sq4, Space *out);
+} GraphCodes;
+
+/* By the column's options. */
+const GraphCodes *graph_codes_of(const SlotColumn *col);
+/* Those that a graph has which keeps none. */
+const GraphCodes *graph_codes_unkept(const SlotColumn *col);
+/* Those that a page names and the column can have; NULL: none such. */
+const GraphCodes *graph_codes_kept(const SlotColumn *col, u32 quantizer);
+
+static inline u32 graph_codes_stride(const GraphCodes *codes, const SlotColumn *col) {
+  return codes->quantizer ? codes->stride(col->metric, col->elem, col->dim) : 0;
+}
+
+/* Nodes that a walk keeps for ef; of these those that are compared. */
+static inline double graph_codes_walked(const GraphCodes *codes, const SlotColumn *col, u32 ef) {
+  double more = (double)codes->walk_dim / col->dim;
+  return ef * (more < 1 ? 1 : MIN(more, GRAPH_CODES_MOST));
+}
+static inline double graph_codes_compared(const GraphCodes *codes, const SlotColumn *col, u32 ef) {
+  double share = (double)codes->compare_dim / col->dim;
+  return graph_codes_walked(codes, col, ef) * (share > 1 ? 1 : MAX(share, GRAPH_CODES_LEAST));
+}
+
+#endif
