@@ -363,7 +363,7 @@ static void damage_chunk(const ChunkRecord *record, const u8 *lines, const Rowma
   for (round = 0; round < 3000; round++) {
     ChunkRecord changed;
     RunIndex index;
-    u32 line, slot = 0, i, unused = 0;
+    u32 line, part, slot = 0, i, unused = 0;
     i64 last = 0;
     memcpy(copy, lines, size);
     chunk_put_record(record, bytes);
@@ -381,6 +381,10 @@ static void damage_chunk(const ChunkRecord *record, const u8 *lines, const Rowma
     }
     for (line = 0; line < changed.lines; line++) {
       if (chunk_read_line(&changed, copy, line, out) > BITMAP_LINE_KEYS) CHECK(0, "more entries than fit a line");
+    }
+    for (part = 0; part < chunk_parts(&changed); part++) {
+      chunk_part_begins(&changed, copy, part);
+      if (chunk_read_part(&changed, copy, part, out) > CHUNK_PART_KEYS) CHECK(0, "more entries than fit a part");
     }
     if (chunk_check(&changed, copy, &last)) { /* a slot, the line number, or a model that is as good */
       for (i = 0; i < changed.count && i < record->count; i++) {

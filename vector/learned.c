@@ -166,50 +166,96 @@ void chunk_write(const ChunkRecord *c, const RowmapEntry *entries, u8 *lines) {
     write_keys(c, entries, lines);
 }
 
-static u32 read_bitmap_line(const ChunkRecord *c, const u8 *p, u32 line, RowmapEntry *out) {
-  u32 rank = load16(p), n = 0, w;
+/* --- reading --- */
+
+#define BITMAP_WORDS (CHUNK_LINE / 8)
+
+static u64 bitmap_word(const u8 *line, u32 w) { return load64(line + 8 * w) & (w ? ~(u64)0 : ~(u64)0xffff); }
+
+/* The entries of a word whose first bit is rowid `base`; the first entry has slot `slot`. */
+static u32 read_word(u64 word, i64 base, u32 slot, RowmapEntry *out) {
+  u32 n = 0;
+  for (; word; word &= word - 1, n++) {
+    out[n].rowid = (i64)((u64)base + low_bit(word));
+    out[n].slot = slot + n;
+  }
+  return n;
+}
+
+/* Words w..end of a line of a bitmap. */
+static u32 read_bitmap(const ChunkRecord *c, const u8 *lines, u32 line, u32 w, u32 end, RowmapEntry *out) {
+  const u8 *p = lines + (size_t)line * CHUNK_LINE;
   i64 base = (i64)((u64)c->base + (u64)line * BITMAP_LINE_KEYS - 16);
-  for (w = 0; w < 8; w++) {
-    u64 word = load64(p + 8 * w);
-    if (w == 0) word &= ~(u64)0xffff;
-    for (; word; word &= word - 1) {
-      u32 bit = low_bit(word);
-      out[n].rowid = (i64)((u64)base + 64 * w + bit);
-      out[n].slot = c->first_slot + rank + n;
-      n++;
+  u32 slot = c->first_slot + load16(p), n = 0, before;
+  for (before = 0; before < w; before++) slot += count_bits(bitmap_word(p, before));
+  for (; w < end; w++) n += read_word(bitmap_word(p, w), (i64)((u64)base + 64 * w), slot + n, out + n);
+  return n;
+}
+
+static u32 read_direct(const ChunkRecord *c, const u8 *lines, u32 line, u32 end, RowmapEntry *out) {
+  u32 i, n = 0;
+  for (i = line * 16; i < end * 16; i++) {
+    out[n].rowid = (i64)((u64)c->base + i);
+    out[n].slot = load32(lines + 4 * (size_t)i);
+    n += out[n].slot != NO_SLOT;
+  }
+  return n;
+}
+
+/* Lines line..end of keys, `per` to a line; slots_at: where a line has their slots, 0: nowhere. */
+ALWAYS_INLINE u32 read_keys(const ChunkRecord *c, const u8 *lines, u32 line, u32 end, u32 per, int wide, u32 slots_at,
+                            RowmapEntry *out) {
+  u32 n = 0, i;
+  for (; line < end; line++) {
+    const u8 *p = lines + (size_t)line * CHUNK_LINE;
+    u32 first = line * per, here = MIN(per, c->count - first);
+    for (i = 0; i < here; i++, n++) {
+      out[n].rowid = (i64)((u64)c->base + (wide ? load64(p + 8 * i) : load32(p + 4 * i)));
+      out[n].slot = slots_at ? load32(p + slots_at + 4 * i) : c->first_slot + first + i;
     }
   }
   return n;
+}
+
+/* Lines line..end, of any form but FORM_BITMAP. */
+static u32 read_lines(const ChunkRecord *c, const u8 *lines, u32 line, u32 end, RowmapEntry *out) {
+  switch (c->form) {
+    case FORM_DIRECT: return read_direct(c, lines, line, end, out);
+    case FORM_U32: return read_keys(c, lines, line, end, 16, 0, 0, out);
+    case FORM_U32_SLOTS: return read_keys(c, lines, line, end, 8, 0, 32, out);
+    case FORM_U64: return read_keys(c, lines, line, end, 8, 1, 0, out);
+    default: return read_keys(c, lines, line, end, 5, 1, 40, out);
+  }
 }
 
 u32 chunk_read_line(const ChunkRecord *c, const u8 *lines, u32 line, RowmapEntry *out) {
-  const u8 *p = lines + (size_t)line * CHUNK_LINE;
-  u32 per = form[c->form].line_keys, first = line * per, n, i, used = 0;
-  if (c->form == FORM_BITMAP) return read_bitmap_line(c, p, line, out);
-  if (c->form == FORM_DIRECT) {
-    for (i = 0; i < 16; i++) {
-      u32 slot = load32(p + 4 * i);
-      if (slot == NO_SLOT) continue;
-      out[used].rowid = (i64)((u64)c->base + first + i);
-      out[used++].slot = slot;
-    }
-    return used;
-  }
-  n = MIN(per, c->count - first);
-  for (i = 0; i < n; i++) {
-    u64 d = c->form >= FORM_U64 ? load64(p + 8 * i) : load32(p + 4 * i);
-    out[i].rowid = (i64)((u64)c->base + d);
-    out[i].slot = c->form == FORM_U32_SLOTS   ? load32(p + 32 + 4 * i)
-                  : c->form == FORM_U64_SLOTS ? load32(p + 40 + 4 * i)
-                                              : c->first_slot + first + i;
-  }
-  return n;
+  if (c->form == FORM_BITMAP) return read_bitmap(c, lines, line, 0, BITMAP_WORDS, out);
+  return read_lines(c, lines, line, line + 1, out);
 }
 
-i64 chunk_line_begins(const ChunkRecord *c, const u8 *lines, u32 line) {
-  const u8 *p = lines + (size_t)line * CHUNK_LINE;
-  u64 d = c->form <= FORM_DIRECT ? (u64)line * form[c->form].line_keys : c->form >= FORM_U64 ? load64(p) : load32(p);
-  return (i64)((u64)c->base + d);
+/* Lines of a part, of any form but FORM_BITMAP. */
+static u32 part_lines(const ChunkRecord *c) { return CHUNK_PART_KEYS / form[c->form].line_keys; }
+
+u32 chunk_parts(const ChunkRecord *c) {
+  if (c->form == FORM_BITMAP) return c->lines * BITMAP_WORDS;
+  return (c->lines + part_lines(c) - 1) / part_lines(c);
+}
+
+u32 chunk_read_part(const ChunkRecord *c, const u8 *lines, u32 part, RowmapEntry *out) {
+  u32 w = part % BITMAP_WORDS, first;
+  if (c->form == FORM_BITMAP) return read_bitmap(c, lines, part / BITMAP_WORDS, w, w + 1, out);
+  first = part * part_lines(c);
+  return read_lines(c, lines, first, MIN(first + part_lines(c), c->lines), out);
+}
+
+u64 chunk_part_begins(const ChunkRecord *c, const u8 *lines, u32 part) {
+  u32 w = part % BITMAP_WORDS, line;
+  const u8 *p;
+  if (c->form == FORM_BITMAP) return (u64)(part / BITMAP_WORDS) * BITMAP_LINE_KEYS + (w ? 64 * w - 16 : 0);
+  line = part * part_lines(c);
+  if (c->form == FORM_DIRECT) return (u64)line * 16;
+  p = lines + (size_t)line * CHUNK_LINE;
+  return c->form >= FORM_U64 ? load64(p) : load32(p);
 }
 
 /* --- records --- */

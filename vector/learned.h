@@ -41,6 +41,7 @@
 #define BITMAP_LINE_KEYS 496u
 #define BITMAP_MAX_LINES 32u
 #define CHUNK_MAX_KEYS (BITMAP_MAX_LINES * BITMAP_LINE_KEYS)
+#define CHUNK_PART_KEYS 64u
 
 typedef enum { FORM_BITMAP, FORM_DIRECT, FORM_U32, FORM_U32_SLOTS, FORM_U64, FORM_U64_SLOTS, FORM_COUNT } ChunkForm;
 
@@ -78,8 +79,13 @@ int chunk_record_sound(const ChunkRecord *chunk);
 
 /* The entries of line `line` of a sound chunk, at most BITMAP_LINE_KEYS; gives their number. */
 u32 chunk_read_line(const ChunkRecord *chunk, const u8 *lines, u32 line, RowmapEntry *out);
-/* A rowid that no entry of a line before `line` reaches, and none of the line is smaller than: where it begins. */
-i64 chunk_line_begins(const ChunkRecord *chunk, const u8 *lines, u32 line);
+/*
+ * The same by parts, for whoever reads in order: as many whole lines as CHUNK_PART_KEYS keys have room in, or a word of a bitmap.
+ */
+u32 chunk_parts(const ChunkRecord *chunk);
+u32 chunk_read_part(const ChunkRecord *chunk, const u8 *lines, u32 part, RowmapEntry *out);
+/* A distance from the base that no entry of a part before `part` reaches, and none of the part is below: where it begins. */
+u64 chunk_part_begins(const ChunkRecord *chunk, const u8 *lines, u32 part);
 /* Whether the lines of a sound chunk are as chunk_write writes them and the model keeps C1; *last is its largest key. */
 int chunk_check(const ChunkRecord *chunk, const u8 *lines, i64 *last);
 

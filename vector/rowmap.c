@@ -184,43 +184,43 @@ int rowmap_find_many(Rowmap *map, const i64 *rowids, u64 count, u32 *slots) {
 
 /* --- in order --- */
 
-/* Read line c->line of chunk c->chunk. */
-static int read_line(RunCursor *c) {
-  ChunkRecord record;
-  const u8 *lines;
-  PageHold hold;
-  u32 i;
-  int rc = rowmap_lines(c->run, c->chunk, &lines, &hold);
-  if (rc) return rc;
-  run_index_record(&c->run->index, c->chunk, &record);
-  c->at = 0;
-  c->count = chunk_read_line(&record, lines, c->line, c->entry);
-  pages_release(c->run->lines.pages, &hold);
-  for (i = 1; i < c->count; i++) {
-    if (c->entry[i].rowid <= c->entry[i - 1].rowid) return CORRUPT(c->run->lines.root.pgno); /* M1 */
-  }
-  return SQLITE_OK;
+static void enter_chunk(RunCursor *c, u32 chunk) {
+  c->chunk = chunk;
+  run_index_record(&c->run->index, chunk, &c->record);
 }
 
-/* Go on to the next line that has entries; at == count if there is none. */
-static int next_line(RunCursor *c, int descending) {
-  const RunIndex *x = &c->run->index;
+/* Read part c->part of chunk c->chunk. */
+static int read_part(RunCursor *c) {
+  const u8 *lines;
+  PageHold hold;
+  u32 i, disorder = 0;
+  int rc = rowmap_lines(c->run, c->chunk, &lines, &hold);
+  if (rc) return rc;
+  c->at = 0;
+  c->count = chunk_read_part(&c->record, lines, c->part, c->entry);
+  pages_release(c->run->lines.pages, &hold);
+  for (i = 1; i < c->count; i++) disorder |= c->entry[i].rowid <= c->entry[i - 1].rowid;
+  return disorder ? CORRUPT(c->run->lines.root.pgno) : SQLITE_OK; /* M1 */
+}
+
+/* Go on to the next part that has entries; at == count if there is none. */
+static int next_part(RunCursor *c, int descending) {
   i64 edge = c->count ? c->entry[descending ? 0 : c->count - 1].rowid : 0;
   int had = c->count != 0, rc;
   do {
     if (descending) {
-      if (c->line == 0) {
+      if (c->part == 0) {
         if (c->chunk == 0) break;
-        c->chunk--;
-        c->line = x->chunk[c->chunk].line_count;
+        enter_chunk(c, c->chunk - 1);
+        c->part = chunk_parts(&c->record);
       }
-      c->line--;
-    } else if (++c->line == x->chunk[c->chunk].line_count) {
-      if (c->chunk + 1 == x->count) break;
-      c->chunk++;
-      c->line = 0;
+      c->part--;
+    } else if (++c->part == chunk_parts(&c->record)) {
+      if (c->chunk + 1 == c->run->index.count) break;
+      enter_chunk(c, c->chunk + 1);
+      c->part = 0;
     }
-    rc = read_line(c);
+    rc = read_part(c);
     if (rc) return rc;
     if (c->count == 0) continue;
     if (had && (descending ? c->entry[c->count - 1].rowid >= edge : c->entry[0].rowid <= edge))
@@ -234,34 +234,32 @@ static int next_line(RunCursor *c, int descending) {
 /* Stand on the first entry at or after (at or before) `from`. */
 static int seek_run(RunCursor *c, RowmapRun *run, i64 from, int descending) {
   u32 lo, hi, at;
-  ChunkRecord record;
   const u8 *lines;
   PageHold hold;
   int rc = rowmap_load_run(run);
   c->run = run;
   c->at = c->count = 0;
   if (rc) return rc;
-  if (c->entry == NULL) c->entry = mem_array(&rc, BITMAP_LINE_KEYS, sizeof *c->entry);
+  if (c->entry == NULL) c->entry = mem_array(&rc, CHUNK_PART_KEYS, sizeof *c->entry);
   if (rc) return rc;
   at = run_index_chunk(&run->index, from);
   if (at == 0 && descending) return SQLITE_OK;
-  c->chunk = at ? at - 1 : 0;
-  /* the last line that begins at or before `from` */
-  run_index_record(&run->index, c->chunk, &record);
+  enter_chunk(c, at ? at - 1 : 0);
+  /* the last part that begins at or before `from`, or the first one of all */
   rc = rowmap_lines(run, c->chunk, &lines, &hold);
   if (rc) return rc;
   lo = 0;
-  hi = record.lines;
+  hi = at ? chunk_parts(&c->record) : 1;
   while (hi - lo > 1) {
     u32 mid = lo + (hi - lo) / 2;
-    if (chunk_line_begins(&record, lines, mid) <= from)
+    if (chunk_part_begins(&c->record, lines, mid) <= (u64)from - (u64)c->record.base)
       lo = mid;
     else
       hi = mid;
   }
   pages_release(run->lines.pages, &hold);
-  c->line = lo;
-  rc = read_line(c);
+  c->part = lo;
+  rc = read_part(c);
   while (rc == SQLITE_OK) {
     if (descending) {
       while (c->at < c->count && c->entry[c->count - 1 - c->at].rowid > from) c->at++;
@@ -269,15 +267,17 @@ static int seek_run(RunCursor *c, RowmapRun *run, i64 from, int descending) {
       while (c->at < c->count && c->entry[c->at].rowid < from) c->at++;
     }
     if (c->at < c->count) return SQLITE_OK;
-    rc = next_line(c, descending);
+    rc = next_part(c, descending);
     if (c->count == 0) break;
   }
   return rc;
 }
 
-static const RowmapEntry *head_of(const RunCursor *c, int descending) {
-  return &c->entry[descending ? c->count - 1 - c->at : c->at];
+static const RowmapEntry *entry_of(const RunCursor *c, u32 at, int descending) {
+  return &c->entry[descending ? c->count - 1 - at : at];
 }
+
+static const RowmapEntry *head_of(const RunCursor *c, int descending) { return entry_of(c, c->at, descending); }
 
 int rowmap_seek_runs(RowmapCursor *c, Rowmap *map, u32 first, i64 from, int descending) {
   u32 i;
@@ -286,6 +286,7 @@ int rowmap_seek_runs(RowmapCursor *c, Rowmap *map, u32 first, i64 from, int desc
   c->descending = descending;
   c->first = first;
   c->end = map->run_count;
+  c->left = 0;
   for (i = first; i < c->end && rc == SQLITE_OK; i++) rc = seek_run(&c->run[i], &map->run[i], from, descending);
   return rc;
 }
@@ -294,30 +295,77 @@ int rowmap_seek(RowmapCursor *c, Rowmap *map, i64 from, int descending) {
   return rowmap_seek_runs(c, map, 0, from, descending);
 }
 
-static int step_run(RunCursor *c, int descending) {
-  if (LIKELY(++c->at < c->count)) return SQLITE_OK;
-  return next_line(c, descending);
+/* How many of the run's entries that were read come before `rowid`. */
+static u32 entries_before(const RunCursor *run, i64 rowid, int descending) {
+  u32 lo = run->at, hi = run->count;
+  while (lo < hi) {
+    u32 mid = lo + (hi - lo) / 2;
+    i64 there = entry_of(run, mid, descending)->rowid;
+    if (descending ? there > rowid : there < rowid)
+      lo = mid + 1;
+    else
+      hi = mid;
+  }
+  return lo - run->at;
 }
 
-int rowmap_next_entry(RowmapCursor *c, RowmapEntry *out) {
+/* Go past n entries of a run, which have been read. */
+static int pass_entries(RunCursor *run, u32 n, int descending) {
+  run->at += n;
+  return run->at < run->count ? SQLITE_OK : next_part(run, descending);
+}
+
+/* Find out which run is next, and for how long. */
+static int choose_run(RowmapCursor *c) {
   u32 i, best = c->end;
+  i64 rowid = 0;
   int rc = SQLITE_OK;
   for (i = c->first; i < c->end; i++) { /* equal rowids: the newest run is met last and wins */
     const RunCursor *run = &c->run[i];
-    i64 rowid;
+    i64 head;
     if (run->at == run->count) continue;
-    rowid = head_of(run, c->descending)->rowid;
-    if (best == c->end || (c->descending ? rowid >= out->rowid : rowid <= out->rowid)) {
+    head = head_of(run, c->descending)->rowid;
+    if (best == c->end || (c->descending ? head >= rowid : head <= rowid)) {
       best = i;
-      *out = *head_of(run, c->descending);
+      rowid = head;
     }
   }
   if (best == c->end) return SQLITE_DONE;
   for (i = c->first; i < best && rc == SQLITE_OK; i++) {
     RunCursor *run = &c->run[i];
-    if (run->at < run->count && head_of(run, c->descending)->rowid == out->rowid) rc = step_run(run, c->descending);
+    if (run->at < run->count && head_of(run, c->descending)->rowid == rowid) rc = pass_entries(run, 1, c->descending);
   }
-  return rc ? rc : step_run(&c->run[best], c->descending);
+  if (rc) return rc;
+  c->best = best;
+  c->left = c->run[best].count - c->run[best].at;
+  for (i = c->first; i < c->end; i++) {
+    const RunCursor *run = &c->run[i];
+    if (i == best || run->at == run->count) continue;
+    c->left = MIN(c->left, entries_before(&c->run[best], head_of(run, c->descending)->rowid, c->descending));
+  }
+  return SQLITE_OK;
+}
+
+int rowmap_span(RowmapCursor *c, const RowmapEntry **head, u32 *count) {
+  int rc = c->left ? SQLITE_OK : choose_run(c);
+  if (rc) return rc;
+  *head = head_of(&c->run[c->best], c->descending);
+  *count = c->left;
+  return SQLITE_OK;
+}
+
+int rowmap_pass(RowmapCursor *c, u32 n) {
+  c->left -= n;
+  return pass_entries(&c->run[c->best], n, c->descending);
+}
+
+int rowmap_next_entry(RowmapCursor *c, RowmapEntry *out) {
+  const RowmapEntry *head;
+  u32 count;
+  int rc = rowmap_span(c, &head, &count);
+  if (rc) return rc;
+  *out = *head;
+  return rowmap_pass(c, 1);
 }
 
 int rowmap_next(RowmapCursor *c, RowmapEntry *out) {

@@ -56,10 +56,11 @@ int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, Pa
 
 /* --- in order --- */
 
-/* Where a cursor stands in one run: a line's entries, read at once. */
+/* Where a cursor stands in one run: a part's entries, read at once. */
 typedef struct RunCursor {
   RowmapRun *run;
-  u32 chunk, line; /* of `entry`; the next one read lies beyond it */
+  ChunkRecord record;
+  u32 chunk, part; /* of `entry`; the next one read lies beyond it */
   u32 at, count;   /* entry[at] is next, in the cursor's direction; at == count: the run is at its end */
   RowmapEntry *entry;
 } RunCursor;
@@ -69,12 +70,19 @@ typedef struct RowmapCursor {
   Rowmap *map;
   int descending;
   u32 first, end; /* the runs that it merges */
+  u32 best, left; /* so many entries of run `best` come before those of all others; 0: not known */
   RunCursor run[ROWMAP_MAX_RUNS];
 } RowmapCursor;
 /* From the first entry with rowid >= from (descending: <= from). */
 int rowmap_seek(RowmapCursor *c, Rowmap *map, i64 from, int descending);
 /* SQLITE_DONE after the last. */
 int rowmap_next(RowmapCursor *c, RowmapEntry *out);
+/*
+ * Many at once, those that are ROWMAP_GONE too: *head is the next entry, its neighbours in the cursor's direction are those after it, *count of them. They stay
+ * until rowmap_pass, which goes past the first n. SQLITE_DONE after the last.
+ */
+int rowmap_span(RowmapCursor *c, const RowmapEntry **head, u32 *count);
+int rowmap_pass(RowmapCursor *c, u32 n);
 void rowmap_cursor_end(RowmapCursor *c);
 
 /* --- building --- */

@@ -5,7 +5,7 @@
  *   looked at: a table of one vector column whose slots all live has a vector in each.
  *
  * Addresses of vectors and bits are kept per version of the table (ArrayMap), as long as the home gives pointers; else each read takes its
- * extent from the cache of pages and gives it back.
+ * extent from the cache of pages and gives it back. rows_locate is the quick way to them, rows_vector the one that knows all cases and errors.
  */
 #include "rows.h"
 
@@ -14,9 +14,6 @@
 #include "../wal_shim/bytes.h"
 #include "forms.h"
 #include "portable.h"
-
-#define AHEAD 8u /* rows between the one that is read and the one whose item is asked for */
-#define SOON 3u  /* the same for what the item says */
 
 typedef struct RowPlaces {
   ArrayMap vectors[MAX_VECTOR_COLUMNS], present[MAX_VECTOR_COLUMNS], codes[MAX_VECTOR_COLUMNS];
@@ -40,6 +37,10 @@ static int get_items(Slots *s, ArrayMap *map, Array *array, u64 index, u32 items
   int rc = SQLITE_OK;
   hold->block = NULL;
   if (UNLIKELY(index >= array->count || items > array->count - index)) return CORRUPT(array->root.pgno);
+  if (LIKELY(map->array && index < 0x80000000u)) {
+    *out = array_map_known(map, (u32)index, items);
+    if (LIKELY(*out != NULL)) return SQLITE_OK;
+  }
   if (LIKELY(!s->places->unmapped && index < 0x80000000u)) { /* which is what an ArrayMap can do */
     if (UNLIKELY(map->array == NULL)) rc = array_map_open(map, array, 0, 0);
     if (rc) return rc;
@@ -150,36 +151,6 @@ int rows_find_many(RowReader *r, const i64 *rowids, u32 count, RowPlace *places)
   return rc;
 }
 
-/* Ask for a row's item of `vectors`. (Inlined: gcc leaves out calls to functions that it sees only to prefetch.) */
-ALWAYS_INLINE void fetch_item(const RowReader *r, u32 column, u32 slot) {
-  const ArrayMap *map = &r->slots->places->vectors[column];
-  const u8 *at;
-  if (slot == NO_SLOT || map->array == NULL) return;
-  at = array_map_item(map, slot);
-  if (at) fetch_row(at, map->stride);
-}
-
-/* Of a column that is not in_slots: ask for what the item says. */
-ALWAYS_INLINE void fetch_sized(const RowReader *r, u32 column, u32 slot) {
-  const RowPlaces *p = r->slots->places;
-  const u8 *item, *at;
-  u64 first;
-  u32 words;
-  if (slot == NO_SLOT || p->vectors[column].array == NULL || p->codes[column].array == NULL) return;
-  item = array_map_item(&p->vectors[column], slot);
-  if (item == NULL || !sized_place(item, &first, &words) || first >= MIN(p->codes[column].array->count, 0x80000000u))
-    return;
-  at = array_map_item(&p->codes[column], (u32)first);
-  if (at) fetch_row(at, words * p->codes[column].stride);
-}
-
-void rows_look_ahead(RowReader *r, u32 column, const RowPlace *places, u32 at, u32 count) {
-  int sized = !r->slots->column[column].form->in_slots;
-  u32 i;
-  for (i = at ? at + AHEAD : 0; i < MIN(at + AHEAD + 1, count); i++) fetch_item(r, column, places[i].slot);
-  for (i = at ? at + SOON : 0; sized && i < MIN(at + SOON + 1, count); i++) fetch_sized(r, column, places[i].slot);
-}
-
 /* --- in order --- */
 
 static int compare_places(const void *a, const void *b) {
@@ -206,53 +177,62 @@ static int collect_rows(RowReader *r, i64 low, i64 high) {
   return rc;
 }
 
-/* Find the next row of the pages. */
-static int next_of_pages(RowReader *r) {
-  RowmapEntry e;
-  int rc, counts;
-  while ((rc = rowmap_next(&r->cursor, &e)) == SQLITE_OK) {
-    if (r->descending ? e.rowid < r->last : e.rowid > r->last) break;
-    rc = slot_counts(r, e.slot, &counts);
-    if (rc) return rc;
-    if (!counts) continue;
-    r->next.rowid = e.rowid;
-    r->next.slot = e.slot;
-    return SQLITE_OK;
-  }
-  r->pages_done = 1;
-  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+/* Take rows of the pages up to `bound`, until there is no room. */
+static int take_of_pages(RowReader *r, i64 bound, RowPlace *out, u32 room, u32 *count) {
+  u32 sure = r->checks ? 0 : (u32)r->slots->slots, n, i; /* slots below that are rows */
+  int step = r->descending ? -1 : 1, rc, counts;
+  do {
+    const RowmapEntry *e;
+    rc = rowmap_span(&r->cursor, &e, &n);
+    if (rc) break;
+    for (i = 0; i < n && *count < room && rc == SQLITE_OK; i++, e += step) {
+      if (r->descending ? e->rowid < bound : e->rowid > bound) break;
+      counts = 1;
+      if (UNLIKELY(e->slot >= sure)) {
+        if (e->slot == ROWMAP_GONE) continue;
+        rc = slot_counts(r, e->slot, &counts);
+        if (rc) break;
+      }
+      out[*count] = (RowPlace){e->rowid, NO_ROW, e->slot};
+      *count += (u32)counts;
+    }
+    if (rc || i == 0) break;
+    rc = rowmap_pass(&r->cursor, i);
+  } while (rc == SQLITE_OK && i == n && *count < room);
+  r->pages_done = rc == SQLITE_DONE;
+  return r->pages_done ? SQLITE_OK : rc;
 }
 
 int rows_seek(RowReader *r, i64 low, i64 high, int descending) {
   int rc;
   r->descending = descending;
   r->last = descending ? low : high;
-  r->next.row = NO_ROW;
   r->pages_done = r->no_pages || low > high;
   r->row_count = r->row_at = 0;
+  r->failed = SQLITE_OK;
   if (low > high) return SQLITE_OK;
   rc = collect_rows(r, low, high);
   if (rc || r->pages_done) return rc;
-  rc = rowmap_seek(&r->cursor, &r->slots->map, descending ? high : low, descending);
-  return rc ? rc : next_of_pages(r);
+  return rowmap_seek(&r->cursor, &r->slots->map, descending ? high : low, descending);
 }
 
-int rows_next(RowReader *r, RowPlace *out) {
-  const OverlayPlace *row;
-  if (LIKELY(r->row_at == r->row_count)) {
-    if (r->pages_done) return SQLITE_DONE;
-    *out = r->next;
-    return next_of_pages(r);
+int rows_next_many(RowReader *r, RowPlace *out, u32 room, u32 *count) {
+  int rc = r->failed;
+  *count = 0;
+  while (rc == SQLITE_OK && *count < room) {
+    const OverlayPlace *row = NULL;
+    if (UNLIKELY(r->row_at < r->row_count)) row = &r->rows[r->descending ? r->row_count - 1 - r->row_at : r->row_at];
+    if (!r->pages_done) rc = take_of_pages(r, row ? row->rowid : r->last, out, room, count);
+    if (rc || *count == room) break;
+    if (row == NULL) {
+      rc = SQLITE_DONE;
+    } else { /* one of the pages with this rowid is dead */
+      out[(*count)++] = (RowPlace){row->rowid, row->row, NO_SLOT};
+      r->row_at++;
+    }
   }
-  row = &r->rows[r->descending ? r->row_count - 1 - r->row_at : r->row_at];
-  if (!r->pages_done && (r->descending ? r->next.rowid > row->rowid : r->next.rowid < row->rowid)) {
-    *out = r->next;
-    return next_of_pages(r);
-  }
-  out->rowid = row->rowid;
-  out->row = row->row;
-  out->slot = NO_SLOT;
-  r->row_at++;
+  if (*count == 0) return rc;
+  r->failed = rc;
   return SQLITE_OK;
 }
 
@@ -296,3 +276,67 @@ int rows_vector(RowReader *r, u32 column, const RowPlace *place, const u8 **vect
 }
 
 void rows_release(RowReader *r, PageHold *hold) { pages_release(r->slots->pages, hold); }
+
+/* get_items of what lasts; NULL if it does not, or cannot be read. */
+ALWAYS_INLINE const u8 *lasting_items(Slots *s, ArrayMap *map, Array *array, u64 index, u32 items) {
+  const u8 *at;
+  PageHold hold;
+  if (LIKELY(map->array && index < MIN(array->count, 0x80000000u) && items <= array->count - index)) {
+    at = array_map_known(map, (u32)index, items);
+    if (LIKELY(at != NULL)) return at;
+  }
+  if (get_items(s, map, array, index, items, &at, &hold)) return NULL;
+  if (hold.block == NULL) return at;
+  pages_release(s->pages, &hold);
+  return NULL;
+}
+
+/* Of a column that is not in_slots: from the items at at[] to what they say. */
+static void locate_sized(Slots *s, u32 column, u32 count, const u8 **at) {
+  SlotColumn *col = &s->column[column];
+  u32 i, words[ROWS_MANY];
+  for (i = 0; i < count; i++) PREFETCH(at[i]);
+  for (i = 0; i < count; i++) {
+    u64 first;
+    if (at[i] == NULL) continue;
+    at[i] = sized_place(at[i], &first, &words[i])
+                ? lasting_items(s, &s->places->codes[column], &col->codes, first, words[i])
+                : NULL;
+    PREFETCH(at[i]);
+  }
+  for (i = 0; i < count; i++) {
+    if (at[i] && !sized_sound(col, at[i], words[i])) at[i] = NULL;
+  }
+}
+
+/* (Inlined: gcc leaves out calls to functions that it sees only to prefetch.) */
+ALWAYS_INLINE void fetch_vector(const SlotColumn *col, const u8 *vector) {
+  if (vector) fetch_row(vector, col->size ? col->size : (u32)vector_bytes(col->elem, col->dim, vector));
+}
+
+void rows_fetch(const RowReader *r, u32 column, const u8 *vector) { fetch_vector(&r->slots->column[column], vector); }
+
+int rows_locate(RowReader *r, u32 column, const RowPlace *places, u32 count, const u8 **at) {
+  Slots *s = r->slots;
+  SlotColumn *col = &s->column[column];
+  ArrayMap *map = &s->places->vectors[column];
+  u32 i, beside = 0, pages = 0;
+  for (i = 0; i < count; i++) {
+    u32 slot = places[i].slot;
+    int present = 1;
+    at[i] = NULL;
+    if (slot == NO_SLOT || s->places->unmapped) continue;
+    if (s->columns > 1 && (is_present(s, column, slot, &present) || !present)) continue;
+    if (beside && at[i - 1] && slot == places[i - 1].slot + 1) {
+      at[i] = at[i - 1] + map->stride;
+      beside--;
+      continue;
+    }
+    at[i] = lasting_items(s, map, &col->vectors, slot, 1);
+    beside = at[i] ? array_map_beside(map, slot) : 0;
+    pages++;
+  }
+  if (!col->form->in_slots) locate_sized(s, column, count, at);
+  for (i = 0; i < MIN(ROWS_AHEAD, count); i++) fetch_vector(col, at[i]);
+  return pages > 1 + count * (u64)col->stride / PAGE_SIZE + 1;
+}

@@ -33,7 +33,7 @@ typedef struct RowReader {
   RowmapCursor cursor;
   i64 last; /* bound in the cursor's direction */
   int pages_done, descending;
-  RowPlace next; /* of the pages, unless pages_done */
+  int failed; /* what comes after the rows that were given: SQLITE_OK: more */
   OverlayPlace *rows;
   u64 row_count, row_cap, row_at;
 } RowReader;
@@ -51,13 +51,11 @@ int rows_find(RowReader *r, i64 rowid, RowPlace *out);
 /* place[i].row and .slot are NO_ROW and NO_SLOT for rowids that are not there. */
 int rows_find_many(RowReader *r, const i64 *rowids, u32 count, RowPlace *places);
 #define ROWS_MANY 64u /* the most that are asked for at once */
-/* Before row `at` of so many is read, whose vectors will be: ask memory for those of rows to come. */
-void rows_look_ahead(RowReader *r, u32 column, const RowPlace *places, u32 at, u32 count);
 
 /* The rows with low <= rowid <= high. */
 int rows_seek(RowReader *r, i64 low, i64 high, int descending);
-/* SQLITE_DONE after the last. */
-int rows_next(RowReader *r, RowPlace *out);
+/* The next rows, `room` (>= 1) at most and at least one; SQLITE_DONE after the last. An error comes after the rows before it. */
+int rows_next_many(RowReader *r, RowPlace *out, u32 room, u32 *count);
 
 /*
  * A row's vector: NULL if it has none in this column.
@@ -66,6 +64,14 @@ int rows_next(RowReader *r, RowPlace *out);
  */
 int rows_vector(RowReader *r, u32 column, const RowPlace *place, const u8 **vector, int *lasts, PageHold *hold);
 void rows_release(RowReader *r, PageHold *hold);
+/*
+ * Where the vectors of many rows lie, without a hold and as long as *lasts of rows_vector says. at[i] NULL: rows_vector must say (none, of the overlay, of a home
+ * that does not map, or damaged). Gives whether some do not lie one after the other, so that rows_fetch helps.
+ */
+int rows_locate(RowReader *r, u32 column, const RowPlace *places, u32 count, const u8 **at);
+/* Ask memory for one of them, or for none if it is NULL: before vector i is read, for that of i + ROWS_AHEAD. */
+void rows_fetch(const RowReader *r, u32 column, const u8 *vector);
+#define ROWS_AHEAD 8u /* those of the first are asked for by rows_locate */
 
 /* Part of Slots. */
 void row_places_free(struct RowPlaces *places);

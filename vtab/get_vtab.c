@@ -47,6 +47,7 @@ typedef struct GetCursor {
   i64 *key;
   u64 key_count, key_cap, key_at; /* key_at: after the current block */
   RowPlace block[ROWS_MANY];
+  const u8 *at[ROWS_MANY];   /* rows_locate's, if vectors are wanted */
   u32 block_at, block_count; /* block_at: the row that the cursor stands on */
   sqlite3_value *vector;     /* of that row, if the map does not know it */
   sqlite3_value *given[2];   /* keys, column */
@@ -367,6 +368,7 @@ static int next_block(GetCursor *cur) {
 
   if (rc) rc = leave_pages(cur, rc);
   for (u32 i = 0; i < n && !cur->reading; i++) cur->block[i] = (RowPlace){key[i], NO_ROW, NO_SLOT};
+  if (cur->reading && cur->vectors) rows_locate(&cur->reader, cur->target->vector, cur->block, n, cur->at);
   cur->key_at += n;
   cur->block_at = 0;
   cur->block_count = n;
@@ -384,8 +386,6 @@ static int settle(GetCursor *cur) {
       rc = next_block(cur);
       if (rc) return rc;
     }
-    if (cur->reading && cur->vectors)
-      rows_look_ahead(&cur->reader, cur->target->vector, cur->block, cur->block_at, cur->block_count);
     if (is_known(&cur->block[cur->block_at])) return SQLITE_OK;
     if (cur->reading && rows_complete(&cur->reader)) continue;
     rc = ask_table(vt, cur, cur->block[cur->block_at].rowid, &found);
@@ -554,20 +554,31 @@ static int get_next(sqlite3_vtab_cursor *base) {
 
 static int get_eof(sqlite3_vtab_cursor *base) { return ((GetCursor *)base)->eof; }
 
+/* The vector of the current row in pages or overlay. */
+static int read_vector(GetCursor *cur, sqlite3_context *ctx) {
+  const VectorShape *shape = &table_shape(cur->target->table)->vector[cur->target->vector];
+  u32 i = cur->block_at, vector = cur->target->vector;
+  const u8 *bytes = cur->at[i];
+  PageHold hold;
+  int lasts = 0, rc;
+
+  if (i + ROWS_AHEAD < cur->block_count) rows_fetch(&cur->reader, vector, cur->at[i + ROWS_AHEAD]);
+  if (LIKELY(bytes != NULL)) return vtab_result(shape, cur->target->value, bytes, cur->hold == NULL, ctx);
+  rc = rows_vector(&cur->reader, vector, &cur->block[i], &bytes, &lasts, &hold);
+  if (rc || bytes == NULL) return rc;
+  rc = vtab_result(shape, cur->target->value, bytes, lasts && cur->hold == NULL, ctx);
+  rows_release(&cur->reader, &hold);
+  return rc;
+}
+
 static int result_vector(GetCursor *cur, sqlite3_context *ctx) {
   const VectorShape *shape = &table_shape(cur->target->table)->vector[cur->target->vector];
   const RowPlace *place = &cur->block[cur->block_at];
-  const u8 *bytes = NULL;
-  PageHold hold;
-  int lasts = 0, found, rc;
+  int found, rc;
 
   if (is_known(place) && cur->reading) {
-    rc = rows_vector(&cur->reader, cur->target->vector, place, &bytes, &lasts, &hold);
-    if (rc == SQLITE_OK && bytes) {
-      rc = vtab_result(shape, cur->target->value, bytes, lasts && cur->hold == NULL, ctx);
-      rows_release(&cur->reader, &hold);
-    }
-    if (rc == SQLITE_OK) return rc;
+    rc = read_vector(cur, ctx);
+    if (LIKELY(rc == SQLITE_OK)) return rc;
     rc = leave_pages(cur, rc);
     if (rc) return rc;
   }

@@ -170,6 +170,11 @@ static int declare_columns(VecTable *vt) {
   }
   vt->layout.command = command_name_is_free(vt) ? declare_hidden(vt, sql, vt->name, "") : -1;
   declare_search(vt, sql);
+  for (int i = 0; i < vt->layout.count; i++) {
+    int column = vt->layout.spec_column[i];
+    vt->layout.vector[i] =
+        column >= 0 && column_in_pages(&spec->column[column]) ? (int)vtab_vector_index(vt, column) : -1;
+  }
   sqlite3_str_appendall(sql, spec->key >= 0 ? ") WITHOUT ROWID" : ")");
   rc = sqlite3_str_errcode(sql);
   text = sqlite3_str_finish(sql);

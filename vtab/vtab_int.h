@@ -23,6 +23,7 @@ typedef struct Layout {
   int spec_column[MAX_DECLARED]; /* column of the spec; -1: rowid or a hidden column */
   int declared[MAX_DECLARED];    /* and back: where the spec's column stands; of a record, the first value */
   int value[MAX_DECLARED];       /* of a column that is a record's: which of its values; else 0 */
+  int vector[MAX_DECLARED];      /* which vector it is; -1: it is not in pages */
   int command, distance, k, ef_search, exact, oversample, nprobe, model;
 } Layout;
 
@@ -217,9 +218,10 @@ int map_next(MapCursor *map, i64 *rowid);
 void map_bounds(const MapCursor *map, i64 *low, i64 *high);
 /* The same for a points plan. *known 0: whether there is such a row, the content table must say. */
 int map_next_point(MapCursor *map, i64 *rowid, int *known);
-/* Whether the row that the cursor stands on came from the map, so that map_result has its vectors. */
-int map_has_row(const MapCursor *map);
-/* A vector of this row as the result, or value `value` of its record. SQLITE_NOTFOUND if its page cannot be read: the content table has it. */
+/*
+ * A vector of the row that the cursor stands on as the result, or value `value` of its record. SQLITE_NOTFOUND if the row did not come from the map, or its page
+ * cannot be read: the content table has it.
+ */
 int map_result(MapCursor *map, u32 vector, int value, sqlite3_context *ctx);
 /* Let go of the snapshot. All accept NULL. */
 void map_rewind(MapCursor *map);

@@ -7,6 +7,8 @@
  *   W2  A degraded snapshot sends the query to the content table, and so does a page that cannot be read or is damaged, wherever it is met: from
  *       the row on that was to come (map_bounds), for one vector, for the keys that are left. Content and pages are of one snapshot.
  *   W3  Vectors of pages are given as they lie there (SQLITE_STATIC), as rows_vector says when; those of the overlay are copied.
+ *   W4  Rows are read by blocks, ahead of SQLite, and so are the addresses of their vectors, of each column when one is first asked for: the snapshot does not
+ *       change. A vector without an address is read when its row comes, so that what is wrong is met there and not before.
  */
 #include "../vector/rows.h"
 
@@ -15,19 +17,23 @@
 
 #include "vtab_int.h"
 
+#define FIRST_ROWS 4u  /* of a scan, which LIMIT may end soon; then */
+#define ROWS_GROWTH 4u /* times as many */
+
 struct MapCursor {
   RowReader reader;
   int reading; /* the reader has a snapshot */
   int point;   /* block[] has all rows */
   int descending;
-  RowPlace place; /* of the current row; rowid alone unless `placed` */
-  int placed;
+  int placed;    /* the current row is one of pages or overlay */
   i64 low, high; /* scan: rows that are still to come */
   i64 *key;      /* points: ascending and distinct */
   u64 key_count, key_cap, key_at;
-  RowPlace block[ROWS_MANY]; /* of the keys before key_at, in the cursor's direction */
-  u32 block_at, block_count;
-  int vectors;
+  RowPlace block[ROWS_MANY];                   /* rows, or the keys before key_at, in the cursor's direction */
+  u32 block_at, block_count;                   /* block_at: behind the current row */
+  const u8 *at[MAX_VECTOR_COLUMNS][ROWS_MANY]; /* rows_locate's, */
+  u32 located;                                 /* of columns whose bit is set */
+  int apart;                                   /* of some column they do not lie one after the other */
 };
 
 static int new_cursor(MapCursor **map) {
@@ -39,9 +45,9 @@ static int new_cursor(MapCursor **map) {
 void map_rewind(MapCursor *m) {
   if (m == NULL) return;
   rows_close(&m->reader);
-  m->reading = m->placed = m->point = 0;
+  m->reading = m->placed = m->point = m->apart = 0;
   m->key_count = m->key_at = 0;
-  m->block_at = m->block_count = 0;
+  m->block_at = m->block_count = m->located = 0;
 }
 
 void map_free(MapCursor *m) {
@@ -157,6 +163,7 @@ int map_filter(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **
     rc = rows_find(&m->reader, low, &m->block[0]);
     *answers = rc == SQLITE_OK || (rc == SQLITE_NOTFOUND && rows_complete(&m->reader)); /* W1 */
     m->block_count = rc == SQLITE_OK;
+    m->placed = rc == SQLITE_OK;
     if (rc == SQLITE_NOTFOUND) rc = SQLITE_OK;
   } else {
     *answers = rows_complete(&m->reader);
@@ -170,23 +177,27 @@ int map_filter(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **
   return rc;
 }
 
-int map_next(MapCursor *m, i64 *rowid) {
+/* The next rows of a scan. */
+static int next_rows(MapCursor *m) {
+  u32 room = m->block_count ? MIN(m->block_count * ROWS_GROWTH, ROWS_MANY) : FIRST_ROWS;
   int rc;
 
-  if (m->point) {
-    if (m->block_at == m->block_count) return SQLITE_DONE;
-    m->place = m->block[m->block_at++];
-    rc = SQLITE_OK;
-  } else {
-    rc = rows_next(&m->reader, &m->place);
-  }
+  m->placed = 0;
+  if (m->point) return SQLITE_DONE;
+  m->block_at = m->located = 0;
+  rc = rows_next_many(&m->reader, m->block, room, &m->block_count);
   m->placed = rc == SQLITE_OK;
-  if (UNLIKELY(!m->placed)) {
-    if (rc == SQLITE_DONE) return rc;
-    rc = leave_pages(m, rc);
-    return rc ? rc : SQLITE_NOTFOUND;
+  if (rc == SQLITE_OK || rc == SQLITE_DONE) return rc;
+  rc = leave_pages(m, rc);
+  return rc ? rc : SQLITE_NOTFOUND;
+}
+
+int map_next(MapCursor *m, i64 *rowid) {
+  if (UNLIKELY(m->block_at == m->block_count)) {
+    int rc = next_rows(m);
+    if (rc) return rc;
   }
-  *rowid = m->place.rowid;
+  *rowid = m->block[m->block_at++].rowid;
   return SQLITE_OK;
 }
 
@@ -195,19 +206,36 @@ void map_bounds(const MapCursor *m, i64 *low, i64 *high) {
   *high = m->high;
 }
 
-int map_has_row(const MapCursor *m) { return m && m->placed; }
+/* Find the vectors of this row and of those after it. */
+static void locate(MapCursor *m, u32 vector) {
+  u32 from = m->block_at - 1;
+
+  m->apart |= rows_locate(&m->reader, vector, m->block + from, m->block_count - from, m->at[vector] + from);
+  m->located |= 1u << vector;
+}
 
 int map_result(MapCursor *m, u32 vector, int value, sqlite3_context *ctx) {
-  const VectorShape *shape = &m->reader.at.shape->vector[vector];
+  const VectorShape *shape;
+  u32 i = m->block_at - 1;
   const u8 *bytes;
   PageHold hold;
-  int lasts, rc = rows_vector(&m->reader, vector, &m->place, &bytes, &lasts, &hold);
+  int lasts, rc;
 
-  if (rc == SQLITE_OK && bytes) {
-    rc = vtab_result(shape, value, bytes, lasts, ctx);
-    rows_release(&m->reader, &hold);
+  if (!m->placed) return SQLITE_NOTFOUND;
+  shape = &m->reader.at.shape->vector[vector];
+  if (!m->point && !(m->located >> vector & 1)) locate(m, vector);
+  bytes = m->point ? NULL : m->at[vector][i];
+  if (m->apart && i + ROWS_AHEAD < m->block_count) rows_fetch(&m->reader, vector, m->at[vector][i + ROWS_AHEAD]);
+  if (LIKELY(bytes != NULL)) {
+    rc = vtab_result(shape, value, bytes, 1, ctx);
+  } else {
+    rc = rows_vector(&m->reader, vector, &m->block[i], &bytes, &lasts, &hold);
+    if (rc == SQLITE_OK && bytes) {
+      rc = vtab_result(shape, value, bytes, lasts, ctx);
+      rows_release(&m->reader, &hold);
+    }
   }
-  if (!is_of_pages(rc)) return rc;
+  if (LIKELY(!is_of_pages(rc))) return rc;
   if (rc == SQLITE_CORRUPT_VTAB) snapshot_damaged(m->reader.snap);
   return SQLITE_NOTFOUND;
 }
@@ -252,7 +280,6 @@ int map_filter_points(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_v
   m = *map;
   map_rewind(m);
   m->descending = plan->order == ORDER_ROWID_DESC;
-  m->vectors = plan->vectors;
   rc = load_keys(m, argv[0]);
   if (rc == SQLITE_OK && plan->map && vt->storage->map) rc = open_reader(vt, m);
   return rc;
@@ -265,7 +292,7 @@ static int next_block(MapCursor *m) {
   int rc = SQLITE_OK;
 
   for (u32 i = 0; i < n; i++, m->key_at++) key[i] = m->key[m->descending ? m->key_count - 1 - m->key_at : m->key_at];
-  m->block_at = 0;
+  m->block_at = m->located = 0;
   m->block_count = n;
   if (m->reading) rc = rows_find_many(&m->reader, key, n, m->block);
   if (rc) rc = leave_pages(m, rc);
@@ -275,6 +302,7 @@ static int next_block(MapCursor *m) {
 
 int map_next_point(MapCursor *m, i64 *rowid, int *known) {
   for (;;) {
+    const RowPlace *place;
     if (m->block_at == m->block_count) {
       int rc;
       m->placed = 0;
@@ -282,10 +310,9 @@ int map_next_point(MapCursor *m, i64 *rowid, int *known) {
       rc = next_block(m);
       if (rc) return rc;
     }
-    if (m->reading && m->vectors) rows_look_ahead(&m->reader, 0, m->block, m->block_at, m->block_count);
-    m->place = m->block[m->block_at++];
-    *rowid = m->place.rowid;
-    *known = m->placed = m->place.row != NO_ROW || m->place.slot != NO_SLOT;
+    place = &m->block[m->block_at++];
+    *rowid = place->rowid;
+    *known = m->placed = place->row != NO_ROW || place->slot != NO_SLOT;
     if (*known || !m->reading || !rows_complete(&m->reader)) return SQLITE_OK; /* W1 */
   }
 }

@@ -53,6 +53,7 @@ struct Cursor {
   Query *row;
   int row_has_vectors;
   enum { ROW_UNREAD, ROW_READ, ROW_MISSING } row_state;
+  int rewound;
 };
 
 static Cursor *cursor_of(sqlite3_vtab_cursor *base) { return (Cursor *)base; }
@@ -88,6 +89,8 @@ static void count_search(Cursor *cur) {
 
 /* Forget the rows, but keep the plan and its statements: an inner loop of a join runs them again and again. */
 static void cursor_rewind(Cursor *cur) {
+  if (cur->rewound) return;
+  cur->rewound = 1;
   if (cur->search) count_search(cur);
   cur->nanoseconds = cur->hits = cur->dropped = 0;
   search_close(cur->search);
@@ -395,11 +398,18 @@ static int leave_map(Cursor *cur, int first) {
   return rc ? rc : step_rows(cur);
 }
 
+/* What map_next has said, if it is not SQLITE_OK. */
+static int end_map(Cursor *cur, int rc, int first) {
+  if (rc == SQLITE_NOTFOUND) return leave_map(cur, first);
+  cur->eof = 1;
+  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 static int step_map(Cursor *cur, int first) {
   int rc = map_next(cur->map, &cur->rowid);
-  if (rc == SQLITE_NOTFOUND) return leave_map(cur, first);
-  cur->eof = rc != SQLITE_OK;
-  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+  if (UNLIKELY(rc)) return end_map(cur, rc, first);
+  cur->eof = 0;
+  return SQLITE_OK;
 }
 
 static int filter_rows(Cursor *cur, sqlite3_value **argv) {
@@ -462,7 +472,7 @@ static int step_points(Cursor *cur) {
 /* Read the plan, unless it is the one the cursor has. */
 static int set_plan(Cursor *cur, const char *text, int argc) {
   VecTable *vt = table_of(cur);
-  size_t size = strlen(text) + 1;
+  size_t size;
   int rc;
 
   if (strcmp(text, cur->text) == 0 && !(cur->rows && !content_is_current(vt->content, cur->rows))) {
@@ -471,6 +481,7 @@ static int set_plan(Cursor *cur, const char *text, int argc) {
   }
   cursor_clear(cur, vt);
   cur->text[0] = 0;
+  size = strlen(text) + 1;
   rc = plan_decode(vt, text, &cur->plan);
   if (rc == SQLITE_OK && argc != cur->plan.term_count) rc = SQLITE_INTERNAL;
   if (rc == SQLITE_OK && size <= sizeof cur->text) memcpy(cur->text, text, size);
@@ -482,6 +493,7 @@ int vtab_filter(sqlite3_vtab_cursor *base, int number, const char *text, int arg
   int rc = set_plan(cur, text, argc);
 
   (void)number;
+  cur->rewound = 0;
   if (rc) return rc;
   switch (cur->plan.kind) {
     case PLAN_KNN: return filter_knn(cur, argv);
@@ -492,10 +504,8 @@ int vtab_filter(sqlite3_vtab_cursor *base, int number, const char *text, int arg
   }
 }
 
-int vtab_next(sqlite3_vtab_cursor *base) {
-  Cursor *cur = cursor_of(base);
-
-  if (cur->mapping && cur->row_state == ROW_UNREAD) return step_map(cur, 0);
+/* xNext but for rows of a map that have been read from it alone. */
+static int next_row(Cursor *cur) {
   if (cur->row && cur->row_state != ROW_UNREAD) sqlite3_reset(cur->row->stmt);
   cur->row_state = ROW_UNREAD;
   if (cur->mapping) return step_map(cur, 0);
@@ -514,6 +524,11 @@ int vtab_next(sqlite3_vtab_cursor *base) {
   }
   cur->rowid = cur->hit[cur->hit_at].rowid;
   return SQLITE_OK;
+}
+
+int vtab_next(sqlite3_vtab_cursor *base) {
+  Cursor *cur = cursor_of(base);
+  return LIKELY(cur->mapping && cur->row_state == ROW_UNREAD) ? step_map(cur, 0) : next_row(cur);
 }
 
 int vtab_eof(sqlite3_vtab_cursor *base) { return cursor_of(base)->eof; }
@@ -550,14 +565,9 @@ static int result_of_cell(Cursor *cur, sqlite3_context *ctx, int column, int val
 
 /* The value of a column of the spec; none set means NULL. `value`: which one of a record. */
 static int result_cell(Cursor *cur, sqlite3_context *ctx, int column, int value) {
-  const Column *c = &table_of(cur)->spec->column[column];
-  int is_vector = column_in_pages(c);
+  int is_vector = column_in_pages(&table_of(cur)->spec->column[column]);
   sqlite3_stmt *stmt;
 
-  if (is_vector && map_has_row(cur->map)) {
-    int rc = map_result(cur->map, vtab_vector_index(table_of(cur), column), value, ctx);
-    if (rc != SQLITE_NOTFOUND) return rc;
-  }
   if (cur->rows && !cur->mapping && (cur->plan.vectors || !is_vector)) {
     stmt = cur->rows->stmt;
   } else {
@@ -574,10 +584,14 @@ static int result_cell(Cursor *cur, sqlite3_context *ctx, int column, int value)
 int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
   Cursor *cur = cursor_of(base);
   const VecTable *vt = table_of(cur);
-  int column = vt->layout.spec_column[i];
-  int is_record = column >= 0 && vt->spec->column[column].kind == COL_RECORD;
+  int column, vector = vt->layout.vector[i], rc;
 
-  if (!is_record && sqlite3_vtab_nochange(ctx)) return SQLITE_OK; /* V3 */
+  if ((vector < 0 || vt->spec->value_count == 0) && sqlite3_vtab_nochange(ctx)) return SQLITE_OK; /* V3 */
+  if (vector >= 0 && cur->map) {
+    rc = map_result(cur->map, (u32)vector, vt->layout.value[i], ctx);
+    if (LIKELY(rc != SQLITE_NOTFOUND)) return rc;
+  }
+  column = vt->layout.spec_column[i];
   if (i == 0 && !vt->text_key) {
     sqlite3_result_int64(ctx, cur->rowid);
   } else if (column >= 0) {

@@ -112,6 +112,24 @@ static inline const u8 *array_map_item(const ArrayMap *map, u32 index) {
  * array has them; SQLITE_CORRUPT_VTAB if they do not lie in one extent.
  */
 int array_map_items(ArrayMap *map, u64 index, u32 items, const u8 **out);
+/* The same, of a map that is not whole, where all this was found out before; else NULL. */
+static inline const u8 *array_map_known(const ArrayMap *map, u32 index, u32 items) {
+  u32 e = map->powers ? index >> map->per_shift : array_map_extent(map, index), within = index - e * map->per_extent;
+  u32 offset = within * map->stride, page = offset / PAGE_SIZE, last;
+  if (map->extent[e] == NULL || items > map->per_extent - within) return NULL;
+  last = (offset + items * map->stride - 1) / PAGE_SIZE;
+  for (; page <= last; page++) {
+    u64 bit = (u64)e * map->extent_pages + page;
+    if (!(map->checked[bit / 64] >> bit % 64 & 1)) return NULL;
+  }
+  return map->extent[e] + offset;
+}
+/* How many of the items after an item lie on its page as a whole. */
+static inline u32 array_map_beside(const ArrayMap *map, u32 index) {
+  u32 within = index - array_map_extent(map, index) * map->per_extent, offset = within * map->stride % PAGE_SIZE;
+  u32 fit = (PAGE_SIZE - offset) / map->stride;
+  return fit ? MIN(fit, map->per_extent - within) - 1 : 0;
+}
 static inline int array_map_get(ArrayMap *map, u64 index, const u8 **out) {
   return array_map_items(map, index, 1, out);
 }
