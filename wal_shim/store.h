@@ -164,7 +164,7 @@ int table_rollback_to(Table *table, int n);
 /*
  * What this connection's SQLite snapshot sees of the table. Counted and immutable: stays valid for as long as it is held, whatever the
  * connection does meanwhile. A snapshot whose page file is missing, foreign or damaged is `degraded`: a
- * search over it answers from the content rows.
+ * search over it answers from the content rows. For statements that read the table's schema, which so have a transaction on it.
  */
 int table_snapshot(Table *table, Snapshot **out);
 void snapshot_release(Snapshot *snap);

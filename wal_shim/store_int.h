@@ -149,6 +149,7 @@ struct Table {
   Overlay *overlay;
   i64 overlay_gen;
   i64 new_tag;          /* of the content row that the next table_add is about */
+  i64 changes;          /* sqlite3_total_changes64() at the last table_refresh */
   u32 version;          /* view and overlay are those of this data_version(); 0: unknown */
   i64 version_gen;      /* and of this state */
   int current;          /* the overlay is known to be current within this transaction */

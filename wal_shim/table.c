@@ -748,21 +748,28 @@ static int refresh_overlay(Table *t, const Tail *tail) {
   return extend_overlay(t, 0);
 }
 
-/*
- * SQLite's number of what this connection reads, which changes with every commit that it sees; 0 inside a write transaction, whose own changes
- * it does not count, and where there is none.
- */
-static u32 data_version(Store *s) {
+/* SQLite's number of what this connection reads, which changes with every commit of others that it sees; 0: it is not known. */
+static u32 read_version(const Store *s) {
   u32 version = 0;
-  if (sqlite3_txn_state(s->db, s->schema) != SQLITE_TXN_READ) return 0;
-  if (sqlite3_file_control(s->db, s->schema, SQLITE_FCNTL_DATA_VERSION, &version) != SQLITE_OK) return 0;
-  return version;
+  const char *schema = strcmp(s->schema, "main") == 0 ? NULL : s->schema; /* SQLite need not look for it then */
+  int rc = sqlite3_file_control(s->db, schema, SQLITE_FCNTL_DATA_VERSION, &version);
+  return rc == SQLITE_OK ? version : 0;
+}
+
+/* The same; 0 inside a write transaction, whose own changes it does not count, and where there is none. */
+static u32 data_version(const Store *s) {
+  return sqlite3_txn_state(s->db, s->schema) == SQLITE_TXN_READ ? read_version(s) : 0;
 }
 
 /* Whether view and state are those of this data_version(). */
 static int is_current(const Table *t, u32 version) {
   return version && version == t->version && t->version_gen == t->store->state.gen && !t->name_suspect &&
          store_usable(t->store);
+}
+
+/* The same for whoever is in a statement that reads the table's schema, and quick: this connection has changed no row since, of any table. */
+static int is_unchanged(const Table *t) {
+  return t->version && t->changes == sqlite3_total_changes64(t->store->db) && is_current(t, read_version(t->store));
 }
 
 int table_refresh(Table *t) {
@@ -772,6 +779,7 @@ int table_refresh(Table *t) {
   int rc;
   if ((DEFECT(overlay_not_cut_back) || DEFECT(savepoint_minus_one_ignored)) && t->current && t->overlay)
     return SQLITE_OK;
+  t->changes = sqlite3_total_changes64(s->db);
   if (is_current(t, version)) return SQLITE_OK;
   t->version = 0;
   rc = read_tail(t, &tail);
@@ -1066,7 +1074,7 @@ int table_snapshot(Table *t, Snapshot **out) {
   int rc;
   store_clear_error(t->store);
   /* a transaction's own overlay is as current for reading as it is for writing */
-  rc = t->current && has_overlay(t) ? SQLITE_OK : table_refresh(t);
+  rc = (t->current && has_overlay(t)) || is_unchanged(t) ? SQLITE_OK : table_refresh(t);
   if (rc) return rc;
   snap = t->spare;
   t->spare = NULL;
