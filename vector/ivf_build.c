@@ -33,7 +33,7 @@
 #define RETRAIN 4u
 #define LIST_ROWS 256   /* how long lists shall be where there are more than the root of the rows, up to */
 #define LISTS_OF_ROOT 4 /* times as many */
-#define MANY_LISTS 512u
+#define MANY_LISTS 256u
 #define GROUPS_TRIED 5u
 #define GROUPED_ROWS 4u   /* times the lists: for fewer rows it is not worth it */
 #define CODE_SAMPLE 4096u /* vectors that codes are learned from */
