@@ -5,8 +5,9 @@
  *   option = name "=" value
  *
  * What a kind takes, and its ranges, are the tables below. `rescore` is sqlite-vec's scan of quantized vectors with re-ranking:
- * its options are checked and forgotten, as a flat scan reads code rows too and misses nothing. Defaults are filled in where type and
- * metric are known (resolve_index), once, at CREATE or by the command: the registry keeps the result.
+ * its options are checked and forgotten, as a flat scan reads code rows too and misses nothing. A flat scan of shorter codes, which may miss
+ * rows, is one list (scan_of_codes). Defaults are filled in where type and metric are known (resolve_index), once, at CREATE or by the command: the
+ * registry keeps the result.
  */
 #include "args_int.h"
 
@@ -42,7 +43,7 @@ typedef struct Kind {
 static const ValueWord quantizer_words[] = {{"bit", QUANTIZER_BIT},   {"binary", QUANTIZER_BIT},
                                             {"int4", QUANTIZER_INT4}, {"int8", QUANTIZER_INT8},
                                             {"none", QUANTIZER_NONE}, {NULL, 0}};
-static const ValueWord rescore_words[] = {{"bit", 1}, {"int8", 2}, {NULL, 0}};
+static const ValueWord rescore_words[] = {{"bit", QUANTIZER_NONE}, {"int8", QUANTIZER_NONE}, {NULL, 0}};
 
 #define AT(member) offsetof(IndexShape, member)
 #define GRAPH_OPTIONS                                                                                                  \
@@ -59,13 +60,16 @@ static const Option ivf_options[] = {{"nlist", AT(nlist), NULL, 1, 65535, 1},
                                      {"oversample", AT(oversample), NULL, 1, OVERSAMPLE_MAX, 100},
                                      {"from_rows", AT(from_rows), NULL, 1, 0x7fffffff, 1},
                                      {0}};
+static const Option flat_options[] = {{"quantizer", AT(quantizer), quantizer_words, 0, 0, 0},
+                                      {"oversample", AT(oversample), NULL, 1, OVERSAMPLE_MAX, 100},
+                                      {0}};
 static const Option rescore_options[] = {
     {"quantizer", AT(quantizer), rescore_words, 0, 0, 0}, {"oversample", AT(oversample), NULL, 1, 128, 100}, {0}};
 static const Option no_options[] = {{0}};
 
 static const Kind kinds[] = {
     {"auto", INDEX_HNSW, FROM_ROWS_OPEN, auto_options}, {"hnsw", INDEX_HNSW, 0, hnsw_options},
-    {"ivf", INDEX_IVF, FROM_ROWS_OPEN, ivf_options},    {"flat", INDEX_FLAT, 0, no_options},
+    {"ivf", INDEX_IVF, FROM_ROWS_OPEN, ivf_options},    {"flat", INDEX_FLAT, FROM_ROWS_OPEN, flat_options},
     {"rescore", INDEX_FLAT, 0, rescore_options},        {"inverted", INDEX_INVERTED, 0, no_options},
 };
 
@@ -235,6 +239,30 @@ static Quantizer default_quantizer(const Column *column, IndexKind kind) {
   return column->dim < INT4_MIN_DIM ? QUANTIZER_INT8 : QUANTIZER_INT4;
 }
 
+static void check_quantizer(Parser *p, const Column *column, u32 quantizer) {
+  if (quantizer != QUANTIZER_NONE && !has_codes(column))
+    parser_fail(p,
+                "quantizer=%s does not fit column %s (%s, %s): it takes quantizer=none; all others are for float types "
+                "with l2, cosine or dot",
+                quantizer_word(quantizer), column->name, elem_name(column->elem), metric_name(column->metric));
+}
+
+/*
+ * flat() with a quantizer: codes of 4 bits or one, all in one list, and those that may be among the nearest compared by their full vectors. 8 bits, from
+ * which a distance can be bounded, and none are a flat scan as it is.
+ */
+static void scan_of_codes(Parser *p, const Column *column, IndexShape *index) {
+  u32 quantizer = index->quantizer ? index->quantizer : QUANTIZER_NONE;
+
+  check_quantizer(p, column, quantizer);
+  if (quantizer != QUANTIZER_INT4 && quantizer != QUANTIZER_BIT) {
+    *index = (IndexShape){.kind = INDEX_FLAT};
+    return;
+  }
+  index->kind = INDEX_IVF;
+  index->nlist = index->nprobe = 1;
+}
+
 void resolve_index(Parser *p, const Column *column, IndexShape *index) {
   if (column->elem == ELEM_RECORD) {
     parser_fail(p, "%s() does not fit a map, which has no vectors: 'rebuild' makes its pages anew", index_word(index));
@@ -256,10 +284,8 @@ void resolve_index(Parser *p, const Column *column, IndexShape *index) {
     *index = (IndexShape){.kind = INDEX_INVERTED, .from_rows = column->metric == METRIC_L1 ? FROM_ROWS_NEVER : 0};
     return;
   }
-  if (index->kind == INDEX_FLAT) {
-    *index = (IndexShape){.kind = INDEX_FLAT};
-    return;
-  }
+  if (index->kind == INDEX_FLAT) scan_of_codes(p, column, index);
+  if (index->kind == INDEX_FLAT || p->rc) return;
   if (index->kind == INDEX_IVF) {
     or_default(&index->nprobe, DEFAULT_NPROBE);
     if (column->elem == ELEM_BIT)
@@ -274,11 +300,7 @@ void resolve_index(Parser *p, const Column *column, IndexShape *index) {
   }
   if (index->from_rows == FROM_ROWS_OPEN) index->from_rows = index_default_from_rows(column->dim, column->elem);
   or_default(&index->quantizer, default_quantizer(column, (IndexKind)index->kind));
-  if (index->quantizer != QUANTIZER_NONE && !has_codes(column))
-    parser_fail(p,
-                "quantizer=%s does not fit column %s (%s, %s): it takes quantizer=none; all others are for float types "
-                "with l2, cosine or dot",
-                quantizer_word(index->quantizer), column->name, elem_name(column->elem), metric_name(column->metric));
+  check_quantizer(p, column, index->quantizer);
 }
 
 int spec_parse_index(const TableSpec *spec, int column, const char *text, IndexShape *out, char **error) {
