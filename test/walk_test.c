@@ -423,21 +423,28 @@ static void test_codes_of(Metric metric, Elem elem, u32 dim, Kind kind) {
   sq4_free(s);
 }
 
-static void test_codes(void) {
+typedef void (*CaseTest)(Metric metric, Elem elem, u32 dim, Kind kind);
+
+/* Each metric, type, dimension and kind; of more than `most` dimensions, of the kinds from `first` on, one in four. */
+static void each_case(u32 most, int first, CaseTest test) {
   u32 m, e, dim;
   int kind;
-  code_memory = guarded_new(ROWS * 64 * 64);
-  vector_memory = guarded_new(4 * MAX_DIM);
   for (m = 0; m < METRICS; m++) {
     for (e = 0; e < ELEMS; e++) {
       for (dim = 1; dim; dim = next_dim(dim)) {
         for (kind = 0; kind < KINDS; kind++) {
-          if (dim > 40 && kind > 0 && (dim + (u32)kind) % 4) continue;
-          test_codes_of(metrics[m], elems[e], dim, (Kind)kind);
+          if (dim > most && kind >= first && (dim + (u32)kind) % 4) continue;
+          test(metrics[m], elems[e], dim, (Kind)kind);
         }
       }
     }
   }
+}
+
+static void test_codes(void) {
+  code_memory = guarded_new(ROWS * 64 * 64);
+  vector_memory = guarded_new(4 * MAX_DIM);
+  each_case(40, 1, test_codes_of);
 }
 
 /* Sums at the ends of their range: all codes 0 or 15, all of the query -127 or 127. */
@@ -797,20 +804,9 @@ static void test_rabitq_estimate(Metric metric, u32 dim) {
 }
 
 static void test_rabitq(void) {
-  u32 m, e, dim;
-  int kind;
   code_memory = guarded_new(GROUP_MAX);
   vector_memory = guarded_new(4 * MAX_DIM);
-  for (m = 0; m < METRICS; m++) {
-    for (e = 0; e < ELEMS; e++) {
-      for (dim = 1; dim; dim = next_dim(dim)) {
-        for (kind = 0; kind < KINDS; kind++) {
-          if (dim > 40 && (dim + (u32)kind) % 4) continue;
-          test_rabitq_of(metrics[m], elems[e], dim, (Kind)kind);
-        }
-      }
-    }
-  }
+  each_case(40, 0, test_rabitq_of);
   test_rabitq_sums();
   simd_force(LEVELS > 1 && simd_force(levels[1]) ? levels[1] : "plain");
   test_rabitq_estimate(METRIC_L2, 128);
@@ -1062,23 +1058,12 @@ static void test_bit_row_small(void) {
 }
 
 static void test_bit_rows(void) {
-  u32 m, e, dim;
-  int kind;
   CHECK(rabitq_row_stride(METRIC_L1, ELEM_F32, 8) == 0 && rabitq_row_stride(METRIC_L2, ELEM_I8, 8) == 0 &&
             rabitq_row_stride(METRIC_HAMMING, ELEM_BIT, 8) == 0,
         "rows of what has none");
   code_memory = guarded_new(ROWS * BIT_ROW_MAX);
   vector_memory = guarded_new(4 * MAX_DIM);
-  for (m = 0; m < METRICS; m++) {
-    for (e = 0; e < ELEMS; e++) {
-      for (dim = 1; dim; dim = next_dim(dim)) {
-        for (kind = 0; kind < KINDS; kind++) {
-          if (dim > 40 && (dim + (u32)kind) % 4) continue;
-          test_bit_rows_of(metrics[m], elems[e], dim, (Kind)kind);
-        }
-      }
-    }
-  }
+  each_case(40, 0, test_bit_rows_of);
   test_bit_row_sums();
   simd_force(LEVELS > 1 && simd_force(levels[1]) ? levels[1] : "plain");
   test_bit_row_estimate(METRIC_L2, 128);
@@ -1293,21 +1278,14 @@ static void test_hostile(void) {
   mem_aligned_free(q);
 }
 
+static void test_walk8_uses(Metric metric, Elem elem, u32 dim, Kind kind) {
+  test_walk8_of(metric, elem, WALK8_QUERY, dim, kind);
+  if (metric == METRIC_DOT) test_walk8_of(metric, elem, WALK8_BUILD, dim, kind);
+}
+
 static void test_walk8(void) {
-  u32 m, e, dim;
-  int kind;
   row_memory = guarded_new(ROWS * (16 + MAX_DIM));
-  for (m = 0; m < METRICS; m++) {
-    for (e = 0; e < ELEMS; e++) {
-      for (dim = 1; dim; dim = next_dim(dim)) {
-        for (kind = 0; kind < KINDS; kind++) {
-          if (dim > 60 && kind > 0 && (dim + (u32)kind) % 4) continue;
-          test_walk8_of(metrics[m], elems[e], WALK8_QUERY, dim, (Kind)kind);
-          if (metrics[m] == METRIC_DOT) test_walk8_of(metrics[m], elems[e], WALK8_BUILD, dim, (Kind)kind);
-        }
-      }
-    }
-  }
+  each_case(60, 1, test_walk8_uses);
   CHECK(walk8_fits(METRIC_DOT) && !walk8_fits(METRIC_L1) && walk8_distances(METRIC_HAMMING) == NULL, "metrics");
 }
 

@@ -70,6 +70,22 @@ extern const Kernels kernels_neon;
 
 #define SCAN_ROWS 4 /* rows that a kernel takes at once */
 
+/*
+ * The body of a function of `rows`, pointers, `count` of them, and `out`, a value of `type` for each: four(..., row, out) gives those of SCAN_ROWS rows. The last
+ * ones are padded by repeating the first of them.
+ */
+#define ROWS_BY_FOUR(type, four, ...)                                                                                  \
+  const u8 *row[SCAN_ROWS];                                                                                            \
+  type last[SCAN_ROWS];                                                                                                \
+  for (; count >= SCAN_ROWS; count -= SCAN_ROWS, rows += SCAN_ROWS, out += SCAN_ROWS) four(__VA_ARGS__, rows, out);    \
+  if (count == 0) return;                                                                                              \
+  row[0] = rows[0];                                                                                                    \
+  row[1] = count > 1 ? rows[1] : rows[0];                                                                              \
+  row[2] = count > 2 ? rows[2] : rows[0];                                                                              \
+  row[3] = rows[0];                                                                                                    \
+  four(__VA_ARGS__, row, last);                                                                                        \
+  memcpy(out, last, count * sizeof *out)
+
 /* Sums of squares below this may have lost terms to underflow: each of 8192 loses at most 2^-150 (K3). */
 #define NORM2_TRUSTED 0x1p-100f
 

@@ -194,7 +194,7 @@ static u32 read_bitmap(const ChunkRecord *c, const u8 *lines, u32 line, u32 w, u
 
 static u32 read_direct(const ChunkRecord *c, const u8 *lines, u32 line, u32 end, RowmapEntry *out) {
   u32 i, n = 0;
-  for (i = line * 16; i < end * 16; i++) {
+  for (i = line * form[FORM_DIRECT].line_keys; i < end * form[FORM_DIRECT].line_keys; i++) {
     out[n].rowid = (i64)((u64)c->base + i);
     out[n].slot = load32(lines + 4 * (size_t)i);
     n += out[n].slot != NO_SLOT;
@@ -221,10 +221,10 @@ ALWAYS_INLINE u32 read_keys(const ChunkRecord *c, const u8 *lines, u32 line, u32
 static u32 read_lines(const ChunkRecord *c, const u8 *lines, u32 line, u32 end, RowmapEntry *out) {
   switch (c->form) {
     case FORM_DIRECT: return read_direct(c, lines, line, end, out);
-    case FORM_U32: return read_keys(c, lines, line, end, 16, 0, 0, out);
-    case FORM_U32_SLOTS: return read_keys(c, lines, line, end, 8, 0, 32, out);
-    case FORM_U64: return read_keys(c, lines, line, end, 8, 1, 0, out);
-    default: return read_keys(c, lines, line, end, 5, 1, 40, out);
+    case FORM_U32: return read_keys(c, lines, line, end, form[FORM_U32].line_keys, 0, 0, out);
+    case FORM_U32_SLOTS: return read_keys(c, lines, line, end, form[FORM_U32_SLOTS].line_keys, 0, 32, out);
+    case FORM_U64: return read_keys(c, lines, line, end, form[FORM_U64].line_keys, 1, 0, out);
+    default: return read_keys(c, lines, line, end, form[FORM_U64_SLOTS].line_keys, 1, 40, out);
   }
 }
 
@@ -253,7 +253,7 @@ u64 chunk_part_begins(const ChunkRecord *c, const u8 *lines, u32 part) {
   const u8 *p;
   if (c->form == FORM_BITMAP) return (u64)(part / BITMAP_WORDS) * BITMAP_LINE_KEYS + (w ? 64 * w - 16 : 0);
   line = part * part_lines(c);
-  if (c->form == FORM_DIRECT) return (u64)line * 16;
+  if (c->form == FORM_DIRECT) return (u64)line * form[FORM_DIRECT].line_keys;
   p = lines + (size_t)line * CHUNK_LINE;
   return c->form >= FORM_U64 ? load64(p) : load32(p);
 }

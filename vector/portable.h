@@ -16,6 +16,12 @@
 #define PREFETCH(p) ((void)(p))
 #endif
 
+#if defined(_MSC_VER)
+#define ALIGNED64 __declspec(align(64))
+#else
+#define ALIGNED64 __attribute__((aligned(64)))
+#endif
+
 #if defined(QUIRE_COVERAGE)
 #define ALWAYS_INLINE                                                                                                  \
   static __attribute__((noinline, unused)) /* its branches count once, not at each place of inlining */

@@ -15,12 +15,6 @@
 #define TABLE_TOP 127
 #define ROUNDED_SHARE 0.2886751345948129f /* of a step: the deviation of a rounded number, 1/sqrt(12) */
 
-#if defined(_MSC_VER)
-#define ALIGNED64 __declspec(align(64))
-#else
-#define ALIGNED64 __attribute__((aligned(64)))
-#endif
-
 static u32 code_bytes(u32 dim) { return (dim + 7) / 8; }
 
 u32 rabitq_row_bytes(Metric metric, Elem elem, u32 dim) {
@@ -33,28 +27,35 @@ void rabitq_centre(const Sq4 *sq4, const float *point, float *centre) { sq4_poin
 
 /* --- codes --- */
 
-void rabitq_put(const Sq4 *sq4, const float *centre, const void *vector, u8 *group, u32 i) {
+void rabitq_code(const Sq4 *sq4, const float *centre, const void *vector, u8 *signs, u32 apart, float *add,
+                 float *factor) {
   ALIGNED64 float x[MAX_DIM];
-  u8 *code = group + RABITQ_CODES_AT + i;
-  double norm2 = 0, sum = 0, shift = 0, factor = 0, add;
-  u32 d, bytes = code_bytes(sq4->dim);
+  double norm2 = 0, sum = 0, shift = 0, f = 0, a;
+  u32 d;
   sq4_coordinates(sq4, vector, x);
-  for (d = 0; d < bytes; d++) code[d * RABITQ_ROWS] = 0;
+  for (d = 0; d < code_bytes(sq4->dim); d++) signs[d * apart] = 0;
   for (d = 0; d < sq4->dim; d++) {
-    double c = (double)centre[d], r = (double)x[d] - c;
+    double c = centre ? (double)centre[d] : 0, r = (double)x[d] - c;
     norm2 += r * r;
     sum += fabs(r);
     shift += r < 0 ? -c : c;
-    if (!(r < 0)) code[d / 8 * RABITQ_ROWS] = (u8)(code[d / 8 * RABITQ_ROWS] | 1u << d % 8);
+    if (!(r < 0)) signs[d / 8 * apart] = (u8)(signs[d / 8 * apart] | 1u << d % 8);
   }
-  if (sum > 0) factor = norm2 / sum;
-  add = sq4->metric == METRIC_DOT ? 0 : norm2 + 2 * factor * shift;
-  if (!(fabs(add) <= FLT_MAX && factor <= FLT_MAX)) {
-    add = FLT_MAX;
-    factor = 0;
+  if (sum > 0) f = norm2 / sum;
+  a = sq4->metric == METRIC_DOT ? 0 : norm2 + 2 * f * shift;
+  if (!(fabs(a) <= FLT_MAX && f <= FLT_MAX)) {
+    a = FLT_MAX;
+    f = 0;
   }
-  store32(group + 4 * i, f32_bits((float)add));
-  store32(group + 4 * (RABITQ_ROWS + i), f32_bits((float)factor));
+  *add = (float)a;
+  *factor = (float)f;
+}
+
+void rabitq_put(const Sq4 *sq4, const float *centre, const void *vector, u8 *group, u32 i) {
+  float add, factor;
+  rabitq_code(sq4, centre, vector, group + RABITQ_CODES_AT + i, RABITQ_ROWS, &add, &factor);
+  store32(group + 4 * i, f32_bits(add));
+  store32(group + 4 * (RABITQ_ROWS + i), f32_bits(factor));
 }
 
 /* --- queries --- */

@@ -13,6 +13,12 @@
 #define RABITQ_CODES_AT (8 * RABITQ_ROWS) /* in a group */
 #define RABITQ_SUM_BYTES 256              /* of a row's code whose sums fit 16 bits: 2 * 127 each */
 
+/*
+ * The code of a vector (any alignment) about a centre, NULL: the mean; its bytes of signs `apart` bytes apart. Beyond floats *add is FLT_MAX and *factor 0.
+ */
+void rabitq_code(const Sq4 *sq4, const float *centre, const void *vector, u8 *signs, u32 apart, float *add,
+                 float *factor);
+
 typedef u32 (*RabitqScan)(const RabitqQuery *query, float offset, const u8 *group, float limit, float *w);
 
 struct RabitqQuery {

@@ -5,20 +5,12 @@
  * their squares are finite in double, a factor, which is at most |r|, and a query's slope times a sum are so in float.
  */
 #include "rabitq_row_int.h"
-#include "sq4_int.h"
 
 #include "exact_float.h"
-
-#include <float.h>
+#include "rabitq_int.h"
 
 #define U_TOP 127
 #define VALUES_AT_ONCE 64u
-
-#if defined(_MSC_VER)
-#define ALIGNED64 __declspec(align(64))
-#else
-#define ALIGNED64 __attribute__((aligned(64)))
-#endif
 
 static u32 blocks_of(u32 dim) { return (dim + RABITQ_ROW_BLOCK - 1) / RABITQ_ROW_BLOCK; }
 
@@ -32,25 +24,11 @@ u32 rabitq_row_stride(Metric metric, Elem elem, u32 dim) {
 /* --- rows --- */
 
 void rabitq_row_put(const Sq4 *sq4, const void *vector, u8 *row) {
-  ALIGNED64 float x[MAX_DIM];
-  double norm2 = 0, sum = 0, factor = 0, add;
-  u32 d;
-  sq4_coordinates(sq4, vector, x);
+  float add, factor;
   memset(row, 0, rabitq_row_stride(sq4->metric, sq4->elem, sq4->dim));
-  for (d = 0; d < sq4->dim; d++) {
-    double r = (double)x[d];
-    norm2 += r * r;
-    sum += fabs(r);
-    row[RABITQ_SIGNS_AT + d / 8] = (u8)(row[RABITQ_SIGNS_AT + d / 8] | (u32) !(r < 0) << d % 8);
-  }
-  if (sum > 0) factor = norm2 / sum;
-  add = sq4->metric == METRIC_DOT ? 0 : norm2;
-  if (add > FLT_MAX) {
-    add = FLT_MAX;
-    factor = 0;
-  }
-  store32(row, f32_bits((float)add));
-  store32(row + 4, f32_bits((float)factor));
+  rabitq_code(sq4, NULL, vector, row + RABITQ_SIGNS_AT, 1, &add, &factor);
+  store32(row, f32_bits(add));
+  store32(row + 4, f32_bits(factor));
 }
 
 /* --- queries --- */

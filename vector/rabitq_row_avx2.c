@@ -39,7 +39,8 @@ CODE ALWAYS_INLINE void rabitq_row_four(const RabitqRowQuery *q, const u8 *const
   _mm_storeu_si128((__m128i *)(void *)sums, _mm_add_epi32(_mm256_castsi256_si128(s0), _mm256_extracti128_si256(s0, 1)));
 }
 
-#define RABITQ_ROW_SUMS rabitq_row_sums_avx2
-#include "rabitq_row_level.h"
+CODE void rabitq_row_sums_avx2(const RabitqRowQuery *query, const u8 *const *rows, u32 count, i32 *out) {
+  ROWS_BY_FOUR(i32, rabitq_row_four, query);
+}
 
 #endif

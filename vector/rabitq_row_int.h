@@ -2,7 +2,7 @@
  * rabitq_row_int.h: what the files of 1-bit rows share: the prepared query, the sums of each level.
  *
  * A level brings one function: sums of integers, which are exact and so the same at every level. All float arithmetic is in rabitq_row.c.
- * rabitq_row_<level>.c defines rabitq_row_four, for four rows, and includes rabitq_row_level.h.
+ * rabitq_row_<level>.c has four rows at a time.
  */
 #ifndef QUIRE_RABITQ_ROW_INT_H
 #define QUIRE_RABITQ_ROW_INT_H

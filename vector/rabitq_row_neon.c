@@ -38,7 +38,8 @@ ALWAYS_INLINE void rabitq_row_four(const RabitqRowQuery *q, const u8 *const row[
   vst1q_s32(sums, vpaddq_s32(vpaddq_s32(s0, s1), vpaddq_s32(s2, s3)));
 }
 
-#define RABITQ_ROW_SUMS rabitq_row_sums_neon
-#include "rabitq_row_level.h"
+CODE void rabitq_row_sums_neon(const RabitqRowQuery *query, const u8 *const *rows, u32 count, i32 *out) {
+  ROWS_BY_FOUR(i32, rabitq_row_four, query);
+}
 
 #endif

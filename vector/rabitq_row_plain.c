@@ -22,5 +22,6 @@ ALWAYS_INLINE void rabitq_row_four(const RabitqRowQuery *q, const u8 *const row[
   for (r = 0; r < SCAN_ROWS; r++) sums[r] = sum_of(q, row[r] + RABITQ_SIGNS_AT);
 }
 
-#define RABITQ_ROW_SUMS rabitq_row_sums_plain
-#include "rabitq_row_level.h"
+CODE void rabitq_row_sums_plain(const RabitqRowQuery *query, const u8 *const *rows, u32 count, i32 *out) {
+  ROWS_BY_FOUR(i32, rabitq_row_four, query);
+}

@@ -31,16 +31,21 @@ void row_places_free(RowPlaces *p) {
   mem_free(p);
 }
 
+/* Items that were found before, of a home that maps; NULL: not so, or the array has none such. */
+ALWAYS_INLINE const u8 *known_items(const ArrayMap *map, const Array *array, u64 index, u32 items) {
+  if (UNLIKELY(map->array == NULL || index >= MIN(array->count, 0x80000000u) || items > array->count - index))
+    return NULL;
+  return array_map_known(map, (u32)index, items);
+}
+
 /* `items` items of an array from `index` on: through its map, or, where the home does not map, held until released. */
 static int get_items(Slots *s, ArrayMap *map, Array *array, u64 index, u32 items, const u8 **out, PageHold *hold) {
   u32 extent;
   int rc = SQLITE_OK;
   hold->block = NULL;
+  *out = known_items(map, array, index, items);
+  if (LIKELY(*out != NULL)) return SQLITE_OK;
   if (UNLIKELY(index >= array->count || items > array->count - index)) return CORRUPT(array->root.pgno);
-  if (LIKELY(map->array && index < 0x80000000u)) {
-    *out = array_map_known(map, (u32)index, items);
-    if (LIKELY(*out != NULL)) return SQLITE_OK;
-  }
   if (LIKELY(!s->places->unmapped && index < 0x80000000u)) { /* which is what an ArrayMap can do */
     if (UNLIKELY(map->array == NULL)) rc = array_map_open(map, array, 0, 0);
     if (rc) return rc;
@@ -279,12 +284,9 @@ void rows_release(RowReader *r, PageHold *hold) { pages_release(r->slots->pages,
 
 /* get_items of what lasts; NULL if it does not, or cannot be read. */
 ALWAYS_INLINE const u8 *lasting_items(Slots *s, ArrayMap *map, Array *array, u64 index, u32 items) {
-  const u8 *at;
+  const u8 *at = known_items(map, array, index, items);
   PageHold hold;
-  if (LIKELY(map->array && index < MIN(array->count, 0x80000000u) && items <= array->count - index)) {
-    at = array_map_known(map, (u32)index, items);
-    if (LIKELY(at != NULL)) return at;
-  }
+  if (LIKELY(at != NULL)) return at;
   if (get_items(s, map, array, index, items, &at, &hold)) return NULL;
   if (hold.block == NULL) return at;
   pages_release(s->pages, &hold);
@@ -338,5 +340,5 @@ int rows_locate(RowReader *r, u32 column, const RowPlace *places, u32 count, con
   }
   if (!col->form->in_slots) locate_sized(s, column, count, at);
   for (i = 0; i < MIN(ROWS_AHEAD, count); i++) fetch_vector(col, at[i]);
-  return pages > 1 + count * (u64)col->stride / PAGE_SIZE + 1;
+  return pages > 2 + count * (u64)col->stride / PAGE_SIZE;
 }

@@ -27,12 +27,6 @@
 /* Learned steps are at least this part of the largest |element of the mean|: float32 has little below it. Loaded ones half. */
 #define STEP_OF_MEAN 0x1p-20
 
-#if defined(_MSC_VER)
-#define ALIGNED64 __declspec(align(64))
-#else
-#define ALIGNED64 __attribute__((aligned(64)))
-#endif
-
 u32 sq4_stride(Metric metric, Elem elem, u32 dim) {
   if (elem != ELEM_F32 && elem != ELEM_F16 && elem != ELEM_BF16) return 0;
   if (metric != METRIC_L2 && metric != METRIC_COSINE && metric != METRIC_DOT) return 0;

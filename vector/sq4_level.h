@@ -6,8 +6,6 @@
  *   CODE                 target attribute of the level
  *   SQ4_LEVEL            its name, a string; SQ4_TABLE the variable of its kernels
  *   sq4_four(q, blocks, row, out)  values of four codes; `blocks` is q->blocks
- *
- * The last rows of a call are padded by repeating the last one.
  */
 #if defined(SQ4_TABLE)
 
@@ -165,17 +163,8 @@ CODE static void rotate(const Sq4 *sq4, float *x) {
 
 /* ---- values of rows ------------------------------------------------------------------------------------------------------ */
 
-CODE ALWAYS_INLINE void values(const Sq4Query *q, u32 blocks, const u8 *const *codes, u32 count, u32 *out) {
-  const u8 *row[SCAN_ROWS];
-  u32 last[SCAN_ROWS];
-  for (; count >= SCAN_ROWS; count -= SCAN_ROWS, codes += SCAN_ROWS, out += SCAN_ROWS) sq4_four(q, blocks, codes, out);
-  if (count == 0) return;
-  row[0] = codes[0];
-  row[1] = count > 1 ? codes[1] : codes[0];
-  row[2] = count > 2 ? codes[2] : codes[0];
-  row[3] = row[0];
-  sq4_four(q, blocks, row, last);
-  memcpy(out, last, count * sizeof *out);
+CODE ALWAYS_INLINE void values(const Sq4Query *q, u32 blocks, const u8 *const *rows, u32 count, u32 *out) {
+  ROWS_BY_FOUR(u32, sq4_four, q, blocks);
 }
 
 /* A single block, up to 128 dimensions, without the loop. */

@@ -53,7 +53,8 @@ CODE ALWAYS_INLINE void walk8_four(const Walk8Query *q, const u8 *const row[SCAN
   _mm_storeu_si128((__m128i *)(void *)dots, sum);
 }
 
-#define WALK8_DOTS walk8_dots_avx512
-#include "walk8_level.h"
+CODE void walk8_dots_avx512(const Walk8Query *query, const u8 *const *rows, u32 count, i32 *out) {
+  ROWS_BY_FOUR(i32, walk8_four, query);
+}
 
 #endif

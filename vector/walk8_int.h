@@ -2,7 +2,7 @@
  * walk8_int.h: what the files of distances between code rows share: the prepared query, the sums of each level.
  *
  * A level brings one function: integer dot products, which are exact and so the same at every level. All float arithmetic is
- * in walk8.c. walk8_<level>.c defines walk8_four, for four rows, and includes walk8_level.h.
+ * in walk8.c. walk8_<level>.c has four rows at a time.
  */
 #ifndef QUIRE_WALK8_INT_H
 #define QUIRE_WALK8_INT_H

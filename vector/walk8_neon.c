@@ -28,7 +28,8 @@ ALWAYS_INLINE void walk8_four(const Walk8Query *q, const u8 *const row[SCAN_ROWS
   vst1q_s32(dots, vpaddq_s32(vpaddq_s32(s0, s1), vpaddq_s32(s2, s3)));
 }
 
-#define WALK8_DOTS walk8_dots_neon
-#include "walk8_level.h"
+CODE void walk8_dots_neon(const Walk8Query *query, const u8 *const *rows, u32 count, i32 *out) {
+  ROWS_BY_FOUR(i32, walk8_four, query);
+}
 
 #endif

@@ -19,5 +19,6 @@ ALWAYS_INLINE void walk8_four(const Walk8Query *q, const u8 *const row[SCAN_ROWS
   }
 }
 
-#define WALK8_DOTS walk8_dots_plain
-#include "walk8_level.h"
+CODE void walk8_dots_plain(const Walk8Query *query, const u8 *const *rows, u32 count, i32 *out) {
+  ROWS_BY_FOUR(i32, walk8_four, query);
+}
