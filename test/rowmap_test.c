@@ -1,7 +1,7 @@
 /*
  * rowmap_test.c: the map from rowid to slot (vector/rowmap.h), without a database: pages in memory.
  *
- *   1  each form of chunk on key sets made for it and against it: points, absent keys, batches, order both ways, seeks, rowmap_check
+ *   1  each form of chunk on key sets made for it and against it: points, absent keys, batches, order both ways, seeks, counts, rowmap_check
  *   2  random folds (appends, inserts, replacements, from scratch) compared with a plain sorted array; pages freed and reachable add up
  *   3  every byte of records and lines changed: no crash, and what the check does not notice answers as before or is refused
  *   4  size: bytes a key, chunks for keys made to defeat the model
@@ -146,6 +146,16 @@ static int same_order(Store *s, const RowmapEntry *want, u64 count, i64 from, in
   return same;
 }
 
+/* rowmap_count of a map of one run; of more it says that it cannot tell. */
+static int same_count(Store *s, const RowmapEntry *want, u64 count, i64 low, i64 high) {
+  u64 upto = high == INT64_MAX ? count : lower_bound(want, count, high + 1), got = 7;
+  u64 expected = low > high ? 0 : upto - lower_bound(want, count, low);
+  int rc = rowmap_count(&s->map, low, high, &got);
+  if (s->runs > 1) return rc == SQLITE_NOTFOUND;
+  if (s->runs && s->map.run[0].index.keys != count) return rc == SQLITE_OK; /* some are ROWMAP_GONE */
+  return rc == SQLITE_OK && got == expected;
+}
+
 static i64 near_key(const RowmapEntry *want, u64 count) {
   u64 pick = below(8);
   i64 key = count ? want[below(count)].rowid : 0;
@@ -179,6 +189,8 @@ static void compare(Store *s, const RowmapEntry *want, u64 count, const char *na
   for (i = 0, bad = 0; i < 200; i++)
     bad += !same_order(s, want, count, near_key(want, count), (int)below(2), 1 + below(1200));
   CHECK(bad == 0, "%s", name);
+  for (i = 0, bad = 0; i < 2000; i++) bad += !same_count(s, want, count, near_key(want, count), near_key(want, count));
+  CHECK(bad == 0 && same_count(s, want, count, INT64_MIN, INT64_MAX), "%s", name);
   free(keys);
   free(slots);
 }
@@ -385,6 +397,7 @@ static void damage_chunk(const ChunkRecord *record, const u8 *lines, const Rowma
     for (part = 0; part < chunk_parts(&changed); part++) {
       chunk_part_begins(&changed, copy, part);
       if (chunk_read_part(&changed, copy, part, out) > CHUNK_PART_KEYS) CHECK(0, "more entries than fit a part");
+      chunk_part_rank(&changed, copy, part);
     }
     if (chunk_check(&changed, copy, &last)) { /* a slot, the line number, or a model that is as good */
       for (i = 0; i < changed.count && i < record->count; i++) {

@@ -182,12 +182,18 @@ static u32 read_word(u64 word, i64 base, u32 slot, RowmapEntry *out) {
   return n;
 }
 
+/* How many entries come before those of word w of a line. */
+static u32 bitmap_rank(const u8 *line, u32 w) {
+  u32 rank = load16(line), i;
+  for (i = 0; i < w; i++) rank += count_bits(bitmap_word(line, i));
+  return rank;
+}
+
 /* Words w..end of a line of a bitmap. */
 static u32 read_bitmap(const ChunkRecord *c, const u8 *lines, u32 line, u32 w, u32 end, RowmapEntry *out) {
   const u8 *p = lines + (size_t)line * CHUNK_LINE;
   i64 base = (i64)((u64)c->base + (u64)line * BITMAP_LINE_KEYS - 16);
-  u32 slot = c->first_slot + load16(p), n = 0, before;
-  for (before = 0; before < w; before++) slot += count_bits(bitmap_word(p, before));
+  u32 slot = c->first_slot + bitmap_rank(p, w), n = 0;
   for (; w < end; w++) n += read_word(bitmap_word(p, w), (i64)((u64)base + 64 * w), slot + n, out + n);
   return n;
 }
@@ -246,6 +252,16 @@ u32 chunk_read_part(const ChunkRecord *c, const u8 *lines, u32 part, RowmapEntry
   if (c->form == FORM_BITMAP) return read_bitmap(c, lines, part / BITMAP_WORDS, w, w + 1, out);
   first = part * part_lines(c);
   return read_lines(c, lines, first, MIN(first + part_lines(c), c->lines), out);
+}
+
+u32 chunk_part_rank(const ChunkRecord *c, const u8 *lines, u32 part) {
+  u32 first, i, n = 0;
+  if (c->form == FORM_BITMAP)
+    return bitmap_rank(lines + (size_t)(part / BITMAP_WORDS) * CHUNK_LINE, part % BITMAP_WORDS);
+  first = part * part_lines(c) * form[c->form].line_keys;
+  if (c->form != FORM_DIRECT) return first;
+  for (i = 0; i < first; i++) n += load32(lines + 4 * (size_t)i) != NO_SLOT;
+  return n;
 }
 
 u64 chunk_part_begins(const ChunkRecord *c, const u8 *lines, u32 part) {

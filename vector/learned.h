@@ -86,6 +86,8 @@ u32 chunk_parts(const ChunkRecord *chunk);
 u32 chunk_read_part(const ChunkRecord *chunk, const u8 *lines, u32 part, RowmapEntry *out);
 /* A distance from the base that no entry of a part before `part` reaches, and none of the part is below: where it begins. */
 u64 chunk_part_begins(const ChunkRecord *chunk, const u8 *lines, u32 part);
+/* How many entries come before those of a part. */
+u32 chunk_part_rank(const ChunkRecord *chunk, const u8 *lines, u32 part);
 /* Whether the lines of a sound chunk are as chunk_write writes them and the model keeps C1; *last is its largest key. */
 int chunk_check(const ChunkRecord *chunk, const u8 *lines, i64 *last);
 

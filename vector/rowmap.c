@@ -231,9 +231,22 @@ static int next_part(RunCursor *c, int descending) {
   return SQLITE_OK;
 }
 
+/* The last part of a chunk that begins at or before `from`, or the first one. */
+static u32 part_of(const ChunkRecord *record, const u8 *lines, i64 from) {
+  u32 lo = 0, hi = chunk_parts(record);
+  while (hi - lo > 1) {
+    u32 mid = lo + (hi - lo) / 2;
+    if (chunk_part_begins(record, lines, mid) <= (u64)from - (u64)record->base)
+      lo = mid;
+    else
+      hi = mid;
+  }
+  return lo;
+}
+
 /* Stand on the first entry at or after (at or before) `from`. */
 static int seek_run(RunCursor *c, RowmapRun *run, i64 from, int descending) {
-  u32 lo, hi, at;
+  u32 at;
   const u8 *lines;
   PageHold hold;
   int rc = rowmap_load_run(run);
@@ -245,20 +258,10 @@ static int seek_run(RunCursor *c, RowmapRun *run, i64 from, int descending) {
   at = run_index_chunk(&run->index, from);
   if (at == 0 && descending) return SQLITE_OK;
   enter_chunk(c, at ? at - 1 : 0);
-  /* the last part that begins at or before `from`, or the first one of all */
   rc = rowmap_lines(run, c->chunk, &lines, &hold);
   if (rc) return rc;
-  lo = 0;
-  hi = at ? chunk_parts(&c->record) : 1;
-  while (hi - lo > 1) {
-    u32 mid = lo + (hi - lo) / 2;
-    if (chunk_part_begins(&c->record, lines, mid) <= (u64)from - (u64)c->record.base)
-      lo = mid;
-    else
-      hi = mid;
-  }
+  c->part = at ? part_of(&c->record, lines, from) : 0;
   pages_release(run->lines.pages, &hold);
-  c->part = lo;
   rc = read_part(c);
   while (rc == SQLITE_OK) {
     if (descending) {
@@ -271,6 +274,46 @@ static int seek_run(RunCursor *c, RowmapRun *run, i64 from, int descending) {
     if (c->count == 0) break;
   }
   return rc;
+}
+
+/* How many entries of a run, from its chunk *chunk on, are at or before `key`, which has that chunk. */
+static int rank_in_chunk(RowmapRun *run, i64 key, u32 *chunk, u32 *rank) {
+  RowmapEntry entry[CHUNK_PART_KEYS];
+  ChunkRecord record;
+  const u8 *lines;
+  PageHold hold;
+  u32 at = run_index_chunk(&run->index, key), part, n, i;
+  int rc;
+  *chunk = *rank = 0;
+  if (at == 0) return SQLITE_OK;
+  *chunk = at - 1;
+  rc = rowmap_lines(run, *chunk, &lines, &hold);
+  if (rc) return rc;
+  run_index_record(&run->index, *chunk, &record);
+  part = part_of(&record, lines, key);
+  *rank = chunk_part_rank(&record, lines, part);
+  n = chunk_read_part(&record, lines, part, entry);
+  pages_release(run->lines.pages, &hold);
+  for (i = 0; i < n; i++) *rank += entry[i].rowid <= key;
+  return SQLITE_OK;
+}
+
+int rowmap_count(Rowmap *map, i64 low, i64 high, u64 *count) {
+  RowmapRun *run = &map->run[0];
+  u32 first = 0, before = 0, last, upto, i;
+  int rc;
+  *count = 0;
+  if (map->run_count > 1) return SQLITE_NOTFOUND;
+  if (map->run_count == 0 || low > high) return SQLITE_OK;
+  rc = rowmap_load_run(run);
+  if (rc == SQLITE_OK && low > INT64_MIN) rc = rank_in_chunk(run, low - 1, &first, &before);
+  if (rc == SQLITE_OK) rc = rank_in_chunk(run, high, &last, &upto);
+  if (rc) return rc;
+  for (i = first; i < last; i++) *count += run->index.chunk[i].count;
+  *count += upto;
+  if (*count < before || *count - before > run->index.keys) return CORRUPT(run->lines.root.pgno);
+  *count -= before;
+  return SQLITE_OK;
 }
 
 static const RowmapEntry *entry_of(const RunCursor *c, u32 at, int descending) {

@@ -54,6 +54,11 @@ int rowmap_find_many(Rowmap *map, const i64 *rowids, u64 count, u32 *slots);
 int rowmap_fold(Rowmap *map, int keep, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds,
                 u32 *runs);
 
+/*
+ * How many entries low..high has, those that are ROWMAP_GONE too, of a map of one run; SQLITE_NOTFOUND if there are more runs, whose entries may stand for one another.
+ */
+int rowmap_count(Rowmap *map, i64 low, i64 high, u64 *count);
+
 /* --- in order --- */
 
 /* Where a cursor stands in one run: a part's entries, read at once. */

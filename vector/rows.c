@@ -241,6 +241,49 @@ int rows_next_many(RowReader *r, RowPlace *out, u32 room, u32 *count) {
   return SQLITE_OK;
 }
 
+/* --- counting --- */
+
+/* Whether all that the rowid map has lies within bounds. */
+static int covers(const Rowmap *map, i64 low, i64 high) {
+  u32 i;
+  for (i = 0; i < map->run_count; i++) {
+    if (map->run[i].min < low || map->run[i].max > high) return 0;
+  }
+  return 1;
+}
+
+/* Those of the pages, without what the overlay has killed: all slots that live; or, where the map has one entry for each slot, and each lives, by the map. */
+static int count_pages(RowReader *r, i64 low, i64 high, u64 *count) {
+  Slots *s = r->slots;
+  u64 kills = overlay_kills(r->at.overlay, r->at.length), dead = 0, i;
+  int rc;
+  *count = 0;
+  if (r->no_pages) return SQLITE_OK;
+  if (covers(&s->map, low, high)) {
+    *count = s->live;
+    dead = kills;
+  } else {
+    rc = s->live == s->slots ? rowmap_count(&s->map, low, high, count) : SQLITE_NOTFOUND;
+    if (rc == SQLITE_OK && s->map.run[0].index.keys != s->slots) rc = SQLITE_NOTFOUND;
+    if (rc) return rc;
+    for (i = 0; i < kills; i++) {
+      i64 rowid = 0;
+      rc = slots_rowid(s, r->at.overlay->kills.event[i].slot, &rowid);
+      if (rc) return rc;
+      dead += rowid >= low && rowid <= high;
+    }
+  }
+  if (dead > *count) return CORRUPT(s->table.pgno);
+  *count -= dead;
+  return SQLITE_OK;
+}
+
+int rows_within(RowReader *r, i64 low, i64 high, u64 *count) {
+  int rc = count_pages(r, low, high, count);
+  if (rc == SQLITE_OK) *count += overlay_count(r->at.overlay, r->at.length, low, high);
+  return rc;
+}
+
 /* --- vectors --- */
 
 /* A vector of a column that is not in_slots. */

@@ -52,6 +52,8 @@ int rows_find(RowReader *r, i64 rowid, RowPlace *out);
 int rows_find_many(RowReader *r, const i64 *rowids, u32 count, RowPlace *places);
 #define ROWS_MANY 64u /* the most that are asked for at once */
 
+/* How many rows have low <= rowid <= high, where that is known without reading them; SQLITE_NOTFOUND where it is not. */
+int rows_within(RowReader *r, i64 low, i64 high, u64 *count);
 /* The rows with low <= rowid <= high. */
 int rows_seek(RowReader *r, i64 low, i64 high, int descending);
 /* The next rows, `room` (>= 1) at most and at least one; SQLITE_DONE after the last. An error comes after the rows before it. */

@@ -212,8 +212,13 @@ typedef struct MapCursor MapCursor;
 int map_filter(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **argv, int *answers);
 /* Begin a points plan. */
 int map_filter_points(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **argv);
-/* The next row: SQLITE_DONE after the last; SQLITE_NOTFOUND if the content table must be asked for this and all further ones. */
+/*
+ * The next row: SQLITE_DONE after the last; SQLITE_NOTFOUND if the content table must be asked for this and all further ones; SQLITE_ROW if this one and all after it
+ * are known by their number alone, map_counted(). After map_read_on() none are counted, and those that were counted come as rows.
+ */
 int map_next(MapCursor *map, i64 *rowid);
+u64 map_counted(const MapCursor *map);
+void map_read_on(MapCursor *map);
 /* A scan's bounds. */
 void map_bounds(const MapCursor *map, i64 *low, i64 *high);
 /* The same for a points plan. *known 0: whether there is such a row, the content table must say. */

@@ -9,6 +9,8 @@
  *   W3  Vectors of pages are given as they lie there (SQLITE_STATIC), as rows_vector says when; those of the overlay are copied.
  *   W4  Rows are read by blocks, ahead of SQLite, and so are the addresses of their vectors, of each column when one is first asked for: the snapshot does not
  *       change. A vector without an address is read when its row comes, so that what is wrong is met there and not before.
+ *   W5  A scan of which neither a rowid nor a column has been asked for in its first blocks (count(*), most of all) only counts the others, if that
+ *       takes no reading of them.
  */
 #include "../vector/rows.h"
 
@@ -26,7 +28,10 @@ struct MapCursor {
   int point;   /* block[] has all rows */
   int descending;
   int placed;    /* the current row is one of pages or overlay */
-  i64 low, high; /* scan: rows that are still to come */
+  int counts;    /* scan: rows may be counted (W5) */
+  i64 low, high; /* scan: bounds */
+  u64 given;     /* scan: rows of this block and of those before */
+  u64 counted;   /* scan: rows after those; they are not read */
   i64 *key;      /* points: ascending and distinct */
   u64 key_count, key_cap, key_at;
   RowPlace block[ROWS_MANY];                   /* rows, or the keys before key_at, in the cursor's direction */
@@ -48,6 +53,8 @@ void map_rewind(MapCursor *m) {
   m->reading = m->placed = m->point = m->apart = 0;
   m->key_count = m->key_at = 0;
   m->block_at = m->block_count = m->located = 0;
+  m->counts = 0;
+  m->given = m->counted = 0;
 }
 
 void map_free(MapCursor *m) {
@@ -153,6 +160,7 @@ int map_filter(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **
   map_rewind(m);
   for (int i = 0; i < plan->term_count && possible; i++) possible = narrow(plan->term[i].op, argv[i], &low, &high);
   m->point = plan->kind == PLAN_POINT || !possible;
+  m->counts = !plan->vectors;
   if (!possible) {
     *answers = 1;
     return SQLITE_OK;
@@ -177,16 +185,31 @@ int map_filter(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **
   return rc;
 }
 
+/* Count the rows that are still to come: SQLITE_ROW if there are some, SQLITE_NOTFOUND if they must be read. */
+static int count_rows(MapCursor *m) {
+  u64 count;
+  int rc = rows_within(&m->reader, m->low, m->high, &count);
+
+  m->counts = 0;
+  if (rc == SQLITE_NOTFOUND || is_of_pages(rc) || (rc == SQLITE_OK && count < m->given)) return SQLITE_NOTFOUND;
+  if (rc) return rc;
+  m->counted = count - m->given;
+  return m->counted ? SQLITE_ROW : SQLITE_DONE;
+}
+
 /* The next rows of a scan. */
-static int next_rows(MapCursor *m) {
+NOINLINE static int next_rows(MapCursor *m) {
   u32 room = m->block_count ? MIN(m->block_count * ROWS_GROWTH, ROWS_MANY) : FIRST_ROWS;
-  int rc;
+  int rc = SQLITE_NOTFOUND;
 
   m->placed = 0;
-  if (m->point) return SQLITE_DONE;
+  if (m->point || m->counted) return SQLITE_DONE;
+  if (UNLIKELY(m->counts) && room == ROWS_MANY) rc = count_rows(m);
+  if (rc != SQLITE_NOTFOUND) return rc;
   m->block_at = m->located = 0;
   rc = rows_next_many(&m->reader, m->block, room, &m->block_count);
   m->placed = rc == SQLITE_OK;
+  m->given += m->block_count;
   if (rc == SQLITE_OK || rc == SQLITE_DONE) return rc;
   rc = leave_pages(m, rc);
   return rc ? rc : SQLITE_NOTFOUND;
@@ -199,6 +222,13 @@ int map_next(MapCursor *m, i64 *rowid) {
   }
   *rowid = m->block[m->block_at++].rowid;
   return SQLITE_OK;
+}
+
+u64 map_counted(const MapCursor *m) { return m->counted; }
+
+void map_read_on(MapCursor *m) {
+  m->counts = 0;
+  m->counted = 0;
 }
 
 void map_bounds(const MapCursor *m, i64 *low, i64 *high) {

@@ -5,7 +5,8 @@
  *           row is looked up in the content table when its first column is asked for, so that SELECT rowid, distance reads none.
  *   point   one row of the content table by its key, or of pages and overlay (vtab_rows.c)
  *   points  the same for the keys of an IN, all given at once
- *   scan    a statement over the content table in rowid order, stepped row by row, or pages and overlay in that order
+ *   scan    a statement over the content table in rowid order, stepped row by row, or pages and overlay in that order; rows of which nothing is
+ *           asked for are only counted, most of them (W5)
  *
  *   V1  A search works on the snapshot taken in xFilter; a row of it that has vanished from the content table since (own
  *       writes while the cursor is open) reads as NULL.
@@ -49,6 +50,9 @@ struct Cursor {
   Query *rows;
   MapCursor *map;
   int mapping; /* rows come from `map` */
+  /* of a scan; ROWS_COUNTED: this row and the `to_pass` after it are known by their number alone */
+  enum { ROWS_READ, ROWS_MAY_COUNT, ROWS_COUNTED } counting;
+  u64 to_pass;
   /* the row's other columns, by rowid */
   Query *row;
   int row_has_vectors;
@@ -98,6 +102,8 @@ static void cursor_rewind(Cursor *cur) {
   restriction_close(&cur->restriction);
   map_rewind(cur->map);
   cur->mapping = 0;
+  cur->counting = ROWS_READ;
+  cur->to_pass = 0;
   if (cur->rows) sqlite3_reset(cur->rows->stmt);
   if (cur->row) sqlite3_reset(cur->row->stmt);
   cur->row_state = ROW_UNREAD;
@@ -399,8 +405,13 @@ static int leave_map(Cursor *cur, int first) {
 }
 
 /* What map_next has said, if it is not SQLITE_OK. */
-static int end_map(Cursor *cur, int rc, int first) {
+NOINLINE static int end_map(Cursor *cur, int rc, int first) {
   if (rc == SQLITE_NOTFOUND) return leave_map(cur, first);
+  if (rc == SQLITE_ROW) {
+    cur->counting = ROWS_COUNTED;
+    cur->to_pass = map_counted(cur->map) - 1;
+    return SQLITE_OK;
+  }
   cur->eof = 1;
   return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
@@ -412,13 +423,28 @@ static int step_map(Cursor *cur, int first) {
   return SQLITE_OK;
 }
 
+/* A rowid or a column is asked for, so that no row is to be counted: those that were are read, up to this one. */
+NOINLINE static int read_on(Cursor *cur) {
+  u64 rows = map_counted(cur->map) - cur->to_pass;
+  int rc = SQLITE_OK;
+
+  map_read_on(cur->map);
+  cur->counting = ROWS_READ;
+  cur->to_pass = 0;
+  for (; rows && rc == SQLITE_OK && !cur->eof; rows--) rc = cur->mapping ? step_map(cur, 0) : step_rows(cur);
+  return rc == SQLITE_OK && cur->eof ? SQLITE_CORRUPT_VTAB : rc;
+}
+
 static int filter_rows(Cursor *cur, sqlite3_value **argv) {
   int rc = SQLITE_OK;
 
   if (cur->plan.map && table_of(cur)->storage->map)
     rc = map_filter(table_of(cur), &cur->map, &cur->plan, argv, &cur->mapping);
   if (rc) return rc;
-  if (cur->mapping) return step_map(cur, 1);
+  if (cur->mapping) {
+    cur->counting = ROWS_MAY_COUNT;
+    return step_map(cur, 1);
+  }
   if (cur->rows == NULL) rc = borrow_rows(cur);
   if (rc == SQLITE_ERROR) return vtab_error(table_of(cur), rc, "%s", sqlite3_errmsg(table_of(cur)->db));
   for (int i = 0; i < cur->plan.term_count && rc == SQLITE_OK; i++) {
@@ -505,7 +531,7 @@ int vtab_filter(sqlite3_vtab_cursor *base, int number, const char *text, int arg
 }
 
 /* xNext but for rows of a map that have been read from it alone. */
-static int next_row(Cursor *cur) {
+NOINLINE static int next_row(Cursor *cur) {
   if (cur->row && cur->row_state != ROW_UNREAD) sqlite3_reset(cur->row->stmt);
   cur->row_state = ROW_UNREAD;
   if (cur->mapping) return step_map(cur, 0);
@@ -528,14 +554,20 @@ static int next_row(Cursor *cur) {
 
 int vtab_next(sqlite3_vtab_cursor *base) {
   Cursor *cur = cursor_of(base);
+  if (cur->to_pass) {
+    cur->to_pass--;
+    return SQLITE_OK;
+  }
   return LIKELY(cur->mapping && cur->row_state == ROW_UNREAD) ? step_map(cur, 0) : next_row(cur);
 }
 
 int vtab_eof(sqlite3_vtab_cursor *base) { return cursor_of(base)->eof; }
 
 int vtab_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
-  *rowid = cursor_of(base)->rowid;
-  return SQLITE_OK;
+  Cursor *cur = cursor_of(base);
+  int rc = UNLIKELY(cur->counting != ROWS_READ) ? read_on(cur) : SQLITE_OK;
+  *rowid = cur->rowid;
+  return rc;
 }
 
 /* --- columns --- */
@@ -590,6 +622,10 @@ int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
   if (vector >= 0 && cur->map) {
     rc = map_result(cur->map, (u32)vector, vt->layout.value[i], ctx);
     if (LIKELY(rc != SQLITE_NOTFOUND)) return rc;
+  }
+  if (UNLIKELY(cur->counting != ROWS_READ)) {
+    rc = read_on(cur);
+    if (rc) return rc;
   }
   column = vt->layout.spec_column[i];
   if (i == 0 && !vt->text_key) {

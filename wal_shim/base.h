@@ -37,10 +37,12 @@ typedef int64_t i64;
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define NOINLINE __attribute__((noinline)) /* what is called seldom, by what must save no registers for it */
 #else
 #define PRINTF_LIKE(fmt, args)
 #define LIKELY(x) (x)
 #define UNLIKELY(x) (x)
+#define NOINLINE
 #endif
 
 /*

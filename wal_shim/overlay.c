@@ -349,3 +349,19 @@ u32 overlay_find(const Overlay *o, u32 length, i64 rowid) {
 int overlay_killed(const Overlay *o, u32 length, u32 slot) {
   return o->all_dead_at < length || log_find(&o->kills, length, slot) != NO_EVENT;
 }
+
+u64 overlay_count(const Overlay *o, u32 length, i64 low, i64 high) {
+  u64 count = 0;
+  u32 i;
+  for (i = 0; i < o->rows; i++) {
+    const OverlayRow *r = overlay_row(o, i);
+    count += r->rowid >= low && r->rowid <= high && overlay_visible(r, length);
+  }
+  return count;
+}
+
+u64 overlay_kills(const Overlay *o, u32 length) {
+  u64 count = o->kills.count;
+  while (count && o->kills.event[count - 1].at >= length) count--;
+  return count;
+}

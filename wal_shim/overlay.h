@@ -120,5 +120,9 @@ u32 overlay_find(const Overlay *o, u32 length, i64 rowid);
 const u64 *overlay_patched(const Overlay *o, u32 length, u32 slot);
 /* Whether the row at `slot` of the pages is dead at this length. */
 int overlay_killed(const Overlay *o, u32 length, u32 slot);
+/* How many of its rows within bounds are visible at this length. */
+u64 overlay_count(const Overlay *o, u32 length, i64 low, i64 high);
+/* How many slots of the pages it has killed at this length: those of the first events of `kills`, each once. */
+u64 overlay_kills(const Overlay *o, u32 length);
 
 #endif
