@@ -142,18 +142,23 @@ static void scan_case(const char *level, Metric metric, Elem elem, u32 dim, Kind
   size_t size = codes_stride(metric, elem, dim), stride = size + 16 * random_below(3) + (random_below(4) == 0);
   size_t all = (count - 1) * stride + size;
   u8 *rows = random_below(2) ? memory.start : memory.end - all;
-  float lower[ROWS + 1];
+  float lower[ROWS + 1], apart[ROWS + 1];
+  const u8 *row[ROWS];
   CodeQuery *q = NULL;
   u32 i;
   memset(rows, 255, all);
   for (i = 0; i < count; i++) codes_encode(metric, elem, data[i], dim, rows + i * stride);
   for (i = 0; i + 1 < count && stride > size; i++) CHECK(rows[i * stride + size] == 255, "writes beyond the row");
-  for (i = 0; i <= ROWS; i++) lower[i] = -77;
+  for (i = 0; i <= ROWS; i++) lower[i] = apart[i] = -77;
+  for (i = 0; i < count; i++) row[i] = rows + (count - 1 - i) * stride;
   if (codes_query(metric, elem, query, dim, &q)) exit(1);
   codes_scan(metric, elem)(q, rows, stride, count, lower);
+  codes_scan_apart(metric, elem)(q, row, count, apart);
   codes_query_free(q);
-  CHECK(lower[count] == -77, "writes too many bounds");
+  CHECK(lower[count] == -77 && apart[count] == -77, "writes too many bounds");
   for (i = 0; i < count; i++) {
+    CHECK(lower[i] == apart[count - 1 - i], "%s %s %s[%u] kind %d row %u of %u: %.9g, apart %.9g", level,
+          metric_name(metric), elem_name(elem), dim, kind, i, count, (double)lower[i], (double)apart[count - 1 - i]);
     CHECK((long double)lower[i] <= truth[i].value && (double)lower[i] <= exact[i],
           "%s %s %s[%u] kind %d row %u of %u: %.9g, truth %.12Lg, exact %.12g", level, metric_name(metric),
           elem_name(elem), dim, kind, i, count, (double)lower[i], truth[i].value, exact[i]);
@@ -278,7 +283,9 @@ static void test_special(const char *level) {
   CHECK(bound_of(METRIC_L2, zero, ones, 64) > 63.99f && bound_of(METRIC_L2, ones, zero, 64) > 63.99f, "l2 of zero");
   CHECK(bound_of(METRIC_L1, zero, ones, 64) > 63.99f && bound_of(METRIC_L1, ones, zero, 64) > 63.99f, "l1 of zero");
   CHECK(bound_of(METRIC_DOT, ones, ones, 64) > -64.01f, "dot of ones");
-  CHECK(codes_stride(METRIC_L2, ELEM_I8, 128) == 0 && codes_scan(METRIC_L2, ELEM_I8) == NULL, "int8");
+  CHECK(codes_stride(METRIC_L2, ELEM_I8, 128) == 0 && codes_scan(METRIC_L2, ELEM_I8) == NULL &&
+            codes_scan_apart(METRIC_L2, ELEM_I8) == NULL,
+        "int8");
   CHECK(codes_stride(METRIC_HAMMING, ELEM_BIT, 128) == 0 && codes_scan(METRIC_JACCARD, ELEM_BIT) == NULL, "bits");
   CHECK(codes_stride(METRIC_L2, ELEM_F32, 128) == 144 && codes_stride(METRIC_L1, ELEM_F16, 129) == 160, "strides");
   CHECK(codes_stride(METRIC_L2, ELEM_F32, 31) == 0 && codes_stride((Metric)9, ELEM_F32, 128) == 0, "strides");

@@ -255,8 +255,15 @@ static const CodeKernels *kernels(void) {
   return levels[i];
 }
 
+static u32 bounds_of(Metric metric) {
+  if (metric == METRIC_L2) return CODES_L2;
+  return metric == METRIC_L1 ? CODES_L1 : CODES_DOT;
+}
+
 CodeScan codes_scan(Metric metric, Elem elem) {
-  if (codes_stride(metric, elem, MAX_DIM) == 0) return NULL;
-  if (metric == METRIC_L2) return kernels()->l2;
-  return metric == METRIC_L1 ? kernels()->l1 : kernels()->dot;
+  return codes_stride(metric, elem, MAX_DIM) ? kernels()->scan[bounds_of(metric)] : NULL;
+}
+
+CodeScanApart codes_scan_apart(Metric metric, Elem elem) {
+  return codes_stride(metric, elem, MAX_DIM) ? kernels()->apart[bounds_of(metric)] : NULL;
 }

@@ -40,7 +40,11 @@ void codes_query_free(CodeQuery *query);
  */
 typedef void (*CodeScan)(const CodeQuery *query, const u8 *rows, size_t stride, u32 count, float *lower);
 
-/* The kernel of the level that simd_level() names; NULL if metric and type have no codes. */
+/* The same of rows that lie apart, given by pointers; nothing is prefetched: the caller has done so. */
+typedef void (*CodeScanApart)(const CodeQuery *query, const u8 *const *rows, u32 count, float *lower);
+
+/* The kernels of the level that simd_level() names; NULL if metric and type have no codes. */
 CodeScan codes_scan(Metric metric, Elem elem);
+CodeScanApart codes_scan_apart(Metric metric, Elem elem);
 
 #endif

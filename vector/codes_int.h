@@ -37,9 +37,12 @@ typedef float (*CodeLargest)(const u8 *v, u32 dim);
 /* Codes (and zeros to a whole piece) of a vector: its elements times `inverse`, rounded. */
 typedef void (*CodeRound)(Metric metric, const u8 *v, u32 dim, float inverse, float scale, u8 *codes, CodeSums *out);
 
+enum { CODES_L2, CODES_DOT, CODES_L1, CODES_BOUNDS }; /* dot: cosine too */
+
 typedef struct CodeKernels {
   const char *level;
-  CodeScan l2, dot, l1;
+  CodeScan scan[CODES_BOUNDS];
+  CodeScanApart apart[CODES_BOUNDS];
   CodeLargest largest[ELEM_BF16 + 1];
   CodeRound round[ELEM_BF16 + 1];
 } CodeKernels;

@@ -78,6 +78,26 @@ CODES_KERNEL(scan_l2, bounds_l2)
 CODES_KERNEL(scan_dot, bounds_dot)
 CODES_KERNEL(scan_l1, bounds_l1)
 
-const CodeKernels CODES_TABLE = {CODES_LEVEL, scan_l2, scan_dot, scan_l1, CODES_LARGEST, CODES_ROUND};
+/* The same of rows that lie apart, which the caller has fetched. */
+#define CODES_APART(name, bounds)                                                                                      \
+  CODE static void name(const CodeQuery *query, const u8 *const *row, u32 count, float *lower) {                       \
+    const CodeQuery q = *query;                                                                                        \
+    const u8 *rest[SCAN_ROWS];                                                                                         \
+    float last[SCAN_ROWS];                                                                                             \
+    u32 i;                                                                                                             \
+    for (; count >= SCAN_ROWS; count -= SCAN_ROWS, row += SCAN_ROWS, lower += SCAN_ROWS)                               \
+      v4_store(lower, bounds(&q, row, 0));                                                                             \
+    if (count == 0) return;                                                                                            \
+    for (i = 0; i < SCAN_ROWS; i++) rest[i] = row[MIN(i, count - 1)];                                                  \
+    v4_store(last, bounds(&q, rest, 0));                                                                               \
+    memcpy(lower, last, count * sizeof *lower);                                                                        \
+  }
+
+CODES_APART(apart_l2, bounds_l2)
+CODES_APART(apart_dot, bounds_dot)
+CODES_APART(apart_l1, bounds_l1)
+
+const CodeKernels CODES_TABLE = {
+    CODES_LEVEL, {scan_l2, scan_dot, scan_l1}, {apart_l2, apart_dot, apart_l1}, CODES_LARGEST, CODES_ROUND};
 
 #endif

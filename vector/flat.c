@@ -16,8 +16,9 @@
 
 #define BLOCK_ROWS 256u
 #define POLL_ROWS 65536u
-#define GROUP_ROWS 32u    /* chosen rows asked for at once */
-#define PACKED_BYTES 512u /* chosen rows up to this size are packed */
+#define GROUP_ROWS 32u    /* chosen rows asked for from memory at once */
+#define JUDGED_ROWS 2048u /* ... whose bounds are found before vectors are read */
+#define MOST_FIRST 256u   /* for a pool with room for so many the nearest by their bounds are compared first */
 #define ROW_NS 2.0        /* about what a scan takes for a row, and for 32 bytes of it ... */
 #define ROW_32_BYTES_NS 0.7
 #define CHOSEN_ROW_NS 14.0 /* ... and what a chosen row costs more than one of a scan */
@@ -130,77 +131,146 @@ static int scan_all(IndexPass *p, Pool *pool, DistanceScan scan, u64 first) {
   return rc;
 }
 
-/* Where single slots' code rows (or vectors) lie: opened by the first pass that chooses slots, kept with the view. */
-static int open_chosen(IndexPass *p, ArrayMap **out) {
-  SlotColumn *col = &p->slots->column[p->column];
-  *out = &col->chosen;
-  if (col->chosen.array) return SQLITE_OK;
-  return array_map_open(&col->chosen, col->code_stride ? &col->codes : &col->vectors, 0, 0);
+/* Where single slots' code rows and vectors lie: opened by the first pass that chooses slots, kept with the view. */
+static int open_chosen(SlotColumn *col) {
+  int rc = SQLITE_OK;
+  if (col->code_stride && col->chosen_codes.array == NULL) rc = array_map_open(&col->chosen_codes, &col->codes, 0, 0);
+  if (rc == SQLITE_OK && col->chosen_vectors.array == NULL)
+    rc = array_map_open(&col->chosen_vectors, &col->vectors, 0, 0);
+  return rc;
 }
 
-/* Code rows of chosen slots: short ones side by side first, so that the kernel sees one block. */
-static int scan_packed(IndexPass *p, Pool *pool, CodeScan lower_bounds, const u32 *slots, const u8 *const *row,
-                       u32 count) {
-  const u32 stride = p->slots->column[p->column].code_stride;
-  u64 packed[GROUP_ROWS * PACKED_BYTES / 8];
-  float lower[GROUP_ROWS];
+/* The rows of chosen slots, up to GROUP_ROWS, asked for from memory. */
+static int ask_for(ArrayMap *map, const u32 *slots, u32 count, const u8 **row) {
   u32 i;
-  int rc = SQLITE_OK;
-  if (count == 0) return SQLITE_OK;
-  if (stride <= PACKED_BYTES) {
-    for (i = 0; i < count; i++) memcpy((u8 *)packed + (size_t)i * stride, row[i], stride);
-    lower_bounds(*p->codes, (const u8 *)packed, stride, count, lower);
-  } else {
-    for (i = 0; i < count; i++) lower_bounds(*p->codes, row[i], stride, 1, &lower[i]);
-  }
-  for (i = 0; i < count && rc == SQLITE_OK; i++) {
-    if (UNLIKELY(!((double)lower[i] > pool->worst))) rc = refine(p, pool, slots[i]);
-  }
-  return rc;
-}
-
-/* Vectors of chosen slots: neighbours are one call of the kernel. */
-static int scan_apart(IndexPass *p, Pool *pool, DistanceScan scan, const u32 *slots, const u8 *const *row, u32 count) {
-  const u32 stride = p->slots->column[p->column].stride;
-  u32 i, run;
-  int rc = SQLITE_OK;
-  for (i = 0; i < count && rc == SQLITE_OK; i += run) {
-    for (run = 1; i + run < count && row[i + run] == row[i + run - 1] + stride; run++) {
+  for (i = 0; i < count; i++) {
+    row[i] = array_map_known(map, slots[i], 1);
+    if (UNLIKELY(row[i] == NULL)) {
+      int rc = array_map_get(map, slots[i], &row[i]);
+      if (rc) return rc;
     }
-    rc = scan_rows(p, pool, scan, slots[i], row[i], run);
+    fetch_row(row[i], map->stride);
   }
-  return rc;
+  return SQLITE_OK;
 }
 
-/* Only the chosen slots. A group of rows is asked for from memory while the one before is compared. */
-static int scan_some(IndexPass *p, Pool *pool, DistanceScan scan) {
-  SlotColumn *col = &p->slots->column[p->column];
-  CodeScan lower_bounds = col->code_stride ? codes_scan(col->metric, col->elem) : NULL;
+/* Lower bounds of chosen slots. A group of rows is asked for while the one before is compared. */
+static int judge(IndexPass *p, CodeScanApart lower_bounds, const u32 *slots, u32 count, float *lower) {
+  ArrayMap *map = &p->slots->column[p->column].chosen_codes;
   const u8 *row[2][GROUP_ROWS];
-  u64 i, polled = 0;
-  u32 waiting = 0, side = 0;
-  ArrayMap *map;
-  int rc = open_chosen(p, &map);
-  if (rc == SQLITE_OK && col->code_stride && *p->codes == NULL)
-    rc = codes_query(col->metric, col->elem, p->query, col->dim, p->codes);
-  for (i = 0; (i < p->chosen || waiting) && rc == SQLITE_OK; side ^= 1) {
-    u32 n = (u32)MIN(p->chosen - i, GROUP_ROWS), k;
-    for (k = 0; k < n && rc == SQLITE_OK; k++) {
-      rc = array_map_get(map, p->only[i + k], &row[side][k]);
-      if (rc == SQLITE_OK) fetch_row(row[side][k], map->stride);
-    }
-    if (rc == SQLITE_OK && lower_bounds)
-      rc = scan_packed(p, pool, lower_bounds, p->only + i - waiting, row[side ^ 1], waiting);
-    else if (rc == SQLITE_OK)
-      rc = scan_apart(p, pool, scan, p->only + i - waiting, row[side ^ 1], waiting);
-    p->compared += waiting;
-    polled += waiting;
+  u32 i = 0, waiting = 0, side = 0;
+  while (i < count || waiting) {
+    u32 n = MIN(count - i, GROUP_ROWS);
+    int rc = ask_for(map, slots + i, n, row[side]);
+    if (rc) return rc;
+    side ^= 1;
+    lower_bounds(*p->codes, row[side], waiting, lower + i - waiting); /* the other side */
     i += n;
     waiting = n;
-    if (rc == SQLITE_OK && polled >= POLL_ROWS) {
-      polled = 0;
-      if (p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
+  }
+  return SQLITE_OK;
+}
+
+/* Chosen slots, up to GROUP_ROWS, on their vectors. */
+static int refine_group(IndexPass *p, Pool *pool, const u32 *slots, const float *lower, u32 count) {
+  SlotColumn *col = &p->slots->column[p->column];
+  const u8 *row[GROUP_ROWS];
+  u32 i;
+  int rc = ask_for(&col->chosen_vectors, slots, count, row);
+  for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    if (!((double)lower[i] <= pool->worst)) continue;
+    rc = offer_slot(p, pool, slots[i], scan_value(col->metric, col->elem, col->dim, p->query, row[i], NAN));
+  }
+  return rc;
+}
+
+/* The places of the `most` smallest bounds, which are not NaN. */
+static void smallest(const float *lower, u32 count, u32 most, u32 *place) {
+  u32 i, n = 0;
+  for (i = 0; i < count; i++) { /* a heap, the largest first */
+    u32 at, child;
+    if (n == most && lower[i] >= lower[place[0]]) continue;
+    if (n < most) {
+      for (at = n++; at > 0 && lower[place[(at - 1) / 2]] < lower[i]; at = (at - 1) / 2)
+        place[at] = place[(at - 1) / 2];
+    } else {
+      for (at = 0; (child = 2 * at + 1) < n; at = child) {
+        child += child + 1 < n && lower[place[child + 1]] > lower[place[child]];
+        if (lower[place[child]] <= lower[i]) break;
+        place[at] = place[child];
+      }
     }
+    place[at] = i;
+  }
+}
+
+/*
+ * Compare on vectors those chosen slots that their bounds do not rule out: first as many of the smallest bounds as the pool has room for, so that hardly
+ * any others are left.
+ */
+static int refine_judged(IndexPass *p, Pool *pool, const u32 *slots, float *lower, u32 count) {
+  u32 slot[GROUP_ROWS], place[MOST_FIRST], n = 0, first = 0, i;
+  float bound[GROUP_ROWS];
+  int rc = SQLITE_OK;
+  if (pool->cap - pool->count <= MIN(MOST_FIRST, count / 2)) first = (u32)(pool->cap - pool->count);
+  if (first) smallest(lower, count, first, place);
+  for (i = 0; i < first + count && rc == SQLITE_OK; i++) {
+    u32 at = i < first ? place[i] : i - first;
+    if ((double)lower[at] <= pool->worst) {
+      slot[n] = slots[at];
+      bound[n++] = lower[at];
+      lower[at] = NAN; /* was looked at */
+    }
+    if (n < GROUP_ROWS && i + 1 != first && i + 1 < first + count) continue;
+    rc = refine_group(p, pool, slot, bound, n);
+    n = 0;
+  }
+  return rc;
+}
+
+/* Vectors of chosen slots, asked for likewise: neighbours are one call of the kernel. */
+static int scan_apart(IndexPass *p, Pool *pool, const u32 *slots, u32 count) {
+  SlotColumn *col = &p->slots->column[p->column];
+  DistanceScan scan = distance_scan(col->metric, col->elem);
+  const u8 *row[2][GROUP_ROWS], **arrived;
+  u32 i = 0, waiting = 0, side = 0, k, run;
+  int rc = SQLITE_OK;
+  while ((i < count || waiting) && rc == SQLITE_OK) {
+    u32 n = MIN(count - i, GROUP_ROWS);
+    rc = ask_for(&col->chosen_vectors, slots + i, n, row[side]);
+    side ^= 1;
+    arrived = row[side];
+    for (k = 0; k < waiting && rc == SQLITE_OK; k += run) {
+      for (run = 1; k + run < waiting && arrived[k + run] == arrived[k + run - 1] + col->stride; run++) {
+      }
+      rc = scan_rows(p, pool, scan, slots[i - waiting + k], arrived[k], run);
+    }
+    i += n;
+    waiting = n;
+  }
+  return rc;
+}
+
+/* Only the chosen slots. */
+static int scan_some(IndexPass *p, Pool *pool) {
+  SlotColumn *col = &p->slots->column[p->column];
+  CodeScanApart lower_bounds = col->code_stride ? codes_scan_apart(col->metric, col->elem) : NULL;
+  float lower[JUDGED_ROWS];
+  u64 i;
+  u32 n;
+  int rc = open_chosen(col);
+  if (rc == SQLITE_OK && lower_bounds && *p->codes == NULL)
+    rc = codes_query(col->metric, col->elem, p->query, col->dim, p->codes);
+  for (i = 0; i < p->chosen && rc == SQLITE_OK; i += n) {
+    n = (u32)MIN(p->chosen - i, JUDGED_ROWS);
+    if (lower_bounds) {
+      rc = judge(p, lower_bounds, p->only + i, n, lower);
+      if (rc == SQLITE_OK) rc = refine_judged(p, pool, p->only + i, lower, n);
+    } else {
+      rc = scan_apart(p, pool, p->only + i, n);
+    }
+    p->compared += n;
+    if (rc == SQLITE_OK && p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
   }
   return rc;
 }
@@ -209,7 +279,7 @@ int flat_search_from(IndexPass *p, Pool *pool, u64 first) {
   const SlotColumn *col = &p->slots->column[p->column];
   DistanceScan scan = distance_scan(col->metric, col->elem);
   if (p->slots->slots <= first || p->overlay->all_dead_at < p->length) return SQLITE_OK;
-  return p->only ? scan_some(p, pool, scan) : scan_all(p, pool, scan, first);
+  return p->only ? scan_some(p, pool) : scan_all(p, pool, scan, first);
 }
 
 static int flat_search(IndexPass *p, Pool *pool) { return flat_search_from(p, pool, 0); }

@@ -48,7 +48,8 @@ static void free_arrays(Slots *s) {
   array_free(&s->rowids);
   for (c = 0; c < s->columns; c++) {
     if (s->column[c].structure) s->column[c].structure->close(s->column[c].opened);
-    array_map_close(&s->column[c].chosen);
+    array_map_close(&s->column[c].chosen_codes);
+    array_map_close(&s->column[c].chosen_vectors);
     array_map_close(&s->column[c].present_map);
     array_free(&s->column[c].vectors);
     array_free(&s->column[c].present);
@@ -212,10 +213,18 @@ int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void 
 /* --- reading --- */
 
 /* One item of an array, whose map is opened when it is first needed. */
-static int mapped_item(ArrayMap *map, Array *array, u64 index, u64 *item) {
+/* Where an item lies. */
+ALWAYS_INLINE int mapped_place(ArrayMap *map, Array *array, u64 index, const u8 **at) {
+  int rc = SQLITE_OK;
+  *at = map->array && index < array->count ? array_map_known(map, (u32)index, 1) : NULL;
+  if (LIKELY(*at != NULL)) return SQLITE_OK;
+  if (map->array == NULL) rc = array_map_open(map, array, 0, 0);
+  return rc ? rc : array_map_get(map, index, at);
+}
+
+ALWAYS_INLINE int mapped_item(ArrayMap *map, Array *array, u64 index, u64 *item) {
   const u8 *at;
-  int rc = map->array ? SQLITE_OK : array_map_open(map, array, 0, 0);
-  if (rc == SQLITE_OK) rc = array_map_get(map, index, &at);
+  int rc = mapped_place(map, array, index, &at);
   if (rc == SQLITE_OK) *item = load64(at);
   return rc;
 }
@@ -256,19 +265,27 @@ static int is_row(Slots *s, u64 slot, i64 rowid, int *lives) {
 }
 
 int slots_keep_live(Slots *s, const i64 *rowids, u32 *slot, u64 *count) {
+  const u8 *stored[AHEAD]; /* rowids, on the way from memory */
   u64 first, i, used = 0;
+  int rc = SQLITE_OK;
   for (first = 0; first < *count; first += AHEAD) {
-    u64 end = MIN(first + AHEAD, *count);
-    for (i = first; i < end && s->rowid_map.array; i++) {
-      const u8 *at;
-      if (slot[i] < s->slots && array_map_get(&s->rowid_map, slot[i], &at) == SQLITE_OK) PREFETCH(at);
-    }
-    for (i = first; i < end; i++) {
-      int lives = 0, rc;
-      if (slot[i] == NO_SLOT) continue;
-      rc = is_row(s, slot[i], rowids[i], &lives);
+    u64 n = MIN(AHEAD, *count - first);
+    const u32 *found = slot + first;
+    for (i = 0; i < n; i++) {
+      if (found[i] == NO_SLOT) continue;
+      if (found[i] >= s->slots) return CORRUPT(s->table.pgno);
+      rc = mapped_place(&s->rowid_map, &s->rowids, found[i], &stored[i]);
       if (rc) return rc;
-      if (lives) slot[used++] = slot[i];
+      PREFETCH(stored[i]);
+    }
+    for (i = 0; i < n; i++) {
+      u32 at = found[i];
+      int lives = 0;
+      if (at == NO_SLOT) continue;
+      if ((i64)load64(stored[i]) != rowids[first + i]) return CORRUPT(s->table.pgno);
+      rc = slot_lives(s, at, &lives);
+      if (rc) return rc;
+      if (lives) slot[used++] = at;
     }
   }
   *count = used;

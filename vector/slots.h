@@ -46,12 +46,12 @@ typedef struct SlotColumn {
   u32 beside;            /* bytes of an item of `codes` */
   IndexShape index;
   Array vectors, present, codes;
-  ArrayMap present_map;              /* opened by the first slots_present */
-  ArrayMap chosen;                   /* of codes, else vectors: opened by the first search of chosen slots (flat.c) */
-  const StructureMethods *structure; /* what its index keeps; NULL: nothing */
-  PageRef structure_ref;             /* {0,0}: not made (yet) */
-  u64 covered;                       /* slots below this are in it */
-  void *opened;                      /* by the first search, whose index knows what it is */
+  ArrayMap present_map;                  /* opened by the first slots_present */
+  ArrayMap chosen_codes, chosen_vectors; /* opened by the first search of chosen slots (flat.c) */
+  const StructureMethods *structure;     /* what its index keeps; NULL: nothing */
+  PageRef structure_ref;                 /* {0,0}: not made (yet) */
+  u64 covered;                           /* slots below this are in it */
+  void *opened;                          /* by the first search, whose index knows what it is */
 } SlotColumn;
 
 typedef struct Slots {
