@@ -18,6 +18,12 @@
   200.0 /* about what a node of the pool takes to be walked, by 32 bytes of its code row, by the length of the pool */
 #define NODE_32_BYTES_NS 25.0
 #define NODE_POOL_NS 0.1
+#define AMONG_NS                                                                                                       \
+  2000.0 /* ... and what it takes to compare the codes of chosen nodes: of each, of 32 bytes of it, of 64 slots */
+#define AMONG_ROW_NS 4.0
+#define AMONG_32_BYTES_NS 1.5
+#define AMONG_WORD_NS 0.5
+#define AMONG_POLL_WORDS 1024u
 
 struct Graph {
   GraphArrays at;
@@ -247,23 +253,104 @@ static int hnsw_room(const IndexPass *p, u64 *out) {
 
 /*
  * How many nodes a walk keeps: as many as its codes want (graph_codes.h), and more as the pool holds nodes that are not given. Room for dead nodes is at most
- * doubled; of a filter that lets a share s through, s^-0.6 times as many, and 1.5/s of those that are asked for: measured, so that recall is that of a walk
- * without it.
+ * doubled; where a share s of the nodes may be given, s^-0.6 times as many, and 1.5/s of those that are asked for: measured, so that recall is that of a walk
+ * without a filter.
  */
-static double pool_size(const IndexPass *p, const GraphCodes *codes) {
+static double walk_size(const IndexPass *p, const GraphCodes *codes) {
   double slots = (double)p->slots->slots,
          live = (double)(p->slots->live - MIN(p->slots->live, p->overlay->kills.count));
-  double size = graph_codes_walked(codes, &p->slots->column[p->column], ef_of(p)) * MIN(slots / MAX(live, 1), 2), share;
-  if (p->allowed == NULL) return size;
-  share = MIN((double)MAX(p->chosen, 1) / MAX(live, 1), 1);
-  return MAX(size * pow(share, -FILTERED_POWER), FILTERED_ROOM * (double)p->want / share);
+  return graph_codes_walked(codes, &p->slots->column[p->column], ef_of(p)) * MIN(slots / MAX(live, 1), 2);
+}
+
+static double filtered_size(const IndexPass *p, double size, double share) {
+  return MIN(MAX(size * pow(share, -FILTERED_POWER), FILTERED_ROOM * (double)p->want / share), MAX_POOL);
+}
+
+/* Of rows spread evenly. */
+static double share_chosen(const IndexPass *p) {
+  return MIN((double)MAX(p->chosen, 1) / (double)MAX(p->slots->live, 1), 1);
+}
+
+/* What it costs to walk until `size` nodes are kept and expanded; to compare the codes of the chosen ones one after another. */
+static double walk_cost(const IndexPass *p, const GraphCodes *codes, double size) {
+  return size *
+         (NODE_NS + NODE_32_BYTES_NS / 32 * codes->cost_bytes(&p->slots->column[p->column]) + NODE_POOL_NS * size);
+}
+
+static double among_cost(const IndexPass *p, const GraphCodes *codes) {
+  const SlotColumn *col = &p->slots->column[p->column];
+  u32 bytes = codes->quantizer ? graph_codes_stride(codes, col) : codes->cost_bytes(col);
+  return AMONG_NS + (double)p->chosen * (AMONG_ROW_NS + AMONG_32_BYTES_NS / 32 * bytes) +
+         (double)p->slots->slots / 64 * AMONG_WORD_NS;
 }
 
 static double hnsw_cost(const IndexPass *p) {
-  const SlotColumn *col = &p->slots->column[p->column];
-  const GraphCodes *codes = graph_codes_of(col);
-  double size = pool_size(p, codes);
-  return size * (NODE_NS + NODE_32_BYTES_NS / 32 * codes->cost_bytes(col) + NODE_POOL_NS * size);
+  const GraphCodes *codes = graph_codes_of(&p->slots->column[p->column]);
+  double size = walk_size(p, codes);
+  if (p->allowed == NULL) return walk_cost(p, codes, size);
+  return MIN(walk_cost(p, codes, filtered_size(p, size, share_chosen(p))), among_cost(p, codes));
+}
+
+/* How many of the nearest `count` of the pool may be given. */
+static int count_wanted(Graph *g, const IndexPass *p, u32 count, u32 *out) {
+  const Walker *w = &g->walker;
+  u32 i;
+  int rc = SQLITE_OK;
+  *out = 0;
+  for (i = 0; i < MIN(count, w->count) && rc == SQLITE_OK; i++) {
+    int wanted = 0;
+    rc = is_wanted(g, p, pool_node(w->pool[i]), &wanted);
+    *out += (u32)wanted;
+  }
+  return rc;
+}
+
+/* Compare the codes of all chosen nodes; the pool has the nearest then. */
+static int walk_chosen(Graph *g, const IndexPass *p, const Layer *ground, u64 most) {
+  u32 words = (u32)((g->at.head.nodes + 63) / 64), first, next;
+  int rc = walk_begin(&g->walker, (u32)MIN((p->overlay->kills.count ? 2.0 : 1.0) * (double)most, MAX_POOL));
+  for (first = 0; first < words && rc == SQLITE_OK; first = next) {
+    next = (u32)MIN((u64)first + AMONG_POLL_WORDS, words);
+    rc = walk_among(&g->walker, ground, &g->walk, p->allowed, first, next);
+    if (rc == SQLITE_OK && p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
+  }
+  return rc;
+}
+
+/* Begin a walk of level 0 that keeps `size` nodes, near the query. */
+static int enter_ground(Graph *g, double size) {
+  const GraphHead *h = &g->at.head;
+  u32 node, slot;
+  int rc = walk_descend(&g->walker, h, &g->maps, &g->walk, h->nodes, 0, &node, &slot);
+  if (rc == SQLITE_OK) rc = walk_begin(&g->walker, (u32)MIN(size, MAX_POOL));
+  return rc ? rc : walk_enter(&g->walker, &g->walk, node, slot);
+}
+
+/*
+ * Walk where not all may be given: to as many nodes as filtered_size() says of rows spread evenly. Rows that lie together are met all at once or late, so
+ * what was met says when less is enough, and when more is needed. Where the way would be longer than to compare all chosen rows, these are compared.
+ */
+static int walk_filtered(Graph *g, const IndexPass *p, const Layer *ground, u64 most) {
+  const double least = walk_size(p, g->codes), even = filtered_size(p, least, share_chosen(p)),
+               among = among_cost(p, g->codes);
+  double room = 0, until = least, size, spent;
+  for (;;) {
+    u32 wanted = 0;
+    int rc = SQLITE_OK;
+    if (until > room) { /* anew: what the pool had no room for is lost */
+      room = MAX(until, even);
+      rc = enter_ground(g, room);
+    }
+    if (rc == SQLITE_OK) rc = walk_run_until(&g->walker, ground, &g->walk, (u32)until);
+    if (rc == SQLITE_OK) rc = count_wanted(g, p, (u32)until, &wanted);
+    if (rc || g->walker.count < (u32)until || until >= MAX_POOL) return rc;
+    if (until < even && filtered_size(p, least, MAX(wanted - sqrt(wanted), 0.5) / until) <= until) return SQLITE_OK;
+    size = filtered_size(p, least, MAX(wanted, 0.5) / until);
+    if (until >= even && size <= 1.5 * until) return SQLITE_OK;
+    spent = size > room ? 0 : walk_cost(p, g->codes, until);
+    if (walk_cost(p, g->codes, size) - spent > among) return walk_chosen(g, p, ground, most);
+    until = until < even && size < 2 * even ? even : size;
+  }
 }
 
 static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
@@ -271,16 +358,19 @@ static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
   const GraphHead *h = &g->at.head;
   const SlotColumn *col = &g->slots->column[g->column];
   u64 rerank = MAX(MAX((u64)MIN_RERANK, (u64)graph_codes_compared(g->codes, col, ef_of(p))), p->want),
-      over = p->want * p->oversample / 100, count = 0;
+      most = MAX(rerank, p->want * p->oversample / 100), count = 0;
   Layer ground = graph_layer(h, &g->maps, 0, h->nodes);
-  u32 node, slot;
   int rc;
   g->walk.methods->from_vector(&g->walk, p->query, w->query);
-  rc = walk_descend(w, h, &g->maps, &g->walk, h->nodes, 0, &node, &slot);
-  if (rc == SQLITE_OK) rc = walk_begin(w, (u32)MIN(pool_size(p, g->codes), MAX_POOL));
-  if (rc == SQLITE_OK) rc = walk_enter(w, &g->walk, node, slot);
-  if (rc == SQLITE_OK) rc = walk_run(w, &ground, &g->walk);
-  if (rc == SQLITE_OK) rc = choose(g, p, w, MAX(rerank, over), &count);
+  if (p->allowed == NULL) {
+    rc = enter_ground(g, walk_size(p, g->codes));
+    if (rc == SQLITE_OK) rc = walk_run(w, &ground, &g->walk);
+  } else if (hnsw_cost(p) < among_cost(p, g->codes)) {
+    rc = walk_filtered(g, p, &ground, most);
+  } else {
+    rc = walk_chosen(g, p, &ground, most);
+  }
+  if (rc == SQLITE_OK) rc = choose(g, p, w, most, &count);
   p->compared += w->compared + count;
   w->compared = 0;
   return rc ? rc : refine_found(g, p, pool, count);

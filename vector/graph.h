@@ -132,6 +132,10 @@ int walk_begin(Walker *w, u32 ef);
 int walk_enter(Walker *w, Space *space, u32 node, u32 slot);
 /* Walk until no node in the pool is left unexpanded. */
 int walk_run(Walker *w, const Layer *layer, Space *space);
+/* The same for the nearest `until` of the pool alone, which are then what a walk that keeps so many would find; it can be gone on with. */
+int walk_run_until(Walker *w, const Layer *layer, Space *space, u32 until);
+/* Compare, instead of walking, the nodes of level 0 whose bits are set in words `first` .. `end` - 1. */
+int walk_among(Walker *w, const Layer *ground, Space *space, const u64 *bits, u32 first, u32 end);
 /* From the top level down to above level `to`, greedily: the node or record of level `to` to start from, and its slot. */
 int walk_descend(Walker *w, const GraphHead *head, const LayerMaps *maps, Space *space, u64 slots, u32 to, u32 *node,
                  u32 *slot);

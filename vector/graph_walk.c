@@ -2,13 +2,15 @@
  * graph_walk.c: best-first search of one level of a graph.
  *
  * The pool is one sorted array of the ef nearest nodes so far. Step i takes the first node of it that is not expanded yet, asks for the rows of its
- * unvisited neighbours, and while these arrive from memory computes the distances of the rows asked for in step i - 1.
+ * unvisited neighbours, and while these arrive from memory computes the distances of the rows asked for in step i - 1. Where a few rows are chosen, the
+ * pool takes these one after another, without a walk.
  */
 #include "graph.h"
 
 #include "portable.h"
 
 #define WALK_AHEAD (12 * CACHE_LINE) /* longer rows are streams, which the processor fetches ahead by itself */
+#define AMONG_ROWS 32u
 
 int walker_open(Walker *w, u64 visited, u32 ef, u32 query_size) {
   int rc = SQLITE_OK;
@@ -35,7 +37,6 @@ int walk_begin(Walker *w, u32 ef) {
   }
   w->count = 0;
   w->ef = ef;
-  if (w->pool_cap > ef) return SQLITE_OK;
   return mem_reserve(&w->pool, &w->pool_cap, (u64)ef + 1, sizeof *w->pool);
 }
 
@@ -153,7 +154,7 @@ ALWAYS_INLINE u32 take_in(Walker *w, const Layer *layer, Space *space, const Bat
   return MIN(first, at);
 }
 
-ALWAYS_INLINE int run(Walker *w, const Layer *layer, Space *space, const int upper) {
+ALWAYS_INLINE int run(Walker *w, const Layer *layer, Space *space, u32 until, const int upper) {
   Batch batch[2];
   u32 next = 0, side = 0;
   int rc;
@@ -162,7 +163,7 @@ ALWAYS_INLINE int run(Walker *w, const Layer *layer, Space *space, const int upp
     Batch *asked = &batch[side], *arrived = &batch[side ^ 1];
     asked->count = 0;
     while (next < w->count && w->pool[next] & 1) next++;
-    if (next < w->count) {
+    if (next < MIN(w->count, until)) {
       w->pool[next] |= 1;
       rc = gather(w, layer, space, pool_node(w->pool[next]), upper, asked);
       if (rc) return rc;
@@ -174,8 +175,49 @@ ALWAYS_INLINE int run(Walker *w, const Layer *layer, Space *space, const int upp
   }
 }
 
-int walk_run(Walker *w, const Layer *layer, Space *space) {
-  return layer->upper ? run(w, layer, space, 1) : run(w, layer, space, 0);
+int walk_run_until(Walker *w, const Layer *layer, Space *space, u32 until) {
+  return layer->upper ? run(w, layer, space, until, 1) : run(w, layer, space, until, 0);
+}
+
+int walk_run(Walker *w, const Layer *layer, Space *space) { return walk_run_until(w, layer, space, w->ef); }
+
+/* The next rows whose bits are set, on the way from memory; `word` is what is left of word *at. */
+static int gather_chosen(Space *space, const u64 *bits, u32 *at, u32 end, u32 nodes, u64 *word, Batch *out) {
+  u32 n = 0;
+  while (n < AMONG_ROWS) {
+    u32 node;
+    while (*word == 0 && ++*at < end) *word = bits[*at];
+    if (*at >= end) break;
+    node = *at * 64 + low_bit(*word);
+    if (UNLIKELY(node >= nodes)) { /* in the last word */
+      *at = end;
+      break;
+    }
+    *word &= *word - 1;
+    out->row[n] = array_map_item(&space->rows, node);
+    if (UNLIKELY(out->row[n] == NULL)) {
+      int rc = array_map_get(&space->rows, node, &out->row[n]);
+      if (rc) return rc;
+    }
+    fetch_row(out->row[n], space->row_bytes);
+    out->node[n++] = node;
+  }
+  out->count = n;
+  return SQLITE_OK;
+}
+
+int walk_among(Walker *w, const Layer *ground, Space *space, const u64 *bits, u32 first, u32 end) {
+  Batch batch[2];
+  u64 word = first < end ? bits[first] : 0;
+  u32 side = 0;
+  batch[0].count = batch[1].count = 0;
+  do {
+    int rc = gather_chosen(space, bits, &first, end, ground->count, &word, &batch[side]);
+    if (rc) return rc;
+    side ^= 1;
+    if (batch[side].count) take_in(w, ground, space, &batch[side], 0);
+  } while (batch[side ^ 1].count);
+  return SQLITE_OK;
 }
 
 Layer graph_layer(const GraphHead *head, const LayerMaps *maps, u32 level, u64 slots) {
