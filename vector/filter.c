@@ -89,6 +89,44 @@ int filter_passes(const Filter *f, const u64 *fields) {
 
 /* --- bits --- */
 
+int slot_set_new(const i64 *rowids, u64 count, SlotSet **out) {
+  int rc = SQLITE_OK;
+  SlotSet *s = mem_zeroed(&rc, 1, sizeof *s);
+  if (rc) return rc;
+  s->refs = 1;
+  s->rowid = mem_array(&rc, count, sizeof *s->rowid);
+  s->slot = mem_array(&rc, count, sizeof *s->slot);
+  if (rc) {
+    slot_set_release(s);
+    return rc;
+  }
+  memcpy(s->rowid, rowids, (size_t)count * sizeof *rowids);
+  s->rowids = count;
+  *out = s;
+  return SQLITE_OK;
+}
+
+void slot_set_release(SlotSet *set) {
+  if (set == NULL || --set->refs) return;
+  mem_free(set->rowid);
+  mem_free(set->slot);
+  mem_free(set->bits);
+  mem_free(set);
+}
+
+void slots_to_bits(const u32 *slots, u64 count, u64 *bits) {
+  u64 i;
+  for (i = 0; i < count; i++) bits[slots[i] / 64] |= (u64)1 << slots[i] % 64;
+}
+
+int slot_set_bits(SlotSet *set, u64 slots) {
+  int rc = SQLITE_OK;
+  if (set->bits) return SQLITE_OK;
+  set->bits = mem_zeroed(&rc, (slots + 63) / 64, sizeof *set->bits);
+  if (rc == SQLITE_OK) slots_to_bits(set->slot, set->chosen, set->bits);
+  return rc;
+}
+
 static int bits_new(u64 words, SlotBits **out) {
   int rc = SQLITE_OK;
   SlotBits *b = mem_zeroed(&rc, 1, sizeof *b);
@@ -181,6 +219,7 @@ struct FilterCache {
   u64 uses;
   u32 count;
   CachedFilter entry[FILTER_CACHE];
+  SlotSet *last_set;
 };
 
 static void forget(CachedFilter *e) {
@@ -193,7 +232,25 @@ void filter_cache_free(FilterCache *cache) {
   u32 i;
   if (cache == NULL) return;
   for (i = 0; i < cache->count; i++) forget(&cache->entry[i]);
+  slot_set_release(cache->last_set);
   mem_free(cache);
+}
+
+SlotSet *filter_last_set(const FilterCache *cache, const i64 *rowids, u64 count) {
+  SlotSet *set = cache ? cache->last_set : NULL;
+  if (set == NULL || set->rowids != count || memcmp(set->rowid, rowids, (size_t)count * sizeof *rowids)) return NULL;
+  set->refs++;
+  return set;
+}
+
+void filter_keep_set(FilterCache **cache, SlotSet *set) {
+  int rc = SQLITE_OK;
+  if (set->rowids * (sizeof *set->rowid + sizeof *set->slot) > FILTER_CACHE_BYTES) return;
+  if (*cache == NULL) *cache = mem_zeroed(&rc, 1, sizeof **cache);
+  if (rc) return;
+  slot_set_release((*cache)->last_set);
+  (*cache)->last_set = set;
+  set->refs++;
 }
 
 /* FNV-1a over words; equality is compared in full */

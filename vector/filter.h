@@ -6,6 +6,7 @@
  *
  *   F1  The slots of the pages that pass a filter are computed by a scan of the words, and the last filters of each version of the table are kept
  *       with it. The overlay's patches are laid over a copy.
+ *   F2  So is the last set of rowids, and where these rows lie: a set that a query of a join or a loop names again is not looked up again.
  */
 #ifndef QUIRE_FILTER_H
 #define QUIRE_FILTER_H
@@ -49,6 +50,22 @@ void slot_bits_release(SlotBits *bits);
 /* Set the bits that are set in an array of words (of presence). */
 int slot_bits_add(Array *words, u64 *bits);
 
+/* Ascending rowids, and the slots of those that are in the pages and live: ascending, and as bits, made when needed (slot_set_bits). Counted. */
+typedef struct SlotSet {
+  u32 refs;
+  u64 rowids, chosen;
+  i64 *rowid;
+  u32 *slot;
+  u64 *bits;
+} SlotSet;
+/* A new one: a copy of `count` rowids, and room for as many slots. */
+int slot_set_new(const i64 *rowids, u64 count, SlotSet **out);
+void slot_set_release(SlotSet *set);
+/* Set the bits of slots. */
+void slots_to_bits(const u32 *slots, u64 count, u64 *bits);
+/* The bits of its slots; the table has `slots` of them. */
+int slot_set_bits(SlotSet *set, u64 slots);
+
 /* Filters of one version of a table, and what passed them. */
 typedef struct FilterCache FilterCache;
 void filter_cache_free(FilterCache *cache);
@@ -58,6 +75,9 @@ void filter_cache_free(FilterCache *cache);
  */
 int filter_slots(FilterCache **cache, Fields *fields, Array *present, u32 column, const Filter *filter,
                  const Overlay *overlay, u32 length, SlotBits **out);
+/* The last set, counted, if it is of these rowids, else NULL. Keep a set as the last; one that is too large, or without memory for that, is not kept. */
+SlotSet *filter_last_set(const FilterCache *cache, const i64 *rowids, u64 count);
+void filter_keep_set(FilterCache **cache, SlotSet *set);
 /* Keep those of the ascending slots that pass. */
 int filter_list(Fields *fields, const Filter *filter, const Overlay *overlay, u32 length, u32 *list, u64 *count);
 

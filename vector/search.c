@@ -57,7 +57,8 @@ struct Search {
   u32 *list; /* their slots, ascending, and the same as bits: each made when it is needed */
   u64 *bits;
   u64 chosen;       /* how many */
-  SlotBits *passed; /* by the filter; `bits` are these */
+  SlotBits *passed; /* by the filter: `bits` are these */
+  SlotSet *set;     /* those named: `list` are these, and `bits` */
   u32 *rows;        /* of the overlay, those of the rowid set */
   u64 row_count;
   float norm2_max;
@@ -91,15 +92,6 @@ static int compare_slots(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* The slots of some rows that the overlay does not have; dead ones and unknown ones left out. */
-static int resolve_slots(Search *s, const i64 *rowids, u64 count) {
-  u32 *slot = s->list + s->chosen;
-  int rc = rowmap_find_many(&s->slots->map, rowids, count, slot);
-  if (rc == SQLITE_OK) rc = slots_keep_live(s->slots, rowids, slot, &count);
-  if (rc == SQLITE_OK) s->chosen += count;
-  return rc;
-}
-
 /* The slots that pass the filter. */
 static int resolve_filter(Search *s) {
   Slots *slots = s->slots;
@@ -113,32 +105,78 @@ static int resolve_filter(Search *s) {
   return SQLITE_OK;
 }
 
+/* The slots of the set's rows; dead ones and unknown ones left out. */
+static int find_slots(Search *s, SlotSet *set) {
+  u64 first, i;
+  int rc = SQLITE_OK;
+  for (first = 0; first < set->rowids && rc == SQLITE_OK; first += RESOLVE_BATCH) {
+    u64 n = MIN(set->rowids - first, RESOLVE_BATCH);
+    u32 *slot = set->slot + set->chosen;
+    rc = rowmap_find_many(&s->slots->map, set->rowid + first, n, slot);
+    if (rc == SQLITE_OK) rc = slots_keep_live(s->slots, set->rowid + first, slot, &n);
+    if (rc == SQLITE_OK) set->chosen += n;
+    if (s->interrupted && s->interrupted(s->interrupt_arg)) rc = SQLITE_INTERRUPT;
+  }
+  for (i = 1; i < set->chosen && set->slot[i - 1] < set->slot[i]; i++) {
+  }
+  if (rc == SQLITE_OK && i < set->chosen) qsort(set->slot, (size_t)set->chosen, sizeof *set->slot, compare_slots);
+  return rc;
+}
+
+/* Rows that the pages have, by name (F2). */
+static int resolve_in_pages(Search *s, const i64 *rowids, u64 count) {
+  SlotSet *set = filter_last_set(s->slots->filters, rowids, count);
+  int rc = SQLITE_OK;
+  if (set == NULL) {
+    rc = slot_set_new(rowids, count, &set);
+    if (rc == SQLITE_OK) rc = find_slots(s, set);
+    if (rc == SQLITE_OK) filter_keep_set(&s->slots->filters, set);
+  }
+  if (rc) {
+    slot_set_release(set);
+    return rc;
+  }
+  s->set = set;
+  s->list = set->slot;
+  s->chosen = set->chosen;
+  return SQLITE_OK;
+}
+
+/* Those of the named rows that pass the filter, too: a list of this search's own. */
+static int filter_set(Search *s) {
+  int rc = SQLITE_OK;
+  u32 *own = mem_array(&rc, s->chosen, sizeof *own);
+  if (rc) return rc;
+  if (s->chosen) memcpy(own, s->list, (size_t)s->chosen * sizeof *own);
+  slot_set_release(s->set);
+  s->set = NULL;
+  s->list = own;
+  return filter_list(&s->slots->fields, s->filter, s->at.overlay, s->at.length, s->list, &s->chosen);
+}
+
 /* Where the rows of the set lie: slots of the pages, rows of the overlay. */
 static int resolve_set(Search *s) {
-  i64 wanted[RESOLVE_BATCH];
-  u64 i, waiting = 0;
+  i64 *rest = NULL; /* not in the overlay */
+  u64 i, n = 0;
   int rc = SQLITE_OK;
   if (s->content) return SQLITE_OK;
   if (s->rowids == NULL) return s->filter ? resolve_filter(s) : SQLITE_OK;
-  s->list = mem_array(&rc, s->rowid_count, sizeof *s->list);
-  s->rows = mem_array(&rc, s->rowid_count, sizeof *s->rows);
-  for (i = 0; i < s->rowid_count && rc == SQLITE_OK; i++) {
-    u32 row = overlay_find(s->at.overlay, s->at.length, s->rowids[i]);
-    if (row != NO_ROW)
-      s->rows[s->row_count++] = row;
-    else
-      wanted[waiting++] = s->rowids[i];
-    if (waiting < RESOLVE_BATCH && i + 1 < s->rowid_count) continue;
-    rc = resolve_slots(s, wanted, waiting);
-    waiting = 0;
-    if (s->interrupted && s->interrupted(s->interrupt_arg)) rc = SQLITE_INTERRUPT;
+  if (s->at.overlay->rows == 0) {
+    rc = resolve_in_pages(s, s->rowids, s->rowid_count);
+  } else {
+    rest = mem_array(&rc, s->rowid_count, sizeof *rest);
+    s->rows = mem_array(&rc, s->rowid_count, sizeof *s->rows);
+    for (i = 0; i < s->rowid_count && rc == SQLITE_OK; i++) {
+      u32 row = overlay_find(s->at.overlay, s->at.length, s->rowids[i]);
+      if (row == NO_ROW)
+        rest[n++] = s->rowids[i];
+      else
+        s->rows[s->row_count++] = row;
+    }
+    if (rc == SQLITE_OK) rc = resolve_in_pages(s, rest, n);
+    mem_free(rest);
   }
-  for (i = 1; i < s->chosen && s->list[i - 1] < s->list[i]; i++) {
-  }
-  if (rc == SQLITE_OK && i < s->chosen) qsort(s->list, (size_t)s->chosen, sizeof *s->list, compare_slots);
-  if (rc == SQLITE_OK && s->filter)
-    rc = filter_list(&s->slots->fields, s->filter, s->at.overlay, s->at.length, s->list, &s->chosen);
-  return rc;
+  return rc == SQLITE_OK && s->filter ? filter_set(s) : rc;
 }
 
 static int need_list(Search *s) {
@@ -154,11 +192,16 @@ static int need_list(Search *s) {
 }
 
 static int need_bits(Search *s) {
-  u64 i;
-  int rc = SQLITE_OK;
+  int rc;
   if (s->bits) return SQLITE_OK;
+  if (s->set) {
+    rc = slot_set_bits(s->set, s->slots->slots);
+    s->bits = s->set->bits;
+    return rc;
+  }
+  rc = SQLITE_OK;
   s->bits = mem_zeroed(&rc, (s->slots->slots + 63) / 64, sizeof *s->bits);
-  for (i = 0; i < s->chosen && rc == SQLITE_OK; i++) s->bits[s->list[i] / 64] |= (u64)1 << s->list[i] % 64;
+  if (rc == SQLITE_OK) slots_to_bits(s->list, s->chosen, s->bits);
   return rc;
 }
 
@@ -313,9 +356,10 @@ void search_close(Search *s) {
   if (s == NULL) return;
   mem_aligned_free(s->query);
   codes_query_free(s->codes);
-  mem_free(s->list);
-  if (s->passed == NULL) mem_free(s->bits);
+  if (s->set == NULL) mem_free(s->list);
+  if (s->set == NULL && s->passed == NULL) mem_free(s->bits);
   slot_bits_release(s->passed);
+  slot_set_release(s->set);
   mem_free(s->rows);
   mem_free(s->ready);
   mem_free(s->seen);
