@@ -10,8 +10,10 @@
  *   rowid set   rowid IN (SELECT id FROM chosen), up to 10,000 rows; beside it what SQLite takes to hand that set to a virtual table which
  *               does nothing with it, and to read it in a query of its own
  *
- * Each is swept over ef until recall@10 is 0.95, as is hnswlib; the figures are those at the first ef that reaches it. Always exactly 10 rows, or
- * as many as pass.
+ *   other sets  the same with a set that is not the one before
+ *
+ * Each is swept over ef until recall@10 is 0.95, as is hnswlib; the figures are those at the first ef that reaches it, timed in turns. Always exactly
+ * 10 rows, or as many as pass.
  */
 #define _GNU_SOURCE 1
 #include <stdio.h>
@@ -163,103 +165,102 @@ static double quire_pass(sqlite3_stmt *s, const DataSet *set, const Passing *p, 
   return pass_clock() - start;
 }
 
-typedef struct Rate {
-  double qps, recall;
-  size_t ef;
-} Rate;
+/* --- what is timed: each at the first ef that reaches the recall, all of one share of rows in turns --- */
 
-static double median_pass(double (*pass)(void *arg), void *arg) {
-  double seconds[MAX_RUNS];
-  for (size_t r = 0; r < settings.runs; r++) seconds[r] = pass(arg);
-  return bench_median(seconds, settings.runs);
-}
+#define MOST_TIMED 12
 
-typedef struct QuireRun {
-  sqlite3_stmt *s;
+typedef struct Timed {
+  const char *name;
+  double (*pass)(void *timed);
   const DataSet *set;
   const Passing *p;
+  sqlite3_stmt *s;       /* ours, and what SQLite does alone */
+  const PeerIndex *peer; /* or hnswlib */
   size_t ef;
+  double recall, seconds[MAX_RUNS];
   int64_t *rowids;
-} QuireRun;
+} Timed;
 
-static double run_quire(void *arg) {
-  QuireRun *r = arg;
-  return quire_pass(r->s, r->set, r->p, r->ef, r->rowids);
+static double run_quire(void *timed) {
+  Timed *t = timed;
+  return quire_pass(t->s, t->set, t->p, t->ef, t->rowids);
 }
-
-static Rate rate_quire(sqlite3 *db, const char *sql, const DataSet *set, const Passing *p) {
-  Rate rate = {0, 0, 0};
-  QuireRun run = {db_prepare(db, sql), set, p, 0, bench_alloc(FILTER_QUERIES * K * sizeof(int64_t))};
-  for (size_t i = 0; i < COUNT(efs) && rate.recall < TARGET; i++) {
-    run.ef = rate.ef = efs[i];
-    run_quire(&run);
-    rate.recall = recall_of(set, p, run.rowids);
-  }
-  rate.qps = FILTER_QUERIES / median_pass(run_quire, &run);
-  sqlite3_finalize(run.s);
-  free(run.rowids);
-  return rate;
-}
-
-typedef struct PeerRun {
-  const PeerIndex *peer;
-  const DataSet *set;
-  const Passing *p;
-  size_t ef, short_of; /* queries that gave fewer rows than there are */
-  int64_t *rowids;
-} PeerRun;
 
 static int passes(void *arg, int64_t label) {
   const Passing *p = arg;
   return p->number[label - 1] < p->limit;
 }
 
-static double run_peer(void *arg) {
-  PeerRun *r = arg;
+static double run_peer(void *timed) {
+  Timed *t = timed;
   double start = pass_clock();
-  r->short_of = 0;
   for (size_t q = 0; q < FILTER_QUERIES; q++) {
-    size_t n = peer_search_filtered(r->peer->peer, r->peer->query + q * r->set->dim, K, r->ef, passes, (void *)r->p,
-                                    r->rowids + q * K);
-    r->short_of += n < r->p->wanted;
-    for (; n > 0 && n < K; n++) r->rowids[q * K + n] = -1;
+    size_t n = peer_search_filtered(t->peer->peer, t->peer->query + q * t->set->dim, K, t->ef, passes, (void *)t->p,
+                                    t->rowids + q * K);
+    if (n < t->p->wanted) t->rowids[q * K] = -1; /* this ef is too small */
   }
   return pass_clock() - start;
 }
 
-static Rate rate_peer(const PeerIndex *peer, const DataSet *set, const Passing *p) {
-  Rate rate = {0, 0, 0};
-  PeerRun run = {peer, set, p, 0, 0, bench_alloc(FILTER_QUERIES * K * sizeof(int64_t))};
-  for (size_t i = 0; i < COUNT(efs) && rate.recall < TARGET; i++) {
-    run.ef = rate.ef = efs[i];
-    run_peer(&run);
-    rate.recall = run.short_of ? 0 : recall_of(set, p, run.rowids);
-  }
-  rate.qps = FILTER_QUERIES / median_pass(run_peer, &run);
-  free(run.rowids);
-  return rate;
-}
-
-/* --- the table --- */
-
-static void print_rate(const char *what, const char *spread, double share, const Rate *q, const Rate *peer) {
-  printf("%-11s %-10s %6.1f%%  %5zu  %.4f %9.0f", what, spread, share * 100, q->ef, q->recall, q->qps);
-  if (peer)
-    printf("  %5zu  %.4f %9.0f  %7.1f\n", peer->ef, peer->recall, peer->qps, q->qps / peer->qps);
-  else
-    printf("\n");
-  fflush(stdout);
-}
-
-static double read_set(void *arg) {
-  sqlite3_stmt *s = arg;
+static double run_read(void *timed) {
+  Timed *t = timed;
   double start = pass_clock();
   for (size_t q = 0; q < FILTER_QUERIES; q++) {
-    while (sqlite3_step(s) == SQLITE_ROW) {
+    while (sqlite3_step(t->s) == SQLITE_ROW) {
     }
-    sqlite3_reset(s);
+    sqlite3_reset(t->s);
   }
   return pass_clock() - start;
+}
+
+static int is_short(const Timed *t) {
+  for (size_t q = 0; q < FILTER_QUERIES; q++) {
+    if (t->peer && t->rowids[q * K] < 0) return 1;
+  }
+  return 0;
+}
+
+/* Add a search, and find its ef. */
+static void add_search(Timed *timed, size_t *count, const char *name, const DataSet *set, const Passing *p,
+                       sqlite3_stmt *s, const PeerIndex *peer) {
+  Timed *t = &timed[(*count)++];
+  *t = (Timed){.name = name, .pass = s ? run_quire : run_peer, .set = set, .p = p, .s = s, .peer = peer};
+  t->rowids = bench_alloc(FILTER_QUERIES * K * sizeof(int64_t));
+  for (size_t i = 0; i < COUNT(efs) && t->recall < TARGET; i++) {
+    t->ef = efs[i];
+    t->pass(t);
+    t->recall = is_short(t) ? 0 : recall_of(set, p, t->rowids);
+  }
+}
+
+static void add_read(Timed *timed, size_t *count, const char *name, sqlite3_stmt *s) {
+  timed[(*count)++] = (Timed){.name = name, .pass = run_read, .s = s};
+}
+
+static void time_all(Timed *timed, size_t count) {
+  for (size_t r = 0; r < settings.runs; r++) {
+    for (size_t i = 0; i < count; i++) timed[i].seconds[r] = timed[i].pass(&timed[i]);
+  }
+}
+
+/* The median over the turns of the time of one by that of another. */
+static double ratio_of(const Timed *a, const Timed *b) {
+  double ratio[MAX_RUNS];
+  for (size_t r = 0; r < settings.runs; r++) ratio[r] = a->seconds[r] / b->seconds[r];
+  return bench_median(ratio, settings.runs);
+}
+
+static double seconds_of(const Timed *t) {
+  double seconds[MAX_RUNS];
+  memcpy(seconds, t->seconds, sizeof seconds);
+  return bench_median(seconds, settings.runs) / FILTER_QUERIES;
+}
+
+static void free_all(Timed *timed, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    sqlite3_finalize(timed[i].s);
+    free(timed[i].rowids);
+  }
 }
 
 /* --- a virtual table that has no rows, and asks for every value of `id IN (...)`: what handing a set over takes --- */
@@ -340,60 +341,82 @@ static const sqlite3_module taker = {.xConnect = taker_connect,
                                      .xColumn = taker_column,
                                      .xRowid = taker_rowid};
 
-/* Seconds of one run of a statement that reads the set. */
-static double read_time(sqlite3 *db, const char *sql) {
-  sqlite3_stmt *s = db_prepare(db, sql);
-  double seconds = median_pass(read_set, s) / FILTER_QUERIES;
-  sqlite3_finalize(s);
-  return seconds;
+/* --- the table --- */
+
+static const struct Form {
+  const char *name, *sql_any, *sql_near;
+} forms[] = {{"partition", "SELECT rowid FROM t WHERE e MATCH ?1 AND k = 10 AND ef_search = ?2 AND part < ?3",
+              "SELECT rowid FROM t WHERE e MATCH ?1 AND k = 10 AND ef_search = ?2 AND part_near < ?3"},
+             {"metadata", "SELECT rowid FROM t WHERE e MATCH ?1 AND k = 10 AND ef_search = ?2 AND meta < ?3",
+              "SELECT rowid FROM t WHERE e MATCH ?1 AND k = 10 AND ef_search = ?2 AND meta_near < ?3"},
+             {"join",
+              "SELECT t.rowid FROM t CROSS JOIN other o ON o.id = t.rowid WHERE e MATCH ?1 AND ef_search = ?2 AND "
+              "o.x < ?3 ORDER BY distance LIMIT 10",
+              NULL}};
+/* With a set: of the second kind mostly another one each time, a few of its first rows left out. */
+static sqlite3_stmt *prepare_with(sqlite3 *db, const char *sql, const DataSet *set, int other) {
+  char all[512], where[128] = "";
+  if (other) snprintf(where, sizeof where, " WHERE id > (SELECT abs(random()) %% %zu)", set->rows / 100);
+  snprintf(all, sizeof all, "%s (SELECT id FROM temp.chosen%s)", sql, where);
+  return db_prepare(db, all);
+}
+
+static void add_sets(sqlite3 *db, Timed *timed, size_t *count, const DataSet *set, const Passing *p) {
+  char sql[128];
+  snprintf(sql, sizeof sql, "CREATE TEMP TABLE chosen AS SELECT id FROM other WHERE x < %d", p->limit);
+  db_run(db, sql);
+  for (int other = 0; other < 2; other++) {
+    add_search(
+        timed, count, other ? "other sets" : "rowid set", set, p,
+        prepare_with(db, "SELECT rowid FROM t WHERE e MATCH ?1 AND k = 10 AND ef_search = ?2 AND ?3 > 0 AND rowid IN",
+                     set, other),
+        NULL);
+    add_read(timed, count, "  SQLite: handed over", prepare_with(db, "SELECT 1 FROM taker WHERE id IN", set, other));
+    add_read(timed, count, "  SQLite: read",
+             prepare_with(db, "SELECT count(*) FROM other WHERE id = 1 AND id IN", set, other));
+  }
+}
+
+static void print_all(const Timed *timed, size_t count, int near, double share) {
+  const Timed *peer = &timed[0], *search = NULL;
+  for (size_t i = 1; i < count; i++) {
+    const Timed *t = &timed[i];
+    if (t->pass == run_read) {
+      printf("%-25s %56.1f us   %7.2f times that\n", t->name, seconds_of(t) * 1e6, ratio_of(search, t));
+      continue;
+    }
+    search = t;
+    printf("%-13s %-10s %6.1f%%  %5zu  %.4f %9.0f  %5zu  %.4f %9.0f  %7.1f\n", t->name, near ? "together" : "even",
+           share * 100, t->ef, t->recall, 1 / seconds_of(t), peer->ef, peer->recall, 1 / seconds_of(peer),
+           ratio_of(peer, t));
+  }
+  fflush(stdout);
 }
 
 void bench_filter(const DataSet *set) {
-  static const struct {
-    const char *name, *sql_any, *sql_near;
-  } forms[] = {
-      {"partition", "SELECT rowid FROM t WHERE e MATCH ?1 AND k = 10 AND ef_search = ?2 AND part < ?3",
-       "SELECT rowid FROM t WHERE e MATCH ?1 AND k = 10 AND ef_search = ?2 AND part_near < ?3"},
-      {"metadata", "SELECT rowid FROM t WHERE e MATCH ?1 AND k = 10 AND ef_search = ?2 AND meta < ?3",
-       "SELECT rowid FROM t WHERE e MATCH ?1 AND k = 10 AND ef_search = ?2 AND meta_near < ?3"},
-      {"join",
-       "SELECT t.rowid FROM t CROSS JOIN other o ON o.id = t.rowid WHERE e MATCH ?1 AND ef_search = ?2 AND o.x < ?3 "
-       "ORDER BY distance LIMIT 10",
-       NULL}};
   Numbers n = make_numbers(set);
   sqlite3 *db = make_table(set, &n);
   PeerIndex peer = peer_index_kept(set);
   if (sqlite3_create_module(db, "taker", &taker, NULL)) bench_fail_db(db, "create_module");
   db_run(db, "BEGIN");
-  printf("condition   spread      passes     ef  recall Quire QPS     ef  recall   hnswlib    ratio\n");
+  printf("condition     spread      passes     ef  recall Quire QPS     ef  recall   hnswlib    ratio\n");
   for (size_t i = 0; i < COUNT(shares); i++) {
     for (int near = 0; near < 2; near++) {
       Passing p = make_truth(set, near ? n.near : n.any, shares[i]);
-      Rate other = rate_peer(&peer, set, &p);
+      Timed timed[MOST_TIMED];
+      size_t count = 0;
+      int sets = !near && p.count <= 11000;
+      add_search(timed, &count, "hnswlib", set, &p, NULL, &peer);
       for (size_t f = 0; f < COUNT(forms); f++) {
         const char *sql = near ? forms[f].sql_near : forms[f].sql_any;
-        Rate rate;
         if (sql == NULL || (f == 2 && shares[i] < 0.05)) continue;
-        rate = rate_quire(db, sql, set, &p);
-        print_rate(forms[f].name, near ? "together" : "even", shares[i], &rate, &other);
+        add_search(timed, &count, forms[f].name, set, &p, db_prepare(db, sql), NULL);
       }
-      if (!near && p.count <= 11000) {
-        Rate rate;
-        double handed, read;
-        char sql[128];
-        snprintf(sql, sizeof sql, "CREATE TEMP TABLE chosen AS SELECT id FROM other WHERE x < %d", p.limit);
-        db_run(db, sql);
-        rate = rate_quire(db,
-                          "SELECT rowid FROM t WHERE e MATCH ?1 AND k = 10 AND ef_search = ?2 AND rowid IN (SELECT id "
-                          "FROM temp.chosen) AND ?3 > 0",
-                          set, &p);
-        print_rate("rowid set", "even", shares[i], &rate, &other);
-        handed = read_time(db, "SELECT 1 FROM taker WHERE id IN (SELECT id FROM temp.chosen)");
-        read = read_time(db, "SELECT count(*) FROM other WHERE id = 1 AND id IN (SELECT id FROM temp.chosen)");
-        printf("  of %zu rows, which SQLite hands over in %.1f us: %.2f times that; and reads in %.1f us: %.2f\n",
-               p.count, handed * 1e6, 1 / rate.qps / handed, read * 1e6, 1 / rate.qps / read);
-        db_run(db, "DROP TABLE temp.chosen");
-      }
+      if (sets) add_sets(db, timed, &count, set, &p);
+      time_all(timed, count);
+      print_all(timed, count, near, shares[i]);
+      free_all(timed, count);
+      if (sets) db_run(db, "DROP TABLE temp.chosen");
       free(p.kth);
     }
   }
