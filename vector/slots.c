@@ -229,13 +229,15 @@ ALWAYS_INLINE int mapped_item(ArrayMap *map, Array *array, u64 index, u64 *item)
   return rc;
 }
 
-int slots_present(Slots *s, u32 column, u64 slot, int *present) {
+ALWAYS_INLINE int is_present(Slots *s, u32 column, u64 slot, int *present) {
   SlotColumn *col = &s->column[column];
   u64 word = 0;
   int rc = mapped_item(&col->present_map, &col->present, slot / 64, &word);
   if (rc == SQLITE_OK) *present = (int)(word >> slot % 64 & 1);
   return rc;
 }
+
+int slots_present(Slots *s, u32 column, u64 slot, int *present) { return is_present(s, column, slot, present); }
 
 int slots_rowid(Slots *s, u64 slot, i64 *rowid) {
   u64 stored = 0;
@@ -248,7 +250,7 @@ static int slot_lives(Slots *s, u64 slot, int *lives) {
   u32 c;
   int rc = SQLITE_OK;
   *lives = 0;
-  for (c = 0; c < s->columns && rc == SQLITE_OK && !*lives; c++) rc = slots_present(s, c, slot, lives);
+  for (c = 0; c < s->columns && rc == SQLITE_OK && !*lives; c++) rc = is_present(s, c, slot, lives);
   return rc;
 }
 
@@ -264,32 +266,33 @@ static int is_row(Slots *s, u64 slot, i64 rowid, int *lives) {
   return slot_lives(s, slot, lives);
 }
 
+/* Where the rowid of a slot that was found lies, on its way from memory. */
+static int ask_rowid(Slots *s, u32 slot, const u8 **at) {
+  int rc;
+  if (slot == NO_SLOT) return SQLITE_OK;
+  if (slot >= s->slots) return CORRUPT(s->table.pgno);
+  rc = mapped_place(&s->rowid_map, &s->rowids, slot, at);
+  if (rc == SQLITE_OK) PREFETCH(*at);
+  return rc;
+}
+
 int slots_keep_live(Slots *s, const i64 *rowids, u32 *slot, u64 *count) {
-  const u8 *stored[AHEAD]; /* rowids, on the way from memory */
-  u64 first, i, used = 0;
+  const u8 *stored[AHEAD];
+  u64 i, n = *count, used = 0;
   int rc = SQLITE_OK;
-  for (first = 0; first < *count; first += AHEAD) {
-    u64 n = MIN(AHEAD, *count - first);
-    const u32 *found = slot + first;
-    for (i = 0; i < n; i++) {
-      if (found[i] == NO_SLOT) continue;
-      if (found[i] >= s->slots) return CORRUPT(s->table.pgno);
-      rc = mapped_place(&s->rowid_map, &s->rowids, found[i], &stored[i]);
-      if (rc) return rc;
-      PREFETCH(stored[i]);
-    }
-    for (i = 0; i < n; i++) {
-      u32 at = found[i];
-      int lives = 0;
-      if (at == NO_SLOT) continue;
-      if ((i64)load64(stored[i]) != rowids[first + i]) return CORRUPT(s->table.pgno);
-      rc = slot_lives(s, at, &lives);
-      if (rc) return rc;
-      if (lives) slot[used++] = at;
-    }
+  for (i = 0; i < MIN(AHEAD, n) && rc == SQLITE_OK; i++) rc = ask_rowid(s, slot[i], &stored[i]);
+  for (i = 0; i < n && rc == SQLITE_OK; i++) {
+    const u8 *at = stored[i % AHEAD];
+    u32 found = slot[i];
+    int lives = 0;
+    if (i + AHEAD < n) rc = ask_rowid(s, slot[i + AHEAD], &stored[i % AHEAD]);
+    if (rc || found == NO_SLOT) continue;
+    if ((i64)load64(at) != rowids[i]) return CORRUPT(s->table.pgno);
+    rc = slot_lives(s, found, &lives);
+    if (lives) slot[used++] = found;
   }
   *count = used;
-  return SQLITE_OK;
+  return rc;
 }
 
 int slots_find(Slots *s, i64 rowid, u32 *slot) {

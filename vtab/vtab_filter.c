@@ -19,9 +19,12 @@ typedef struct RowidSet {
 } RowidSet;
 
 static int set_add(RowidSet *set, i64 rowid) {
-  int rc = mem_reserve(&set->rowid, &set->cap, set->count + 1, sizeof *set->rowid);
-  if (rc == SQLITE_OK) set->rowid[set->count++] = rowid;
-  return rc;
+  if (set->count == set->cap) {
+    int rc = mem_reserve(&set->rowid, &set->cap, set->count + 1, sizeof *set->rowid);
+    if (rc) return rc;
+  }
+  set->rowid[set->count++] = rowid;
+  return SQLITE_OK;
 }
 
 static int compare_rowids(const void *a, const void *b) {
