@@ -4,8 +4,8 @@
  *   SELECT schema, "table", name, value FROM quire_stats
  *
  * Lines with a table are about that table, others about the schema's store (what SELECT * FROM quire says: pages, folds, cache, delta).
- * searches, hits, distances, dropped_hits, late_hits, search_seconds and search_seconds_le_* are of searches: of the last, the value is how many
- * took no longer than so many seconds. scan_, chosen_, graph_, graph_filtered_ and content_searches say how searches ended (vector/search.h).
+ * searches, hits, distances, chosen_rows, dropped_hits, late_hits, search_seconds and search_seconds_le_* are of searches: of the last, the value is how many
+ * took no longer than so many seconds. scan_, chosen_, chosen_codes_, graph_, graph_filtered_ and content_searches say how searches ended (vector/search.h).
  * Text values are for people and are left out of the metrics.
  */
 #ifndef _WIN32
@@ -50,8 +50,10 @@ static int each_search(const SearchStats *of, Emit *emit, void *arg) {
   } line[] = {{"searches", (double)of->searches},
               {"hits", (double)of->hits},
               {"distances", (double)of->distances},
+              {"chosen_rows", (double)of->chosen},
               {"scan_searches", (double)of->mode[SEARCH_SCAN]},
               {"chosen_searches", (double)of->mode[SEARCH_CHOSEN]},
+              {"chosen_codes_searches", (double)of->mode[SEARCH_CHOSEN_CODES]},
               {"graph_searches", (double)of->mode[SEARCH_INDEX]},
               {"graph_filtered_searches", (double)of->mode[SEARCH_INDEX_FILTERED]},
               {"content_searches", (double)of->mode[SEARCH_CONTENT]},

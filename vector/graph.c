@@ -306,9 +306,10 @@ static int count_wanted(Graph *g, const IndexPass *p, u32 count, u32 *out) {
 }
 
 /* Compare the codes of all chosen nodes; the pool has the nearest then. */
-static int walk_chosen(Graph *g, const IndexPass *p, const Layer *ground, u64 most) {
+static int walk_chosen(Graph *g, IndexPass *p, const Layer *ground, u64 most) {
   u32 words = (u32)((g->at.head.nodes + 63) / 64), first, next;
   int rc = walk_begin(&g->walker, (u32)MIN((p->overlay->kills.count ? 2.0 : 1.0) * (double)most, MAX_POOL));
+  p->by_codes = 1;
   for (first = 0; first < words && rc == SQLITE_OK; first = next) {
     next = (u32)MIN((u64)first + AMONG_POLL_WORDS, words);
     rc = walk_among(&g->walker, ground, &g->walk, p->allowed, first, next);
@@ -330,7 +331,7 @@ static int enter_ground(Graph *g, double size) {
  * Walk where not all may be given: to as many nodes as filtered_size() says of rows spread evenly. Rows that lie together are met all at once or late, so
  * what was met says when less is enough, and when more is needed. Where the way would be longer than to compare all chosen rows, these are compared.
  */
-static int walk_filtered(Graph *g, const IndexPass *p, const Layer *ground, u64 most) {
+static int walk_filtered(Graph *g, IndexPass *p, const Layer *ground, u64 most) {
   const double least = walk_size(p, g->codes), even = filtered_size(p, least, share_chosen(p)),
                among = among_cost(p, g->codes);
   double room = 0, until = least, size, spent;
@@ -390,7 +391,7 @@ static int hnsw_search(IndexPass *p, Pool *pool) {
 
 static int hnsw_ready(const Slots *slots, u32 column) { return slots->column[column].covered > 0; }
 
-const IndexMethods hnsw_index = {"hnsw", hnsw_ready, 0, 1, NULL, hnsw_room, hnsw_cost, hnsw_search};
+const IndexMethods hnsw_index = {"hnsw", hnsw_ready, 0, 1, 1, NULL, hnsw_room, hnsw_cost, hnsw_search};
 
 /* --- checking --- */
 

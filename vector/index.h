@@ -42,6 +42,7 @@ typedef struct IndexPass {
   u64 chosen;         /* with `only` or `allowed`: how many slots these are */
   int compare_all;    /* an exact index shall look at every row */
   u64 compared;       /* raised by the rows that were compared with the query, by code or vector */
+  int by_codes;       /* set if an index that approximates has compared the codes of all chosen slots */
   float norm2_max;    /* raised as by DistanceScan */
   /* for an index that approximates */
   u32 ef,
@@ -59,6 +60,7 @@ typedef struct IndexMethods {
   int (*ready)(const Slots *slots, u32 column);
   int distances; /* exact, and what the pool is offered are distances (distance_exact) instead of order-preserving values */
   int approximate; /* the pool may miss rows that it wants, and what it is offered has exact values (POOL_EXACT) */
+  int codes; /* it has codes of single slots, so that a pass may compare all chosen ones by these (IndexPass.by_codes) */
   /* Lists that a search visits that does not say how many, by what the table says; NULL: the index has none. */
   u32 (*probes)(Slots *slots, u32 column, u32 nprobe);
   /* Approximate ones: how many candidates the pool needs room for; 0: an exact pass is no worse than this one. */

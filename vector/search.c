@@ -69,6 +69,7 @@ struct Search {
   const IndexMethods *scan;   /* the exact one */
   int distances;              /* Q6 */
   int compare_all;
+  int by_codes;               /* of the last pass: IndexPass */
   u32 ef, nprobe, oversample; /* of an approximate pass; the first two times `growth` */
   u32 growth;
   i64 *seen; /* rowids given by approximate passes; ascending once `seen_sorted` */
@@ -270,8 +271,10 @@ static const IndexMethods *first_method(const Search *s, const SearchRequest *r)
 u32 search_modes(const IndexShape *index, int restricted, int ranged) {
   u32 modes = 1u << SEARCH_SCAN;
   if (restricted) modes |= 1u << SEARCH_CHOSEN;
-  if (index_find(index->kind)->approximate && !ranged)
+  if (index_find(index->kind)->approximate && !ranged) {
     modes |= 1u << (restricted ? SEARCH_INDEX_FILTERED : SEARCH_INDEX);
+    if (restricted && index_find(index->kind)->codes) modes |= 1u << SEARCH_CHOSEN_CODES;
+  }
   return modes;
 }
 
@@ -372,13 +375,18 @@ int search_is_certain(const Search *s) { return s->filter == NULL || !s->filter-
 
 u64 search_late(const Search *s) { return s->late; }
 
+u64 search_chosen(const Search *s) { return s->chosen; }
+
 u64 search_distances(const Search *s) { return s->compared; }
 
 u32 search_nprobe(const Search *s) { return s->nprobe; }
 
 SearchMode search_mode(const Search *s) {
   if (s->content) return SEARCH_CONTENT;
-  if (s->method != &flat_index && !s->compare_all) return s->restricted ? SEARCH_INDEX_FILTERED : SEARCH_INDEX;
+  if (s->method != &flat_index && !s->compare_all) {
+    if (!s->restricted) return SEARCH_INDEX;
+    return s->by_codes ? SEARCH_CHOSEN_CODES : SEARCH_INDEX_FILTERED;
+  }
   return by_list(s) ? SEARCH_CHOSEN : SEARCH_SCAN;
 }
 
@@ -481,6 +489,7 @@ static int scan_pages(Search *s, Pool *pool, u64 want) {
   rc = s->method->search(&pass, pool);
   s->norm2_max = pass.norm2_max;
   s->compared += pass.compared;
+  s->by_codes = pass.by_codes;
   return rc;
 }
 

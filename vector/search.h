@@ -55,9 +55,10 @@ typedef enum {
   SEARCH_CHOSEN,         /* those that rowids or filter have left, one by one */
   SEARCH_INDEX,          /* an index that approximates */
   SEARCH_INDEX_FILTERED, /* the same, what it finds filtered */
+  SEARCH_CHOSEN_CODES,   /* the codes of such an index, of those that rowids or filter have left, one by one */
   SEARCH_CONTENT         /* the content rows, since the pages could not be used */
 } SearchMode;
-#define SEARCH_MODES 5
+#define SEARCH_MODES 6
 SearchMode search_mode(const Search *search);
 /*
  * The modes that a search of the pages may come to, a bit for each: with rowids or a filter (`restricted`), with a range of distances (`ranged`). Which one it is, depends on how
@@ -68,6 +69,8 @@ u32 search_modes(const IndexShape *index, int restricted, int ranged);
 u32 search_nprobe(const Search *search);
 /* Rows that came after a farther one, since an index missed them at first (Q4). */
 u64 search_late(const Search *search);
+/* Rows of the pages that rowids and filter have left, by which it was chosen how to search; 0 without. */
+u64 search_chosen(const Search *search);
 /* Rows compared with the query so far, by code or by vector. */
 u64 search_distances(const Search *search);
 void search_close(Search *search);

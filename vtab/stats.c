@@ -54,12 +54,13 @@ SearchStats *stats_of(Stats *stats, const char *schema, const char *table) {
   return entry;
 }
 
-void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, SearchMode mode) {
+void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, u64 chosen, SearchMode mode) {
   u32 i = 0;
   while (i + 1 < STATS_BUCKETS && nanoseconds >= (u64)1000 << i) i++;
   of->searches++;
   of->hits += hits;
   of->distances += distances;
+  of->chosen += chosen;
   of->mode[mode]++;
   of->nanoseconds += nanoseconds;
   of->bucket[i]++;

@@ -15,6 +15,7 @@ typedef struct SearchStats {
   char *schema, *table;
   u64 searches, hits, distances; /* distances: rows compared with the query */
   u64 mode[SEARCH_MODES];        /* searches by how they ended: search.h's SearchMode */
+  u64 chosen;                    /* rows that conditions left: search_chosen */
   u64 late;                      /* rows that came after a farther one: search_late */
   u64 dropped;                   /* rows that a filter let through, and the row itself did not */
   u64 nanoseconds;               /* of all searches, in our code */
@@ -36,6 +37,6 @@ Stats *stats_retain(Stats *stats);
 void stats_release(Stats *stats);
 /* The entry of a table, made if it is new; lives as long as `stats`. NULL: out of memory. */
 SearchStats *stats_of(Stats *stats, const char *schema, const char *table);
-void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, SearchMode mode);
+void stats_add(SearchStats *of, u64 nanoseconds, u64 hits, u64 distances, u64 chosen, SearchMode mode);
 
 #endif

@@ -8,7 +8,7 @@
  *           | "points" "rowid-in" [ "order" | "order-desc" ] [ "vectors" ] [ "map" ]
  *           | "scan" [ "filter(" ... ")" ] [ "order" | "order-desc" ] [ "vectors" ] [ "map" ]
  *   index   = "flat" | "hnsw" | "auto" | "ivf" | "inverted"
- *   mode    = "graph" | "graph-filtered" | "chosen" | "scan"
+ *   mode    = "graph" | "graph-filtered" | "chosen-codes" | "chosen" | "scan"
  *   term    = "k" | "limit" | "ef_search" | "exact" | "oversample" | "nprobe" | "distance" compare | "rowid=" | "key=" | "rowid-in" | "key-in"
  *   item    = name ( compare | "!=" | " in" | " like" | " glob" | " is" | " is-not" | " null" | " not-null" )
  *   compare = "=" | "<" | "<=" | ">" | ">="
@@ -449,6 +449,7 @@ static void write_modes(sqlite3_str *out, const Plan *plan, const IndexShape *in
     const char *word;
   } words[] = {{SEARCH_INDEX, "graph"},
                {SEARCH_INDEX_FILTERED, "graph-filtered"},
+               {SEARCH_CHOSEN_CODES, "chosen-codes"},
                {SEARCH_CHOSEN, "chosen"},
                {SEARCH_SCAN, "scan"}};
   u32 modes = search_modes(index, is_restricted(plan), has_term(plan, TERM_DISTANCE)), count = 0;

@@ -88,7 +88,8 @@ static void count_search(Cursor *cur) {
   if (vt->searches == NULL) return;
   vt->searches->dropped += cur->dropped;
   vt->searches->late += search_late(cur->search);
-  stats_add(vt->searches, cur->nanoseconds, cur->hits, search_distances(cur->search), search_mode(cur->search));
+  stats_add(vt->searches, cur->nanoseconds, cur->hits, search_distances(cur->search), search_chosen(cur->search),
+            search_mode(cur->search));
 }
 
 /* Forget the rows, but keep the plan and its statements: an inner loop of a join runs them again and again. */
