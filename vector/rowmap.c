@@ -199,7 +199,10 @@ static int read_part(RunCursor *c) {
   c->at = 0;
   c->count = chunk_read_part(&c->record, lines, c->part, c->entry);
   pages_release(c->run->lines.pages, &hold);
-  for (i = 1; i < c->count; i++) disorder |= c->entry[i].rowid <= c->entry[i - 1].rowid;
+  if (c->record.form <= FORM_DIRECT) /* whose keys are places: in order, unless they wrap around */
+    disorder = c->count && c->entry[c->count - 1].rowid < c->entry[0].rowid;
+  else
+    for (i = 1; i < c->count; i++) disorder |= c->entry[i].rowid <= c->entry[i - 1].rowid;
   return disorder ? CORRUPT(c->run->lines.root.pgno) : SQLITE_OK; /* M1 */
 }
 
@@ -255,6 +258,7 @@ static int seek_run(RunCursor *c, RowmapRun *run, i64 from, int descending) {
   if (rc) return rc;
   if (c->entry == NULL) c->entry = mem_array(&rc, CHUNK_PART_KEYS, sizeof *c->entry);
   if (rc) return rc;
+  from = descending ? MIN(from, run->max) : MAX(from, run->min); /* there is nothing beyond, and an end is found at once */
   at = run_index_chunk(&run->index, from);
   if (at == 0 && descending) return SQLITE_OK;
   enter_chunk(c, at ? at - 1 : 0);

@@ -182,28 +182,46 @@ static int collect_rows(RowReader *r, i64 low, i64 high) {
   return rc;
 }
 
+/* How many of n entries in the cursor's direction come up to `bound`. */
+static u32 entries_upto(const RowmapEntry *e, u32 n, i64 bound, int descending) {
+  const RowmapEntry *last = descending ? e - (n - 1) : e + (n - 1);
+  u32 lo = 0, hi = n;
+  if (LIKELY(descending ? last->rowid >= bound : last->rowid <= bound)) return n;
+  while (lo < hi) {
+    u32 mid = lo + (hi - lo) / 2;
+    if (descending ? (e - mid)->rowid >= bound : e[mid].rowid <= bound)
+      lo = mid + 1;
+    else
+      hi = mid;
+  }
+  return lo;
+}
+
 /* Take rows of the pages up to `bound`, until there is no room. */
 static int take_of_pages(RowReader *r, i64 bound, RowPlace *out, u32 room, u32 *count) {
-  u32 sure = r->checks ? 0 : (u32)r->slots->slots, n, i; /* slots below that are rows */
-  int step = r->descending ? -1 : 1, rc, counts;
+  u32 sure = r->checks ? 0 : (u32)r->slots->slots, n, some, upto, i; /* slots below `sure` are rows */
+  int step = r->descending ? -1 : 1, rc;
   do {
     const RowmapEntry *e;
+    RowPlace *place = out + *count;
+    int counts = 1;
     rc = rowmap_span(&r->cursor, &e, &n);
     if (rc) break;
-    for (i = 0; i < n && *count < room && rc == SQLITE_OK; i++, e += step) {
-      if (r->descending ? e->rowid < bound : e->rowid > bound) break;
-      counts = 1;
+    some = MIN(n, room - *count);
+    upto = entries_upto(e, some, bound, r->descending);
+    for (i = 0; i < upto; i++, e += step) {
       if (UNLIKELY(e->slot >= sure)) {
         if (e->slot == ROWMAP_GONE) continue;
         rc = slot_counts(r, e->slot, &counts);
         if (rc) break;
       }
-      out[*count] = (RowPlace){e->rowid, NO_ROW, e->slot};
-      *count += (u32)counts;
+      *place = (RowPlace){e->rowid, NO_ROW, e->slot};
+      place += counts;
     }
+    *count = (u32)(place - out);
     if (rc || i == 0) break;
     rc = rowmap_pass(&r->cursor, i);
-  } while (rc == SQLITE_OK && i == n && *count < room);
+  } while (rc == SQLITE_OK && upto == some && *count < room);
   r->pages_done = rc == SQLITE_DONE;
   return r->pages_done ? SQLITE_OK : rc;
 }
@@ -361,25 +379,30 @@ ALWAYS_INLINE void fetch_vector(const SlotColumn *col, const u8 *vector) {
 
 void rows_fetch(const RowReader *r, u32 column, const u8 *vector) { fetch_vector(&r->slots->column[column], vector); }
 
+/* Whether it is known that the slot has one. */
+static int has_vector(Slots *s, u32 column, u32 slot) {
+  int present;
+  return s->columns == 1 || (is_present(s, column, slot, &present) == SQLITE_OK && present);
+}
+
 int rows_locate(RowReader *r, u32 column, const RowPlace *places, u32 count, const u8 **at) {
   Slots *s = r->slots;
   SlotColumn *col = &s->column[column];
   ArrayMap *map = &s->places->vectors[column];
-  u32 i, beside = 0, pages = 0;
-  for (i = 0; i < count; i++) {
-    u32 slot = places[i].slot;
-    int present = 1;
-    at[i] = NULL;
-    if (slot == NO_SLOT || s->places->unmapped) continue;
-    if (s->columns > 1 && (is_present(s, column, slot, &present) || !present)) continue;
-    if (beside && at[i - 1] && slot == places[i - 1].slot + 1) {
-      at[i] = at[i - 1] + map->stride;
-      beside--;
-      continue;
+  u32 i = 0, pages = 0;
+  while (i < count) {
+    u32 slot = places[i].slot, beside;
+    const u8 *vector = NULL;
+    if (slot != NO_SLOT && !s->places->unmapped && has_vector(s, column, slot)) {
+      vector = lasting_items(s, map, &col->vectors, slot, 1);
+      pages++;
     }
-    at[i] = lasting_items(s, map, &col->vectors, slot, 1);
-    beside = at[i] ? array_map_beside(map, slot) : 0;
-    pages++;
+    at[i++] = vector;
+    beside = vector ? array_map_beside(map, slot) : 0;
+    for (; beside && i < count && places[i].slot == slot + 1; i++, beside--) {
+      vector += map->stride;
+      at[i] = has_vector(s, column, ++slot) ? vector : NULL;
+    }
   }
   if (!col->form->in_slots) locate_sized(s, column, count, at);
   for (i = 0; i < MIN(ROWS_AHEAD, count); i++) fetch_vector(col, at[i]);

@@ -170,6 +170,9 @@ typedef struct Plan {
   int term_count;
 } Plan;
 
+/* Whether rows may be counted (W5): SQLite asks for no vector then. */
+static inline int plan_may_count(const Plan *plan) { return plan->kind == PLAN_SCAN && !plan->vectors; }
+
 int vtab_best_index(sqlite3_vtab *base, sqlite3_index_info *info);
 /* Read a plan back from idxStr. SQLITE_INTERNAL if it is none of ours. */
 int plan_decode(const VecTable *vt, const char *text, Plan *plan);

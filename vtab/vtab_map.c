@@ -64,7 +64,8 @@ int map_record(VecTable *vt, sqlite3_value **values, Vector *out) {
   return SQLITE_OK;
 }
 
-static int value_result(const u8 *record, u64 size, u32 value, void (*destructor)(void *), sqlite3_context *ctx) {
+NOINLINE static int value_result(const u8 *record, u64 size, u32 value, void (*destructor)(void *),
+                                 sqlite3_context *ctx) {
   FieldValue v;
 
   if (!record_get(record, size, value, &v)) return SQLITE_CORRUPT_VTAB;
@@ -80,7 +81,7 @@ static int value_result(const u8 *record, u64 size, u32 value, void (*destructor
 
 int vtab_result(const VectorShape *shape, int value, const u8 *bytes, int lasts, sqlite3_context *ctx) {
   void (*destructor)(void *) = lasts ? SQLITE_STATIC : SQLITE_TRANSIENT;
-  u64 size = shape->size ? shape->size : vector_bytes((Elem)shape->elem, shape->dim, bytes);
+  u64 size = LIKELY(shape->size) ? shape->size : vector_bytes((Elem)shape->elem, shape->dim, bytes);
 
   if (shape->elem == ELEM_RECORD) return value_result(bytes, size, (u32)value, destructor, ctx);
   sqlite3_result_blob64(ctx, bytes, size, destructor);

@@ -160,7 +160,7 @@ int map_filter(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **
   map_rewind(m);
   for (int i = 0; i < plan->term_count && possible; i++) possible = narrow(plan->term[i].op, argv[i], &low, &high);
   m->point = plan->kind == PLAN_POINT || !possible;
-  m->counts = !plan->vectors;
+  m->counts = plan_may_count(plan);
   if (!possible) {
     *answers = 1;
     return SQLITE_OK;
@@ -203,10 +203,11 @@ NOINLINE static int next_rows(MapCursor *m) {
   int rc = SQLITE_NOTFOUND;
 
   m->placed = 0;
+  m->located = 0;
   if (m->point || m->counted) return SQLITE_DONE;
   if (UNLIKELY(m->counts) && room == ROWS_MANY) rc = count_rows(m);
   if (rc != SQLITE_NOTFOUND) return rc;
-  m->block_at = m->located = 0;
+  m->block_at = 0;
   rc = rows_next_many(&m->reader, m->block, room, &m->block_count);
   m->placed = rc == SQLITE_OK;
   m->given += m->block_count;
@@ -244,7 +245,15 @@ static void locate(MapCursor *m, u32 vector) {
   m->located |= 1u << vector;
 }
 
-int map_result(MapCursor *m, u32 vector, int value, sqlite3_context *ctx) {
+/* W2, of one vector. */
+static int leave_vector(MapCursor *m, int rc) {
+  if (!is_of_pages(rc)) return rc;
+  if (rc == SQLITE_CORRUPT_VTAB) snapshot_damaged(m->reader.snap);
+  return SQLITE_NOTFOUND;
+}
+
+/* map_result where the vector has no address yet, or none that lasts, or where memory is to be asked for others. */
+NOINLINE static int look_up(MapCursor *m, u32 vector, int value, sqlite3_context *ctx) {
   const VectorShape *shape;
   u32 i = m->block_at - 1;
   const u8 *bytes;
@@ -265,9 +274,15 @@ int map_result(MapCursor *m, u32 vector, int value, sqlite3_context *ctx) {
       rows_release(&m->reader, &hold);
     }
   }
-  if (LIKELY(!is_of_pages(rc))) return rc;
-  if (rc == SQLITE_CORRUPT_VTAB) snapshot_damaged(m->reader.snap);
-  return SQLITE_NOTFOUND;
+  return leave_vector(m, rc);
+}
+
+int map_result(MapCursor *m, u32 vector, int value, sqlite3_context *ctx) {
+  const u8 *bytes = m->located >> vector & 1 ? m->at[vector][m->block_at - 1] : NULL;
+  int rc;
+  if (UNLIKELY(bytes == NULL || m->apart)) return look_up(m, vector, value, ctx);
+  rc = vtab_result(&m->reader.at.shape->vector[vector], value, bytes, 1, ctx);
+  return LIKELY(rc == SQLITE_OK) ? rc : leave_vector(m, rc);
 }
 
 /* --- rowid IN --- */

@@ -443,7 +443,7 @@ static int filter_rows(Cursor *cur, sqlite3_value **argv) {
     rc = map_filter(table_of(cur), &cur->map, &cur->plan, argv, &cur->mapping);
   if (rc) return rc;
   if (cur->mapping) {
-    cur->counting = ROWS_MAY_COUNT;
+    cur->counting = plan_may_count(&cur->plan) ? ROWS_MAY_COUNT : ROWS_READ;
     return step_map(cur, 1);
   }
   if (cur->rows == NULL) rc = borrow_rows(cur);
@@ -614,24 +614,12 @@ static int result_cell(Cursor *cur, sqlite3_context *ctx, int column, int value)
   return SQLITE_OK;
 }
 
-int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
-  Cursor *cur = cursor_of(base);
+/* A column that the map does not have. */
+static int look_up(Cursor *cur, sqlite3_context *ctx, int i) {
   const VecTable *vt = table_of(cur);
-  int column, vector = vt->layout.vector[i], rc;
+  int column = vt->layout.spec_column[i];
 
-  if ((vector < 0 || vt->spec->value_count == 0) && sqlite3_vtab_nochange(ctx)) return SQLITE_OK; /* V3 */
-  if (vector >= 0 && cur->map) {
-    rc = map_result(cur->map, (u32)vector, vt->layout.value[i], ctx);
-    if (LIKELY(rc != SQLITE_NOTFOUND)) return rc;
-  }
-  if (UNLIKELY(cur->counting != ROWS_READ)) {
-    rc = read_on(cur);
-    if (rc) return rc;
-  }
-  column = vt->layout.spec_column[i];
-  if (i == 0 && !vt->text_key) {
-    sqlite3_result_int64(ctx, cur->rowid);
-  } else if (column >= 0) {
+  if (column >= 0) {
     return result_cell(cur, ctx, column, vt->layout.value[i]);
   } else if (cur->plan.kind == PLAN_KNN && i == vt->layout.distance) {
     sqlite3_result_double(ctx, cur->hit[cur->hit_at].distance);
@@ -649,5 +637,30 @@ int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
   } else if (i == vt->layout.model) {
     sqlite3_result_text(ctx, vt->spec->model, -1, SQLITE_TRANSIENT);
   }
+  return SQLITE_OK;
+}
+
+/* Any column but a rowid that is at hand. */
+NOINLINE static int result_column(Cursor *cur, sqlite3_context *ctx, int i) {
+  const VecTable *vt = table_of(cur);
+  int vector = vt->layout.vector[i], rc;
+
+  if (UNLIKELY(cur->counting != ROWS_READ)) {
+    rc = read_on(cur);
+    return rc ? rc : vtab_column(&cur->base, ctx, i);
+  }
+  if ((vector < 0 || vt->spec->value_count == 0) && sqlite3_vtab_nochange(ctx)) return SQLITE_OK; /* V3 */
+  if (vector >= 0 && cur->map) {
+    rc = map_result(cur->map, (u32)vector, vt->layout.value[i], ctx);
+    if (LIKELY(rc != SQLITE_NOTFOUND)) return rc;
+  }
+  return look_up(cur, ctx, i);
+}
+
+int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
+  Cursor *cur = cursor_of(base);
+
+  if (i || table_of(cur)->text_key || cur->counting != ROWS_READ) return result_column(cur, ctx, i);
+  sqlite3_result_int64(ctx, cur->rowid);
   return SQLITE_OK;
 }
