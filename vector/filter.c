@@ -11,6 +11,8 @@
 
 #define FILTER_CACHE 32u              /* filters of one version that are kept ... */
 #define FILTER_CACHE_BYTES (8u << 20) /* ... if their bits are not more than this, but at least two; nor their ranges */
+#define GUESS_BLOCKS 48u              /* of 64 slots are looked at for a guess */
+#define WORD_NS 0.5                   /* about what a word takes to be matched */
 #define MOST_RANGES (FILTER_CACHE_BYTES / FILTER_CACHE / sizeof(FieldRange))
 
 /* --- filters --- */
@@ -35,8 +37,30 @@ static void settle_ranges(FilterTerm *t, u64 count) {
   }
 }
 
+/* Leave of a term's ranges what lies in those of another one, too. */
+static int intersect_ranges(FilterTerm *t, const FilterTerm *with) {
+  u32 i = 0, k = 0, count = 0;
+  int rc = SQLITE_OK;
+  FieldRange *both = mem_array(&rc, (u64)t->count + with->count + 1, sizeof *both); /* one more: filter_allow_others */
+  if (rc) return rc;
+  while (i < t->count && k < with->count) {
+    const FieldRange *a = &t->range[i], *b = &with->range[k];
+    FieldRange r = {MAX(a->low, b->low), MIN(a->high, b->high)};
+    if (r.low <= r.high) both[count++] = r;
+    if (a->high < b->high)
+      i++;
+    else
+      k++;
+  }
+  mem_free(t->range);
+  t->range = both;
+  t->count = count;
+  return SQLITE_OK;
+}
+
 int filter_add(Filter *f, u32 word, const FieldRange *ranges, u64 count) {
   FilterTerm *t = &f->term[f->count];
+  u32 i;
   int rc = SQLITE_OK;
   if (f->count == FILTER_MAX_TERMS || count >= UINT32_MAX) return SQLITE_FULL;
   t->word = word;
@@ -44,8 +68,15 @@ int filter_add(Filter *f, u32 word, const FieldRange *ranges, u64 count) {
   if (rc) return rc;
   if (count) memcpy(t->range, ranges, (size_t)count * sizeof *ranges);
   settle_ranges(t, count);
-  f->count++;
-  return SQLITE_OK;
+  for (i = 0; i < f->count && f->term[i].word != word; i++) {
+  }
+  if (i == f->count) {
+    f->count++;
+    return SQLITE_OK;
+  }
+  rc = intersect_ranges(&f->term[i], t);
+  mem_free(t->range);
+  return rc;
 }
 
 void filter_clear(Filter *f) {
@@ -152,7 +183,20 @@ static void drop_bits(SlotBits **bits) {
   *bits = NULL;
 }
 
-/* Words of one term, over all slots: bits of those that do not pass are cleared. */
+/* Words of one term from a multiple of 64 on: bits of those that do not pass are cleared. */
+static void match_words(const FilterTerm *t, const u8 *words, u32 count, u64 *bits) {
+  u32 i;
+  if (t->count <= MATCH_MAX_RANGES) {
+    filter_match()(words, count, t->range, t->count, bits);
+    return;
+  }
+  for (i = 0; i < count; i++) {
+    u64 bit = (u64)1 << i % 64;
+    if (bits[i / 64] & bit && !in_ranges(t, load64(words + 8 * (size_t)i))) bits[i / 64] &= ~bit;
+  }
+}
+
+/* Of all slots. */
 static int match_term(Fields *f, const FilterTerm *t, u64 *bits) {
   Array *array = &f->word[t->word];
   u32 e, items = 0;
@@ -163,16 +207,7 @@ static int match_term(Fields *f, const FilterTerm *t, u64 *bits) {
     PageHold hold;
     rc = array_extent(array, e, &words, &items, &hold);
     if (rc) return rc;
-    if (t->count <= MATCH_MAX_RANGES) {
-      filter_match()(words, items, t->range, t->count, bits + slot / 64);
-    } else {
-      u32 i;
-      for (i = 0; i < items; i++) {
-        u64 *word = &bits[(slot + i) / 64];
-        if (*word >> (slot + i) % 64 & 1 && !in_ranges(t, load64(words + 8 * (size_t)i)))
-          *word &= ~((u64)1 << (slot + i) % 64);
-      }
-    }
+    match_words(t, words, items, bits + slot / 64);
     pages_release(f->pages, &hold);
   }
   return rc;
@@ -212,7 +247,7 @@ typedef struct CachedFilter {
   u64 hash;
   u64 used; /* the number of the last use */
   Filter filter;
-  SlotBits *bits;
+  SlotBits *bits; /* NULL: not computed yet (F3) */
 } CachedFilter;
 
 struct FilterCache {
@@ -305,27 +340,110 @@ static void keep(FilterCache *cache, u32 column, const Filter *filter, u64 hash,
   e->hash = hash;
   e->used = ++cache->uses;
   e->bits = bits;
-  bits->refs++;
+  if (bits) bits->refs++;
+}
+
+/* The entry of a filter, which is used once more; NULL if there is none. */
+static CachedFilter *find_filter(FilterCache *cache, u32 column, const Filter *filter, u64 hash) {
+  u32 i;
+  for (i = 0; cache && i < cache->count; i++) {
+    CachedFilter *e = &cache->entry[i];
+    if (e->column != column || e->hash != hash || !same_filter(&e->filter, filter)) continue;
+    e->used = ++cache->uses;
+    return e;
+  }
+  return NULL;
 }
 
 static int cached_slots(FilterCache **cache, Fields *f, Array *present, u32 column, const Filter *filter,
                         SlotBits **out) {
   u64 hash = filter_hash(filter);
-  u32 i;
+  CachedFilter *e = find_filter(*cache, column, filter, hash);
   int rc = SQLITE_OK;
-  if (*cache == NULL) *cache = mem_zeroed(&rc, 1, sizeof **cache);
-  if (rc) return rc;
-  for (i = 0; i < (*cache)->count; i++) {
-    CachedFilter *e = &(*cache)->entry[i];
-    if (e->column != column || e->hash != hash || !same_filter(&e->filter, filter)) continue;
-    e->used = ++(*cache)->uses;
+  if (e && e->bits) {
     e->bits->refs++;
     *out = e->bits;
     return SQLITE_OK;
   }
-  rc = compute(f, present, filter, out);
-  if (rc == SQLITE_OK) keep(*cache, column, filter, hash, present->count, *out);
+  if (*cache == NULL) *cache = mem_zeroed(&rc, 1, sizeof **cache);
+  if (rc == SQLITE_OK) rc = compute(f, present, filter, out);
+  if (rc) return rc;
+  if (e) {
+    e->bits = *out;
+    e->bits->refs++;
+  } else {
+    keep(*cache, column, filter, hash, present->count, *out);
+  }
+  return SQLITE_OK;
+}
+
+/* --- a filter that is new --- */
+
+int filter_is_known(const FilterCache *cache, u32 column, const Filter *filter) {
+  u64 hash = filter_hash(filter);
+  u32 i;
+  for (i = 0; cache && i < cache->count; i++) {
+    const CachedFilter *e = &cache->entry[i];
+    if (e->column == column && e->hash == hash && same_filter(&e->filter, filter)) return 1;
+  }
+  return 0;
+}
+
+double filter_cost(const Filter *filter, u64 slots) { return (double)slots * filter->count * WORD_NS; }
+
+/* The bits of 64 slots from 64 * `at` on that pass, of those that are set in `bits`. */
+static int match_block(Fields *f, const Filter *filter, u64 at, u64 *bits) {
+  u32 t;
+  int rc = SQLITE_OK;
+  for (t = 0; t < filter->count && *bits && rc == SQLITE_OK; t++) {
+    Array *array = &f->word[filter->term[t].word];
+    u32 n = (u32)MIN(array->count - MIN(array->count, at * 64), 64);
+    const u8 *words;
+    PageHold hold;
+    if (n == 0) return CORRUPT(array->root.pgno);
+    rc = array_items(array, at * 64, n, &words, &hold);
+    if (rc) return rc;
+    match_words(&filter->term[t], words, n, bits);
+    pages_release(f->pages, &hold);
+  }
   return rc;
+}
+
+int filter_guess(FilterCache **cache, Fields *f, Array *present, u32 column, const Filter *filter, double *share) {
+  u64 step = MAX(present->count / GUESS_BLOCKS, 1), at, seen = 0, passed = 0;
+  int rc = SQLITE_OK;
+  if (*cache == NULL) *cache = mem_zeroed(&rc, 1, sizeof **cache);
+  if (rc) return rc;
+  keep(*cache, column, filter, filter_hash(filter), present->count, NULL);
+  for (at = step / 2; at < present->count && rc == SQLITE_OK; at += step) {
+    u8 word[8];
+    u64 bits = 0;
+    rc = array_read(present, at, word);
+    if (rc) return rc;
+    bits = load64(word);
+    seen += count_bits(bits);
+    rc = match_block(f, filter, at, &bits);
+    passed += count_bits(bits);
+  }
+  *share = seen ? (double)passed / (double)seen : 0;
+  return rc;
+}
+
+int filter_passes_slot(Fields *f, const Filter *filter, const Overlay *o, u32 length, u32 slot, int *passes) {
+  const u64 *patched = o->patches.count ? overlay_patched(o, length, slot) : NULL;
+  u32 t;
+  *passes = 1;
+  if (patched) {
+    *passes = filter_passes(filter, patched);
+    return SQLITE_OK;
+  }
+  for (t = 0; t < filter->count && *passes; t++) {
+    u8 word[8];
+    int rc = array_read(&f->word[filter->term[t].word], slot, word);
+    if (rc) return rc;
+    *passes = in_ranges(&filter->term[t], load64(word));
+  }
+  return SQLITE_OK;
 }
 
 /* What the overlay says of single slots, over a copy. */

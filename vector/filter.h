@@ -7,6 +7,8 @@
  *   F1  The slots of the pages that pass a filter are computed by a scan of the words, and the last filters of each version of the table are kept
  *       with it. The overlay's patches are laid over a copy.
  *   F2  So is the last set of rowids, and where these rows lie: a set that a query of a join or a loop names again is not looked up again.
+ *   F3  A filter that is asked for the first time may be looked at slot by slot: a sample says about how many pass, and a search that meets few slots reads few
+ *       words. At the second time the slots are computed and kept.
  */
 #ifndef QUIRE_FILTER_H
 #define QUIRE_FILTER_H
@@ -31,7 +33,7 @@ typedef struct Filter {
   FilterTerm term[FILTER_MAX_TERMS];
 } Filter;
 
-/* Add a term of `count` ranges in any order, which may overlap: copied. SQLITE_FULL: there are too many terms. */
+/* Add a term of `count` ranges in any order, which may overlap: copied. Terms of one word become one. SQLITE_FULL: there are too many. */
 int filter_add(Filter *filter, u32 word, const FieldRange *ranges, u64 count);
 void filter_clear(Filter *filter);
 /* Let FIELD_OTHER pass in these words. */
@@ -50,6 +52,15 @@ void slot_bits_release(SlotBits *bits);
 /* Set the bits that are set in an array of words (of presence). */
 int slot_bits_add(Array *words, u64 *bits);
 
+/* Whether the filter was asked for before (F3), of column `column`. */
+typedef struct FilterCache FilterCache;
+int filter_is_known(const FilterCache *cache, u32 column, const Filter *filter);
+/* Note that it was asked for; and which share of the slots in `present` about passes. */
+int filter_guess(FilterCache **cache, Fields *fields, Array *present, u32 column, const Filter *filter, double *share);
+int filter_passes_slot(Fields *fields, const Filter *filter, const Overlay *overlay, u32 length, u32 slot, int *passes);
+/* About how many nanoseconds filter_slots() takes for a filter that is not kept. */
+double filter_cost(const Filter *filter, u64 slots);
+
 /* Ascending rowids, and the slots of those that are in the pages and live: ascending, and as bits, made when needed (slot_set_bits). Counted. */
 typedef struct SlotSet {
   u32 refs;
@@ -67,7 +78,6 @@ void slots_to_bits(const u32 *slots, u64 count, u64 *bits);
 int slot_set_bits(SlotSet *set, u64 slots);
 
 /* Filters of one version of a table, and what passed them. */
-typedef struct FilterCache FilterCache;
 void filter_cache_free(FilterCache *cache);
 /*
  * The slots that pass, of those in `present`, the bits of a vector column; `column` tells filters of several columns apart. *cache is made at

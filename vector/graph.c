@@ -198,7 +198,8 @@ static int is_wanted(Graph *g, const IndexPass *p, u32 slot, int *wanted) {
   if (rc) return rc;
   *wanted =
       (int)(load64(word) >> slot % 64 & 1) && !(p->overlay->kills.count && overlay_killed(p->overlay, p->length, slot));
-  return SQLITE_OK;
+  if (p->allowed || p->filter == NULL || !*wanted) return SQLITE_OK;
+  return filter_passes_slot(&p->slots->fields, p->filter, p->overlay, p->length, slot, wanted);
 }
 
 /* The best live nodes of the pool, their vectors and rowids on the way from memory. */
@@ -271,6 +272,13 @@ static double share_chosen(const IndexPass *p) {
   return MIN((double)MAX(p->chosen, 1) / (double)MAX(p->slots->live, 1), 1);
 }
 
+static int is_restricted(const IndexPass *p) { return p->allowed || p->filter; }
+
+/* The bits of the slots that pass, where they are not known yet. */
+static int need_allowed(IndexPass *p) {
+  return p->allowed == NULL && p->filter ? p->find_allowed(p->find_arg, p) : SQLITE_OK;
+}
+
 /* What it costs to walk until `size` nodes are kept and expanded; to compare the codes of the chosen ones one after another. */
 static double walk_cost(const IndexPass *p, const GraphCodes *codes, double size) {
   return size *
@@ -279,15 +287,16 @@ static double walk_cost(const IndexPass *p, const GraphCodes *codes, double size
 
 static double among_cost(const IndexPass *p, const GraphCodes *codes) {
   const SlotColumn *col = &p->slots->column[p->column];
+  double find = p->allowed ? 0 : filter_cost(p->filter, p->slots->slots);
   u32 bytes = codes->quantizer ? graph_codes_stride(codes, col) : codes->cost_bytes(col);
-  return AMONG_NS + (double)p->chosen * (AMONG_ROW_NS + AMONG_32_BYTES_NS / 32 * bytes) +
+  return AMONG_NS + find + (double)p->chosen * (AMONG_ROW_NS + AMONG_32_BYTES_NS / 32 * bytes) +
          (double)p->slots->slots / 64 * AMONG_WORD_NS;
 }
 
 static double hnsw_cost(const IndexPass *p) {
   const GraphCodes *codes = graph_codes_of(&p->slots->column[p->column]);
   double size = walk_size(p, codes);
-  if (p->allowed == NULL) return walk_cost(p, codes, size);
+  if (!is_restricted(p)) return walk_cost(p, codes, size);
   return MIN(walk_cost(p, codes, filtered_size(p, size, share_chosen(p))), among_cost(p, codes));
 }
 
@@ -308,7 +317,9 @@ static int count_wanted(Graph *g, const IndexPass *p, u32 count, u32 *out) {
 /* Compare the codes of all chosen nodes; the pool has the nearest then. */
 static int walk_chosen(Graph *g, IndexPass *p, const Layer *ground, u64 most) {
   u32 words = (u32)((g->at.head.nodes + 63) / 64), first, next;
-  int rc = walk_begin(&g->walker, (u32)MIN((p->overlay->kills.count ? 2.0 : 1.0) * (double)most, MAX_POOL));
+  int rc = need_allowed(p);
+  if (rc == SQLITE_OK)
+    rc = walk_begin(&g->walker, (u32)MIN((p->overlay->kills.count ? 2.0 : 1.0) * (double)most, MAX_POOL));
   p->by_codes = 1;
   for (first = 0; first < words && rc == SQLITE_OK; first = next) {
     next = (u32)MIN((u64)first + AMONG_POLL_WORDS, words);
@@ -363,7 +374,7 @@ static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
   Layer ground = graph_layer(h, &g->maps, 0, h->nodes);
   int rc;
   g->walk.methods->from_vector(&g->walk, p->query, w->query);
-  if (p->allowed == NULL) {
+  if (!is_restricted(p)) {
     rc = enter_ground(g, walk_size(p, g->codes));
     if (rc == SQLITE_OK) rc = walk_run(w, &ground, &g->walk);
   } else if (hnsw_cost(p) < among_cost(p, g->codes)) {
@@ -386,6 +397,7 @@ static int hnsw_search(IndexPass *p, Pool *pool) {
     nodes = g->at.head.nodes;
     if (g->at.head.entry != GRAPH_NULL) rc = walk_graph(g, p, pool);
   }
+  if (rc == SQLITE_OK && nodes < p->slots->slots) rc = need_allowed(p);
   return rc ? rc : flat_search_from(p, pool, nodes);
 }
 

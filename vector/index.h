@@ -30,7 +30,8 @@ typedef enum { QUANTIZER_NONE = 1, QUANTIZER_INT8 = 2, QUANTIZER_INT4 = 3, QUANT
 u32 index_default_from_rows(u32 dim, Elem elem);
 
 /* One pass over the pages of a table. */
-typedef struct IndexPass {
+typedef struct IndexPass IndexPass;
+struct IndexPass {
   Slots *slots;
   u32 column;
   const void *query;
@@ -40,10 +41,15 @@ typedef struct IndexPass {
   const u32 *only;    /* ascending slots to look at; NULL: all */
   const u64 *allowed; /* a bit per slot, or NULL: all */
   u64 chosen;         /* with `only` or `allowed`: how many slots these are */
-  int compare_all;    /* an exact index shall look at every row */
-  u64 compared;       /* raised by the rows that were compared with the query, by code or vector */
-  int by_codes;       /* set if an index that approximates has compared the codes of all chosen slots */
-  float norm2_max;    /* raised as by DistanceScan */
+  /* Of a method that looks at single slots (`codes`), instead of the two: those that pass this (filter_passes_slot), about `chosen` of them; and how to find them all,
+     which sets `allowed` and `chosen` */
+  const Filter *filter;
+  int (*find_allowed)(void *arg, IndexPass *pass);
+  void *find_arg;
+  int compare_all; /* an exact index shall look at every row */
+  u64 compared;    /* raised by the rows that were compared with the query, by code or vector */
+  int by_codes;    /* set if an index that approximates has compared the codes of all chosen slots */
+  float norm2_max; /* raised as by DistanceScan */
   /* for an index that approximates */
   u32 ef,
       nprobe; /* how many candidates it keeps, lists it visits; `growth` times as many, as this pass shall look further */
@@ -52,7 +58,7 @@ typedef struct IndexPass {
   u32 oversample; /* hundredths: how many times as many candidates are compared on full vectors, at least */
   int (*interrupted)(void *arg);
   void *interrupt_arg;
-} IndexPass;
+};
 
 typedef struct IndexMethods {
   const char *name;
@@ -60,7 +66,7 @@ typedef struct IndexMethods {
   int (*ready)(const Slots *slots, u32 column);
   int distances; /* exact, and what the pool is offered are distances (distance_exact) instead of order-preserving values */
   int approximate; /* the pool may miss rows that it wants, and what it is offered has exact values (POOL_EXACT) */
-  int codes; /* it has codes of single slots, so that a pass may compare all chosen ones by these (IndexPass.by_codes) */
+  int codes; /* it looks at single slots, and has codes of them by which a pass may compare all chosen ones (IndexPass.by_codes) */
   /* Lists that a search visits that does not say how many, by what the table says; NULL: the index has none. */
   u32 (*probes)(Slots *slots, u32 column, u32 nprobe);
   /* Approximate ones: how many candidates the pool needs room for; 0: an exact pass is no worse than this one. */

@@ -58,6 +58,7 @@ struct Search {
   u64 *bits;
   u64 chosen;       /* how many */
   SlotBits *passed; /* by the filter: `bits` are these */
+  int guessed;      /* which these are is not known yet (F3), and `chosen` is a guess */
   SlotSet *set;     /* those named: `list` are these, and `bits` */
   u32 *rows;        /* of the overlay, those of the rowid set */
   u64 row_count;
@@ -94,16 +95,38 @@ static int compare_slots(const void *a, const void *b) {
 }
 
 /* The slots that pass the filter. */
-static int resolve_filter(Search *s) {
+static int find_passed(Search *s) {
   Slots *slots = s->slots;
-  int rc;
-  if (slots->slots == 0) return SQLITE_OK;
-  rc = filter_slots(&slots->filters, &slots->fields, &slots->column[s->column].present, s->column, s->filter,
-                    s->at.overlay, s->at.length, &s->passed);
+  int rc = filter_slots(&slots->filters, &slots->fields, &slots->column[s->column].present, s->column, s->filter,
+                        s->at.overlay, s->at.length, &s->passed);
   if (rc) return rc;
   s->bits = s->passed->bits;
   s->chosen = s->passed->chosen;
+  s->guessed = 0;
   return SQLITE_OK;
+}
+
+/* The same for a pass that finds out that it needs them. */
+static int find_for_pass(void *arg, IndexPass *pass) {
+  Search *s = arg;
+  int rc = find_passed(s);
+  pass->allowed = s->bits;
+  pass->chosen = s->chosen;
+  return rc;
+}
+
+/* The slots that pass, or, for a method that may do without, about how many these are. */
+static int resolve_filter(Search *s) {
+  Slots *slots = s->slots;
+  Array *present = &slots->column[s->column].present;
+  double share = 0;
+  int rc;
+  if (slots->slots == 0) return SQLITE_OK;
+  if (!s->method->codes || filter_is_known(slots->filters, s->column, s->filter)) return find_passed(s);
+  rc = filter_guess(&slots->filters, &slots->fields, present, s->column, s->filter, &share);
+  s->chosen = (u64)MAX(share * (double)slots->live, 1);
+  s->guessed = 1;
+  return rc;
 }
 
 /* The slots of the set's rows; dead ones and unknown ones left out. */
@@ -224,7 +247,7 @@ static double norm2(Elem elem, const void *v, u32 dim) {
 }
 
 /* What all passes have in common. */
-static void describe_pass(const Search *s, u64 want, IndexPass *pass) {
+static void describe_pass(Search *s, u64 want, IndexPass *pass) {
   memset(pass, 0, sizeof *pass);
   pass->slots = s->slots;
   pass->column = s->column;
@@ -234,6 +257,9 @@ static void describe_pass(const Search *s, u64 want, IndexPass *pass) {
   pass->chosen = s->chosen;
   pass->only = s->list;
   pass->allowed = s->bits;
+  pass->filter = s->guessed ? s->filter : NULL;
+  pass->find_allowed = find_for_pass;
+  pass->find_arg = s;
   pass->norm2_max = s->norm2_max;
   pass->ef = s->ef;
   pass->nprobe = s->nprobe;
@@ -247,7 +273,7 @@ static void describe_pass(const Search *s, u64 want, IndexPass *pass) {
 
 /* Chosen rows are compared one by one when they are few; and when that is quicker than to walk a graph among the others. */
 static int by_list(const Search *s) { return s->restricted && s->chosen <= s->slots->slots / GATHER_SHARE; }
-static int exact_is_quicker(const Search *s, u64 want) {
+static int exact_is_quicker(Search *s, u64 want) {
   static const u32 any;
   static const u64 some;
   IndexPass pass;
@@ -255,7 +281,7 @@ static int exact_is_quicker(const Search *s, u64 want) {
   if (!s->restricted) return 0;
   describe_pass(s, want, &pass);
   pass.only = NULL;
-  pass.allowed = &some;
+  pass.allowed = s->guessed ? NULL : &some;
   walk = s->method->cost(&pass);
   pass.only = by_list(s) ? &any : NULL;
   return flat_index.cost(&pass) <= walk;
@@ -479,9 +505,10 @@ static void scan_overlay(Search *s, Pool *pool) {
 
 static int scan_pages(Search *s, Pool *pool, u64 want) {
   IndexPass pass;
-  int rc = SQLITE_OK, as_list = by_list(s) && !s->method->approximate;
-  if (s->restricted && s->chosen == 0) return SQLITE_OK;
-  if (s->restricted) rc = as_list ? need_list(s) : need_bits(s);
+  int rc = s->guessed && !s->method->codes ? find_passed(s) : SQLITE_OK;
+  int as_list = by_list(s) && !s->method->approximate;
+  if (rc || (s->restricted && s->chosen == 0)) return rc;
+  if (s->restricted && !s->guessed) rc = as_list ? need_list(s) : need_bits(s);
   if (rc) return rc;
   describe_pass(s, want, &pass);
   pass.codes = &s->codes;
