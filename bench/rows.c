@@ -4,9 +4,10 @@
  *   rows [ROWS [DIM [KEYS [TABLE]]]]    default 1,000,000 rows of 16 dimensions; KEYS a set of keys.h, `all` of them or `both` (default):
  *                                       sequential and uniform; TABLE vectors, map, or paged: a map with content=''
  *
- * Points (in a transaction), lists of 1,000 keys (as parameters of IN; quire_get with a BLOB), 1,000 rows in order from a random one, count(*),
- * max(rowid), inserts of 10,000 rows a commit. What SQLite does best stands beside each: the faster of a cache that holds everything and of a
- * map of the file; for lists, of IN and of a point query for each key; and the C interface's sqlite3_blob_reopen with a read.
+ * Points (in a transaction), lists of 1,000 keys (as parameters of IN; quire_get with a BLOB), 1,000 rows in order from a random one, count(*) of all and of
+ * the rows from a random one on, max(rowid), inserts of 10,000 rows a commit. What SQLite does best stands beside each: the faster of a cache that holds
+ * everything and of a map of the file; for lists, of IN and of a point query for each key; and the C interface's sqlite3_blob_reopen with a read.
+ * Last comes what an empty virtual table takes, whose rows are the keys in memory and which looks for nothing: no virtual table is quicker.
  * Every key that is asked for is there, and every vector is compared. Medians of RUNS (default 5), in turns. Seconds are of this process's
  * processor time, so that other work on the machine counts only by the caches it takes; p99 is by the clock on the wall.
  */
@@ -24,8 +25,10 @@
 #define POINTS 200000
 #define LISTS 100
 #define RANGES 100
+#define ENDS 1000
 #define BATCH 10000
-#define PEERS 2 /* big cache, map */
+#define PEERS 3 /* big cache, map, empty virtual table */
+#define EMPTY 3
 
 static int wanted = 1000000, rows, dim = 16, runs = 5;
 static const char *table = "vectors";
@@ -58,11 +61,156 @@ static double load(sqlite3 *db) {
   return start;
 }
 
+/* --- the empty virtual table --- */
+
+typedef struct EmptyCursor {
+  sqlite3_vtab_cursor base;
+  int at, end, step;   /* of keys */
+  sqlite3_value *list; /* of an IN, or NULL */
+  sqlite3_int64 key;   /* of this row */
+  int eof;
+  float *vector;
+} EmptyCursor;
+
+static int empty_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **error) {
+  (void)aux, (void)argc, (void)argv, (void)error;
+  *out = bench_alloc(sizeof **out);
+  memset(*out, 0, sizeof **out);
+  return sqlite3_declare_vtab(db, "CREATE TABLE x(rowid INTEGER PRIMARY KEY, e BLOB)");
+}
+
+static int empty_disconnect(sqlite3_vtab *vtab) {
+  free(vtab);
+  return SQLITE_OK;
+}
+
+enum { EMPTY_ALL, EMPTY_DOWN, EMPTY_FROM, EMPTY_POINT, EMPTY_IN };
+
+static int empty_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info) {
+  (void)vtab;
+  info->idxNum = info->nOrderBy && info->aOrderBy[0].desc ? EMPTY_DOWN : EMPTY_ALL;
+  info->orderByConsumed = 1;
+  for (int i = 0; i < info->nConstraint; i++) {
+    int op = info->aConstraint[i].op;
+    if (!info->aConstraint[i].usable || (op != SQLITE_INDEX_CONSTRAINT_EQ && op != SQLITE_INDEX_CONSTRAINT_GE))
+      continue;
+    info->aConstraintUsage[i].argvIndex = info->aConstraintUsage[i].omit = 1;
+    info->idxNum = op == SQLITE_INDEX_CONSTRAINT_GE ? EMPTY_FROM : sqlite3_vtab_in(info, i, 1) ? EMPTY_IN : EMPTY_POINT;
+    if (info->idxNum == EMPTY_POINT) info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
+    info->estimatedRows = info->idxNum == EMPTY_POINT ? 1 : 1000;
+    info->estimatedCost = 1;
+    return SQLITE_OK;
+  }
+  return SQLITE_OK;
+}
+
+static int empty_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out) {
+  EmptyCursor *c = bench_alloc(sizeof *c);
+  (void)vtab;
+  memset(c, 0, sizeof *c);
+  c->vector = bench_alloc((size_t)dim * sizeof *c->vector);
+  memset(c->vector, 0, (size_t)dim * sizeof *c->vector);
+  *out = &c->base;
+  return SQLITE_OK;
+}
+
+static int empty_close(sqlite3_vtab_cursor *base) {
+  free(((EmptyCursor *)base)->vector);
+  free(base);
+  return SQLITE_OK;
+}
+
+static void empty_take(EmptyCursor *c, int rc, sqlite3_value *value) {
+  c->eof = rc != SQLITE_OK;
+  if (!c->eof) c->key = sqlite3_value_int64(value);
+}
+
+static int empty_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int argc, sqlite3_value **argv) {
+  EmptyCursor *c = (EmptyCursor *)base;
+  sqlite3_value *value;
+  (void)text, (void)argc;
+  c->list = plan == EMPTY_IN ? argv[0] : NULL;
+  c->step = plan == EMPTY_DOWN ? -1 : 1;
+  c->at = plan == EMPTY_DOWN ? rows - 1 : 0;
+  c->end = plan == EMPTY_DOWN ? -1 : plan == EMPTY_POINT ? 0 : rows;
+  c->eof = 0;
+  if (plan == EMPTY_IN) {
+    empty_take(c, sqlite3_vtab_in_first(c->list, &value), value);
+    return SQLITE_OK;
+  }
+  if (plan == EMPTY_FROM) {
+    int64_t from = sqlite3_value_int64(argv[0]);
+    for (int hi = rows; c->at < hi;) {
+      int mid = c->at + (hi - c->at) / 2;
+      if (keys[mid] < from)
+        c->at = mid + 1;
+      else
+        hi = mid;
+    }
+  }
+  if (plan == EMPTY_POINT)
+    c->key = sqlite3_value_int64(argv[0]);
+  else if ((c->eof = c->at == c->end) == 0)
+    c->key = keys[c->at];
+  return SQLITE_OK;
+}
+
+static int empty_next(sqlite3_vtab_cursor *base) {
+  EmptyCursor *c = (EmptyCursor *)base;
+  if (c->list) {
+    sqlite3_value *value;
+    empty_take(c, sqlite3_vtab_in_next(c->list, &value), value);
+    return SQLITE_OK;
+  }
+  c->at += c->step;
+  if ((c->eof = c->at == c->end || c->end == 0) == 0) c->key = keys[c->at];
+  return SQLITE_OK;
+}
+
+static int empty_eof(sqlite3_vtab_cursor *base) { return ((EmptyCursor *)base)->eof; }
+
+static int empty_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i) {
+  EmptyCursor *c = (EmptyCursor *)base;
+  if (i == 0) {
+    sqlite3_result_int64(ctx, c->key);
+  } else {
+    c->vector[0] = mark(c->key);
+    sqlite3_result_blob(ctx, c->vector, dim * 4, SQLITE_STATIC);
+  }
+  return SQLITE_OK;
+}
+
+static int empty_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
+  *rowid = ((EmptyCursor *)base)->key;
+  return SQLITE_OK;
+}
+
+static sqlite3 *empty_db(void) {
+  static const sqlite3_module module = {.iVersion = 1,
+                                        .xCreate = empty_connect,
+                                        .xConnect = empty_connect,
+                                        .xBestIndex = empty_best_index,
+                                        .xDisconnect = empty_disconnect,
+                                        .xDestroy = empty_disconnect,
+                                        .xOpen = empty_open,
+                                        .xClose = empty_close,
+                                        .xFilter = empty_filter,
+                                        .xNext = empty_next,
+                                        .xEof = empty_eof,
+                                        .xColumn = empty_column,
+                                        .xRowid = empty_rowid};
+  sqlite3 *db;
+  if (sqlite3_open(":memory:", &db) || sqlite3_create_module(db, "empty", &module, NULL)) bench_fail("no memory");
+  db_run(db, "CREATE VIRTUAL TABLE t USING empty");
+  return db;
+}
+
 /* --- one measurement: seconds an item --- */
 
 typedef struct Side {
   sqlite3 *db;
-  sqlite3_stmt *point, *in, *get, *range, *count, *max;
+  int empty; /* of the empty virtual table */
+  sqlite3_stmt *point, *in, *get, *range, *count, *from, *max;
 } Side;
 
 static void check(sqlite3_stmt *s, int column, sqlite3_int64 key) {
@@ -187,6 +335,21 @@ static double single(sqlite3_stmt *s, sqlite3_int64 want) {
   return bench_cpu() - start;
 }
 
+/* All rows but some at the beginning. */
+static double count_from(Side *s) {
+  int first = (int)(random64() % (uint64_t)(rows / 8));
+  sqlite3_bind_int64(s->from, 1, keys[first]);
+  return single(s->from, rows - first) / (rows - first);
+}
+
+static double ends(Side *s) {
+  double total = 0;
+  db_run(s->db, "BEGIN");
+  for (int i = 0; i < ENDS; i++) total += single(s->max, keys[rows - 1]);
+  db_run(s->db, "COMMIT");
+  return total / ENDS;
+}
+
 /* --- both sides --- */
 
 static void prepare(Side *s, int is_quire) {
@@ -194,6 +357,7 @@ static void prepare(Side *s, int is_quire) {
   s->in = db_prepare(s->db, in_list);
   s->range = db_prepare(s->db, "SELECT rowid, e FROM t WHERE rowid >= ?1 ORDER BY rowid LIMIT 1000");
   s->count = db_prepare(s->db, "SELECT count(*) FROM t");
+  s->from = db_prepare(s->db, "SELECT count(*) FROM t WHERE rowid >= ?1");
   s->max = db_prepare(s->db, "SELECT max(rowid) FROM t");
   if (is_quire) s->get = db_prepare(s->db, "SELECT rowid, vector FROM quire_get('t', ?1)");
 }
@@ -204,27 +368,32 @@ static void finish(Side *s) {
   sqlite3_finalize(s->get);
   sqlite3_finalize(s->range);
   sqlite3_finalize(s->count);
+  sqlite3_finalize(s->from);
   sqlite3_finalize(s->max);
   sqlite3_close(s->db);
 }
 
-typedef enum { POINT, REOPEN, IN, GET, ONE_BY_ONE, RANGE, COUNT, MAX, WHATS } What;
+typedef enum { POINT, REOPEN, IN, GET, ONE_BY_ONE, RANGE, COUNT, COUNT_FROM, MAX, WHATS } What;
 
 static double measure(Side *s, What what) {
   switch (what) {
     case POINT: return points(s, NULL);
-    case REOPEN: return s->get ? 0 : blob_reopen(s);
+    case REOPEN: return s->get || s->empty ? 0 : blob_reopen(s);
     case IN: return lists(s, BY_IN);
     case GET: return s->get ? lists(s, BY_GET) : 0;
     case ONE_BY_ONE: return lists(s, BY_POINTS);
     case RANGE: return ranges(s);
     case COUNT: return single(s->count, rows) / rows;
-    default: return single(s->max, keys[rows - 1]);
+    case COUNT_FROM: return count_from(s);
+    default: return ends(s);
   }
 }
 
-static void say(const char *what, double ours, double theirs) {
-  printf("  %-44s %9.1f ns %9.1f ns %7.2f\n", what, ours * 1e9, theirs * 1e9, theirs / ours);
+/* empty: 0 if it has no such thing. */
+static void say(const char *what, double ours, double theirs, double empty) {
+  printf("  %-44s %9.1f ns %9.1f ns %7.2f", what, ours * 1e9, theirs * 1e9, theirs / ours);
+  if (empty > 0) printf(" %9.1f ns %7.2f", empty * 1e9, theirs / empty);
+  printf("\n");
   fflush(stdout);
 }
 
@@ -253,7 +422,8 @@ static void bench(const char *dir, const char *lib, KeySet set) {
     sqlite3_close(db);
   }
   for (int i = 0; i < 1 + PEERS; i++) {
-    side[i].db = db_open(path[i > 0], i == 0 ? lib : NULL);
+    side[i].empty = i == EMPTY;
+    side[i].db = i == EMPTY ? empty_db() : db_open(path[i > 0], i == 0 ? lib : NULL);
     db_run(side[i].db, i == 2 ? "PRAGMA mmap_size = 1099511627776; PRAGMA cache_size = -16000"
                               : "PRAGMA mmap_size = 0; PRAGMA cache_size = -8000000");
     prepare(&side[i], i == 0);
@@ -271,17 +441,18 @@ static void bench(const char *dir, const char *lib, KeySet set) {
   }
   points(&side[0], &p99[0]);
   points(&side[best[POINT] == m[POINT][1] ? 1 : 2], &p99[1]);
-  printf("%s, %d rows of %d bytes, %s rowids: Quire, SQLite (%s for points), ratio\n", table, rows, dim * 4,
-         key_set_name[set], best[POINT] == m[POINT][1] ? "big cache" : "map");
-  say("point in a transaction", m[POINT][0], best[POINT]);
-  say("  99 % of them within", p99[0], p99[1]);
-  say("1,000 keys, a key: quire_get, SQLite's best", m[GET][0], fmin(best[IN], best[ONE_BY_ONE]));
-  say("1,000 keys, a key: IN with parameters, both", m[IN][0], best[IN]);
-  say("a key of quire_get, sqlite3_blob_reopen", m[GET][0], best[REOPEN]);
-  say("1,000 rows in order, a row", m[RANGE][0], best[RANGE]);
-  say("count(*), a row", m[COUNT][0], best[COUNT]);
-  say("max(rowid)", m[MAX][0], best[MAX]);
-  say("insert, 10,000 a commit, a row", inserts[0] / rows, inserts[1] / rows);
+  printf("%s, %d rows of %d bytes, %s rowids: Quire, SQLite (%s for points), ratio; empty virtual table, its ratio\n",
+         table, rows, dim * 4, key_set_name[set], best[POINT] == m[POINT][1] ? "big cache" : "map");
+  say("point in a transaction", m[POINT][0], best[POINT], m[POINT][EMPTY]);
+  say("  99 % of them within", p99[0], p99[1], 0);
+  say("1,000 keys, a key: quire_get, SQLite's best", m[GET][0], fmin(best[IN], best[ONE_BY_ONE]), 0);
+  say("1,000 keys, a key: IN with parameters, both", m[IN][0], best[IN], m[IN][EMPTY]);
+  say("a key of quire_get, sqlite3_blob_reopen", m[GET][0], best[REOPEN], 0);
+  say("1,000 rows in order, a row", m[RANGE][0], best[RANGE], m[RANGE][EMPTY]);
+  say("count(*), a row", m[COUNT][0], best[COUNT], m[COUNT][EMPTY]);
+  say("count(*) from a rowid on, a row", m[COUNT_FROM][0], best[COUNT_FROM], m[COUNT_FROM][EMPTY]);
+  say("max(rowid), in a transaction", m[MAX][0], best[MAX], m[MAX][EMPTY]);
+  say("insert, 10,000 a commit, a row", inserts[0] / rows, inserts[1] / rows, 0);
   for (int i = 0; i < 1 + PEERS; i++) finish(&side[i]);
   for (int i = 0; i < 2; i++) db_remove(path[i]);
 }
