@@ -173,6 +173,11 @@ int map_filter(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **
     m->block_count = rc == SQLITE_OK;
     m->placed = rc == SQLITE_OK;
     if (rc == SQLITE_NOTFOUND) rc = SQLITE_OK;
+    if (m->placed && plan->vectors &&
+        m->reader.at.shape->vector_count == 1) { /* memory is asked for it before SQLite does */
+      m->apart = rows_locate(&m->reader, 0, m->block, 1, m->at[0]);
+      m->located = 1;
+    }
   } else {
     *answers = rows_complete(&m->reader);
     if (*answers) rc = rows_seek(&m->reader, low, high, plan->order == ORDER_ROWID_DESC);
