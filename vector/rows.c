@@ -354,18 +354,32 @@ ALWAYS_INLINE const u8 *lasting_items(Slots *s, ArrayMap *map, Array *array, u64
   return NULL;
 }
 
-/* Of a column that is not in_slots: from the items at at[] to what they say. */
+/* Of a column that is not in_slots: from the items at at[] to what they say. Vectors that follow one another on a page are found once. */
 static void locate_sized(Slots *s, u32 column, u32 count, const u8 **at) {
   SlotColumn *col = &s->column[column];
+  ArrayMap *map = &s->places->codes[column];
+  const u8 *after = NULL; /* a vector, */
+  u64 next = 0;           /* where item `next` is, */
+  u32 beside = 0;         /* and so many on its page */
   u32 i, words[ROWS_MANY];
   for (i = 0; i < count; i++) PREFETCH(at[i]);
   for (i = 0; i < count; i++) {
     u64 first;
     if (at[i] == NULL) continue;
-    at[i] = sized_place(at[i], &first, &words[i])
-                ? lasting_items(s, &s->places->codes[column], &col->codes, first, words[i])
-                : NULL;
+    if (!sized_place(at[i], &first, &words[i])) {
+      at[i] = NULL;
+      continue;
+    }
+    if (first == next && words[i] <= beside) {
+      at[i] = after;
+    } else {
+      at[i] = lasting_items(s, map, &col->codes, first, words[i]);
+      beside = at[i] ? 1 + array_map_beside(map, (u32)first) : 0;
+    }
     PREFETCH(at[i]);
+    after = at[i] ? at[i] + (size_t)words[i] * map->stride : NULL;
+    next = first + words[i];
+    beside -= MIN(beside, words[i]);
   }
   for (i = 0; i < count; i++) {
     if (at[i] && !sized_sound(col, at[i], words[i])) at[i] = NULL;
