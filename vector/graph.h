@@ -112,17 +112,18 @@ static inline u32 link_get(const u32 *p) { return load32((const u8 *)p); }
 
 /* Memory of one walk. pool[i] = distance << 32 | node << 1 | expanded, ascending. */
 typedef struct Walker {
-  u8 *visited; /* by node or record: the walk that saw it last */
-  u64 visited_size;
+  u64 *visited; /* a bit per node or record: this walk has seen it */
+  u32 *seen;    /* these nodes, the first seen_cap of them, so that the next walk can begin without clearing all bits */
+  u64 words, seen_count, seen_cap;
   u64 *pool;
   u64 pool_cap;
   void *query;
-  u32 count, ef, epoch;
+  u32 count, ef;
   u64 compared; /* distances computed so far */
 } Walker;
 
-/* For graphs of up to `visited` nodes and queries of up to query_size bytes. */
-int walker_open(Walker *w, u64 visited, u32 ef, u32 query_size);
+/* For graphs of up to `nodes` nodes and queries of up to query_size bytes. */
+int walker_open(Walker *w, u64 nodes, u32 ef, u32 query_size);
 void walker_close(Walker *w);
 static inline u32 pool_node(u64 key) { return (u32)key >> 1; }
 static inline u32 pool_distance(u64 key) { return (u32)(key >> 32); }

@@ -12,11 +12,12 @@
 #define WALK_AHEAD (12 * CACHE_LINE) /* longer rows are streams, which the processor fetches ahead by itself */
 #define AMONG_ROWS 32u
 
-int walker_open(Walker *w, u64 visited, u32 ef, u32 query_size) {
+int walker_open(Walker *w, u64 nodes, u32 ef, u32 query_size) {
   int rc = SQLITE_OK;
   memset(w, 0, sizeof *w);
-  w->visited = mem_zeroed(&rc, visited, 1);
-  w->visited_size = visited;
+  w->words = w->seen_cap = MAX((nodes + 63) / 64, 1);
+  w->visited = mem_zeroed(&rc, w->words, sizeof *w->visited);
+  w->seen = mem_array(&rc, w->seen_cap, sizeof *w->seen);
   w->query = mem_aligned(&rc, MAX(query_size, 64));
   if (rc == SQLITE_OK) rc = mem_reserve(&w->pool, &w->pool_cap, (u64)ef + 1, sizeof *w->pool);
   if (rc) walker_close(w);
@@ -25,16 +26,26 @@ int walker_open(Walker *w, u64 visited, u32 ef, u32 query_size) {
 
 void walker_close(Walker *w) {
   mem_free(w->visited);
+  mem_free(w->seen);
   mem_free(w->pool);
   mem_aligned_free(w->query);
   memset(w, 0, sizeof *w);
 }
 
+/* Note nodes whose bits were set. */
+ALWAYS_INLINE void note_seen(Walker *w, const u32 *node, u32 count) {
+  if (LIKELY(w->seen_count + count <= w->seen_cap)) memcpy(w->seen + w->seen_count, node, count * sizeof *node);
+  w->seen_count += count;
+}
+
 int walk_begin(Walker *w, u32 ef) {
-  if (++w->epoch == 256) {
-    memset(w->visited, 0, (size_t)w->visited_size);
-    w->epoch = 1;
+  u64 i;
+  if (w->seen_count > w->seen_cap) {
+    memset(w->visited, 0, (size_t)w->words * sizeof *w->visited);
+  } else {
+    for (i = 0; i < w->seen_count; i++) w->visited[w->seen[i] / 64] = 0;
   }
+  w->seen_count = 0;
   w->count = 0;
   w->ef = ef;
   return mem_reserve(&w->pool, &w->pool_cap, (u64)ef + 1, sizeof *w->pool);
@@ -74,7 +85,8 @@ int walk_enter(Walker *w, Space *space, u32 node, u32 slot) {
   u64 key;
   int rc = array_map_get(&space->rows, slot, &row);
   if (rc) return rc;
-  w->visited[node] = (u8)w->epoch;
+  w->visited[node / 64] |= (u64)1 << node % 64;
+  note_seen(w, &node, 1);
   space->methods->distances(space, w->query, &row, 1, &distance);
   key = (u64)distance << 32 | (u64)node << 1;
   pool_merge(w, &key, 1);
@@ -96,8 +108,7 @@ ALWAYS_INLINE int gather(Walker *w, const Layer *layer, Space *space, u32 node, 
   const u32 *links, *slots;
   const u32 width = layer->width, count = layer->count, bytes = MIN(space->row_bytes, WALK_AHEAD);
   u32 slot_of_record[GRAPH_MAX_LINKS], *nodes = out->node, *slot = upper ? slot_of_record : nodes, i, n = 0;
-  u8 *visited = w->visited;
-  const u8 epoch = (u8)w->epoch;
+  u64 *visited = w->visited;
   int rc;
   if (UNLIKELY(at == NULL)) {
     rc = array_map_get(layer->links, node, &at);
@@ -107,15 +118,18 @@ ALWAYS_INLINE int gather(Walker *w, const Layer *layer, Space *space, u32 node, 
   slots = links + width;
   for (i = 0; i < width; i++) {
     u32 next = link_get(&links[i]) & ~GRAPH_TREE;
+    u64 word;
     if (UNLIKELY(next >= count)) {
       if (next == GRAPH_NULL) break;
       return CORRUPT(0);
     }
     nodes[n] = next;
     if (upper) slot[n] = link_get(&slots[i]);
-    n += visited[next] != epoch;
-    visited[next] = epoch;
+    word = visited[next / 64];
+    n += !(word >> next % 64 & 1);
+    visited[next / 64] = word | (u64)1 << next % 64;
   }
+  note_seen(w, nodes, n);
   for (i = 0; i < n; i++) {
     const u8 *row;
     if (upper && slot[i] >= layer->slots) return CORRUPT(0);
