@@ -34,6 +34,7 @@ typedef struct Sheet {
   u64 count;
   ArrayMap map; /* places of the old pages and the copies */
   u8 *own;      /* by page: it is a copy */
+  u8 **block;   /* by ARRAY_RUN pages: memory for their copies */
 } Sheet;
 
 /* `keep`: base's items are there to begin with. `room`: items that there may be. */
@@ -47,14 +48,14 @@ static int sheet_open(Sheet *s, Array *base, int keep, u64 room) {
   s->count = s->base->count;
   rc = array_map_open(&s->map, s->base, MAX(room, s->count), 1);
   s->own = mem_zeroed(&rc, MAX(s->map.extents, 1), 1);
+  s->block = mem_zeroed(&rc, s->map.extents / ARRAY_RUN + 1, sizeof *s->block);
   return rc;
 }
 
 static void sheet_close(Sheet *s) {
   u32 i;
-  for (i = 0; s->own && i < s->map.extents; i++) {
-    if (s->own[i]) mem_aligned_free((void *)(uintptr_t)s->map.extent[i]);
-  }
+  for (i = 0; s->block && i <= s->map.extents / ARRAY_RUN; i++) mem_aligned_free(s->block[i]);
+  mem_free(s->block);
   mem_free(s->own);
   array_map_close(&s->map);
   memset(s, 0, sizeof *s);
@@ -64,7 +65,7 @@ static void sheet_close(Sheet *s) {
 static int sheet_own(Sheet *s, u32 index) {
   u32 e = array_map_extent(&s->map, index), size = s->base->extent_pages * PAGE_SIZE, i;
   const u8 *old = NULL;
-  u8 *page;
+  u8 *page, **block = &s->block[e / ARRAY_RUN];
   int rc = SQLITE_OK;
   if (e >= s->map.extents) return CORRUPT(0);
   s->count = MAX(s->count, (u64)index + 1);
@@ -74,11 +75,12 @@ static int sheet_own(Sheet *s, u32 index) {
     if (rc) return rc;
     old = s->map.extent[e];
   }
-  page = mem_aligned(&rc, size);
+  if (*block == NULL) *block = mem_aligned(&rc, (u64)size * ARRAY_RUN);
   if (rc) return rc;
+  page = *block + (size_t)(e % ARRAY_RUN) * size;
   for (i = 0; i < size; i += 4) store32(page + i, GRAPH_NULL);
   if (old) memcpy(page, old, (size_t)MIN((u64)s->per, s->base->count - (u64)e * s->per) * s->stride);
-  s->map.extent[e] = page;
+  array_map_put(&s->map, e, page);
   s->own[e] = 1;
   return SQLITE_OK;
 }

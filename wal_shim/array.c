@@ -203,11 +203,13 @@ int array_map_open(ArrayMap *map, Array *array, u64 room, int whole) {
   while ((u64)1 << bits < map->per_extent) bits++;
   while ((u64)1 << map->stride_shift < map->stride) map->stride_shift++;
   map->per_shift = bits;
-  map->powers = (u64)1 << bits == map->per_extent && (u64)1 << map->stride_shift == map->stride;
+  map->powers = (u64)1 << bits == map->per_extent && (u64)1 << map->stride_shift == map->stride &&
+                map->per_extent * map->stride == map->extent_pages * PAGE_SIZE;
   /* magic * per_extent - 2^shift is in 1..2^bits, so the quotient is right up to 2^(shift - bits) = 2^31 */
   map->shift = 31 + bits;
   map->magic = ((u64)1 << map->shift) / map->per_extent + 1;
   map->extent = mem_zeroed(&rc, map->extents, sizeof *map->extent);
+  map->run = mem_zeroed(&rc, map->extents / ARRAY_RUN + 1, sizeof *map->run);
   map->hold = mem_zeroed(&rc, map->extents, sizeof *map->hold);
   if (!whole) map->checked = mem_zeroed(&rc, ((u64)map->extents * map->extent_pages + 63) / 64, sizeof *map->checked);
   if (rc) array_map_close(map);
@@ -218,9 +220,19 @@ void array_map_close(ArrayMap *map) {
   u32 i;
   for (i = 0; map->hold && i < map->extents; i++) pages_release(map->array->pages, &map->hold[i]);
   mem_free(map->extent);
+  mem_free(map->run);
   mem_free(map->hold);
   mem_free(map->checked);
   memset(map, 0, sizeof *map);
+}
+
+void array_map_put(ArrayMap *map, u32 index, const u8 *data) {
+  u32 first = index / ARRAY_RUN * ARRAY_RUN, end = MIN(first + ARRAY_RUN, map->extents), i;
+  size_t size = (size_t)map->extent_pages * PAGE_SIZE;
+  map->extent[index] = data;
+  for (i = first; i < end && map->extent[i] && map->extent[i] == map->extent[first] + (i - first) * size; i++) {
+  }
+  map->run[first / ARRAY_RUN] = i == end ? map->extent[first] : NULL;
 }
 
 int array_map_touch(ArrayMap *map, u32 index) {
@@ -238,7 +250,7 @@ int array_map_touch(ArrayMap *map, u32 index) {
     if (pages != pages_for(extent_items(a->count, a->per_extent, index), a->stride)) return CORRUPT(a->root.pgno);
     rc = pages_get_unchecked(a->pages, load32(entry), pages, &data, &map->hold[index]);
   }
-  if (rc == SQLITE_OK) map->extent[index] = data;
+  if (rc == SQLITE_OK) array_map_put(map, index, data);
   return rc;
 }
 
