@@ -134,6 +134,13 @@ void codes_encode(Metric metric, Elem elem, const void *vector, u32 dim, u8 *row
   store_header(row, (double)scale / whole, residual / whole, metric == METRIC_L2 ? norm * norm : norm / whole);
 }
 
+void codes_add(const u8 *row, u32 dim, double *sum) {
+  const i8 *code = (const i8 *)(row + CODES_HEADER);
+  double scale = (double)f32_of_bits(load32(row));
+  u32 i;
+  for (i = 0; i < dim; i++) sum[i] += scale * code[i]; /* the product is exact */
+}
+
 /* ---- queries ------------------------------------------------------------------------------------------------------------- */
 
 /* Of w and f, see above. */

@@ -25,6 +25,9 @@ u32 codes_stride(Metric metric, Elem elem, u32 dim);
 /* Write the code row of a vector (any alignment), all codes_stride() bytes of it. Only if codes_stride() is not 0. */
 void codes_encode(Metric metric, Elem elem, const void *vector, u32 dim, u8 *row);
 
+/* Add the dim elements that a row decodes to (cosine: of the normalised vector) to numbers. */
+void codes_add(const u8 *row, u32 dim, double *sum);
+
 /* A query made ready for scans of code rows. Read-only once made: several scans may share it. */
 typedef struct CodeQuery CodeQuery;
 

@@ -167,3 +167,11 @@ double elem_get(Elem elem, const void *vector, u32 i) {
   }
   return 0;
 }
+
+void elem_put(Elem elem, void *vector, u32 i, float value) {
+  u8 *v = vector;
+  if (elem == ELEM_F32)
+    store32(v + 4 * i, f32_bits(value));
+  else
+    store16(v + 2 * i, elem == ELEM_F16 ? f32_to_f16(value) : f32_to_bf16(value));
+}

@@ -55,6 +55,8 @@ u16 f32_to_bf16(float f);
  * The value of element i as a double (bits: 0 or 1).
  */
 double elem_get(Elem elem, const void *vector, u32 i);
+/* Set element i of a vector of a float type, rounded to it. */
+void elem_put(Elem elem, void *vector, u32 i, float value);
 
 /*
  * Parse a JSON array of numbers into a vector of type `elem` (not ELEM_BIT).

@@ -7,6 +7,9 @@
  *       one already chosen than to the node. At most a quarter of them may be copies of the node itself, so that equal vectors do not
  *       close in on themselves.
  *   B3  Each node gets one link that pruning keeps (GRAPH_TREE), from the nearest of its neighbours that has fewer than TREE_MAX such.
+ *   B5  Candidates are found by a walk on the codes that searches walk on, where these order rows well enough (GraphCodes.finds), and then compared, as all else is, in
+ *       the space of the builder: code rows of 8 bits, or vectors. So the codes of the new version are made first. A walk reads a row of 64 bytes then (128
+ *       dimensions) where it would one of 144.
  *   B4  What is changed is copied: pages of the old version are read where they lie, and each changed page is written once, at the end.
  *
  * Start at graph_fold().
@@ -17,12 +20,14 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "portable.h"
 #include "workers.h"
 
 #define BATCH 64u
 #define TREE_MAX 8u
 #define UNMEASURED 0xffffffffu /* a distance, of a link that is kept whatever it is */
 #define SAMPLE 4096u           /* vectors that codes are learned from */
+#define POLL_SLOTS 1024u
 
 /* --- arrays being changed --- */
 
@@ -164,7 +169,9 @@ typedef struct Backlink {
 typedef struct Hand {
   Walker walker;
   Choice choice;
-  void *query;
+  void *self, *query; /* of the builder's space: the node at hand, any other */
+  double *sum;        /* to make a query of the walk */
+  u8 *vector;
   int rc;
 } Hand;
 
@@ -179,7 +186,13 @@ typedef struct Builder {
   ArrayMap present; /* of the new version */
   u8 *other;        /* by slot: it is another row now, and not linked as that yet; NULL: none is */
   Space space;
+  Space *walk, coded; /* what is walked on (B5): `space`, or the codes */
+  Sheet codes;
+  const GraphCodes *kept; /* as the codes are; NULL: none are kept */
+  Sq4 *sq4;
+  int learned; /* anew */
   u64 slots;
+  u64 to;       /* nodes that there will be */
   u32 width[2]; /* links of a node on level 0, of a record */
   Workers *workers;
   Hand hand[MAX_WORKERS];
@@ -350,7 +363,7 @@ static int add_batch(Builder *b, Hand *h, u32 i, u32 level) {
     c->rest_at[n++] = level ? b->insert[k].record[level - 1] : b->insert[k].slot;
   }
   if (rc || n == 0) return rc;
-  b->space.methods->distances(&b->space, h->walker.query, c->rest, n, c->distance);
+  b->space.methods->distances(&b->space, h->self, c->rest, n, c->distance);
   for (k = 0; k < n; k++) {
     u64 key = (u64)c->distance[k] << 32 | (u64)c->rest_at[k] << 1;
     if (key < worst) c->key[c->count++] = key;
@@ -372,8 +385,21 @@ static int add_way_point(Builder *b, Hand *h, u32 level, u32 self) {
   }
   rc = row_of(b, b->root, &row);
   if (rc) return rc;
-  b->space.methods->distances(&b->space, h->walker.query, &row, 1, &distance);
+  b->space.methods->distances(&b->space, h->self, &row, 1, &distance);
   c->key[c->count++] = (u64)distance << 32 | (u64)b->root << 1;
+  return SQLITE_OK;
+}
+
+/* The candidates were found by codes: compare them in the builder's space. */
+static int compare_found(Builder *b, Hand *h, u32 level) {
+  Choice *c = &h->choice;
+  u32 i;
+  int rc = choice_rows(b, c, level);
+  if (rc) return rc;
+  for (i = 0; i < c->count; i++) fetch_row(c->row[i], b->space.row_bytes);
+  b->space.methods->distances(&b->space, h->self, c->row, c->count, c->distance);
+  for (i = 0; i < c->count; i++) c->key[i] = (u64)c->distance[i] << 32 | (u32)c->key[i];
+  choice_sort(c, 0);
   return SQLITE_OK;
 }
 
@@ -384,8 +410,8 @@ static int find_candidates(Builder *b, Hand *h, u32 level, u32 self, u32 *node, 
   Layer layer = layer_of(b, &b->frozen, level);
   u32 i, down;
   int rc = walk_begin(w, b->index->ef_construction);
-  if (rc == SQLITE_OK) rc = walk_enter(w, &b->space, *node, *slot);
-  if (rc == SQLITE_OK) rc = walk_run(w, &layer, &b->space);
+  if (rc == SQLITE_OK) rc = walk_enter(w, b->walk, *node, *slot);
+  if (rc == SQLITE_OK) rc = walk_run(w, &layer, b->walk);
   if (rc == SQLITE_OK) rc = choice_reserve(c, w->count);
   if (rc) return rc;
   for (i = 0, c->count = 0; i < w->count && rc == SQLITE_OK; i++) {
@@ -397,6 +423,7 @@ static int find_candidates(Builder *b, Hand *h, u32 level, u32 self, u32 *node, 
       c->key[c->count++] = w->pool[i] & ~(u64)1;
   }
   if (rc == SQLITE_OK && c->count == 0) rc = add_way_point(b, h, level, self);
+  if (rc == SQLITE_OK && b->walk != &b->space) rc = compare_found(b, h, level);
   if (rc) return rc;
   *node = *slot = pool_node(w->pool[0]);
   if (level == 0) return SQLITE_OK;
@@ -406,6 +433,21 @@ static int find_candidates(Builder *b, Hand *h, u32 level, u32 self, u32 *node, 
   return rc;
 }
 
+/* The node whose row this is, as a query of both spaces. */
+static void make_queries(Builder *b, Hand *h, const u8 *row) {
+  const Space *s = &b->space;
+  u32 i;
+  s->methods->from_row(s, row, h->self);
+  if (b->walk == s) {
+    memcpy(h->walker.query, h->self, s->methods->query_size(s));
+    return;
+  }
+  memset(h->sum, 0, s->dim * sizeof *h->sum);
+  s->methods->add_row(s, row, h->sum);
+  for (i = 0; i < s->dim; i++) elem_put(s->elem, h->vector, i, (float)h->sum[i]);
+  b->walk->methods->from_vector(b->walk, h->vector, h->walker.query);
+}
+
 static int plan_insert(Builder *b, Hand *h, u32 i) {
   Insert *in = &b->insert[i];
   u32 level, node = 0, slot = 0, from = MIN(in->level, b->frozen.levels), self;
@@ -413,9 +455,9 @@ static int plan_insert(Builder *b, Hand *h, u32 i) {
   const u8 *row;
   rc = row_of(b, in->slot, &row);
   if (rc) return rc;
-  b->space.methods->from_row(&b->space, row, h->walker.query);
-  self = self_distance(b, h->walker.query, row);
-  if (!is_empty) rc = walk_descend(&h->walker, &b->frozen, &b->maps, &b->space, b->slots, from, &node, &slot);
+  make_queries(b, h, row);
+  self = self_distance(b, h->self, row);
+  if (!is_empty) rc = walk_descend(&h->walker, &b->frozen, &b->maps, b->walk, b->slots, from, &node, &slot);
   for (level = in->level + 1; level-- > 0 && rc == SQLITE_OK;) {
     Choice *c = &h->choice;
     u32 k, width = b->width[level > 0];
@@ -606,7 +648,7 @@ static int put_links(Builder *b, u32 level, u32 node, const u64 *key, u32 count)
   return rc;
 }
 
-/* Candidates: the nodes of a list; distances from the query in the hand's walker. */
+/* Candidates: the nodes of a list; distances from the node at hand. */
 static int add_links(Builder *b, Hand *h, u32 level, const u32 *links) {
   Choice *c = &h->choice;
   u32 i, n = 0, width = b->width[level > 0], slot;
@@ -616,7 +658,7 @@ static int add_links(Builder *b, Hand *h, u32 level, const u32 *links) {
     if (rc == SQLITE_OK) rc = row_of(b, slot, &c->rest[n]);
   }
   if (rc) return rc;
-  b->space.methods->distances(&b->space, h->walker.query, c->rest, n, c->distance);
+  b->space.methods->distances(&b->space, h->self, c->rest, n, c->distance);
   for (i = 0; i < n; i++) {
     u32 link = link_get(&links[i]);
     c->key[c->count++] = (u64)c->distance[i] << 32 | (u64)(link & ~GRAPH_TREE) << 1 | link >> 31;
@@ -654,8 +696,8 @@ static int take_backlinks(Builder *b, Hand *h, Backlink *back, u32 count) {
   rc = slot_of(b, level, back->target, &slot);
   if (rc == SQLITE_OK) rc = row_of(b, slot, &row);
   if (rc) return rc;
-  b->space.methods->from_row(&b->space, row, h->walker.query);
-  self = self_distance(b, h->walker.query, row);
+  b->space.methods->from_row(&b->space, row, h->self);
+  self = self_distance(b, h->self, row);
   c->count = 0;
   rc = add_links(b, h, level, links);
   if (rc == SQLITE_OK) rc = choice_reserve(c, (u64)c->count + count);
@@ -861,9 +903,9 @@ static int put_renewed(Builder *b, Hand *h, u32 level, u32 self, u32 kept, u32 d
     if (rc == SQLITE_OK) rc = row_of(b, slot, &row);
     if (rc == SQLITE_OK) rc = choice_rows(b, c, level);
     if (rc) return rc;
-    b->space.methods->from_row(&b->space, row, h->walker.query);
-    copy = self_distance(b, h->walker.query, row);
-    b->space.methods->distances(&b->space, h->walker.query, c->row, c->count, c->distance);
+    b->space.methods->from_row(&b->space, row, h->self);
+    copy = self_distance(b, h->self, row);
+    b->space.methods->distances(&b->space, h->self, c->row, c->count, c->distance);
     for (i = 0; i < c->count; i++) c->key[i] |= (u64)c->distance[i] << 32;
     choice_sort(c, kept);
     rc = choice_rows(b, c, level);
@@ -1117,24 +1159,36 @@ static int insert_reused(Builder *b) {
   return insert_all(b, f->reused, count, b->head.nodes, 0);
 }
 
-/* New slots after the old ones: as many as the fold may do. */
+/* The slots that become nodes: those of a move, else as many as the fold may do. */
+static int find_end(Builder *b) {
+  u64 fresh = 0;
+  int rc = SQLITE_OK;
+  b->to = b->slots;
+  if (b->f->moved) return SQLITE_OK;
+  for (b->to = b->head.nodes; b->to < b->slots && rc == SQLITE_OK; b->to++) {
+    int alive = 0;
+    rc = lives(b, (u32)b->to, &alive);
+    if (alive && fresh++ == b->f->rows) break;
+  }
+  return rc;
+}
+
+/* New slots after the old ones. */
 static int append_nodes(Builder *b) {
   u64 from = b->head.nodes, i, count = 0;
   u32 *fresh;
   int rc = SQLITE_OK;
-  fresh = mem_array(&rc, MIN(b->f->rows, b->slots - from), sizeof *fresh);
-  for (i = from; i < b->slots && rc == SQLITE_OK; i++) {
+  fresh = mem_array(&rc, b->to - from, sizeof *fresh);
+  for (i = from; i < b->to && rc == SQLITE_OK; i++) {
     int alive = 0;
     rc = lives(b, (u32)i, &alive);
-    if (rc || !alive) continue;
-    if (count == b->f->rows) break;
-    fresh[count++] = (u32)i;
+    if (alive) fresh[count++] = (u32)i;
   }
   if (rc == SQLITE_OK) rc = insert_all(b, fresh, count, from, 0);
-  for (; from < i && rc == SQLITE_OK; from = (from / b->sheet[0].per + 1) * b->sheet[0].per)
+  for (; from < b->to && rc == SQLITE_OK; from = (from / b->sheet[0].per + 1) * b->sheet[0].per)
     rc = sheet_own(&b->sheet[0], (u32)from); /* dead ones among them have empty lists */
-  if (rc == SQLITE_OK && i > b->head.nodes) rc = sheet_own(&b->sheet[0], (u32)i - 1);
-  b->head.nodes = MAX(b->head.nodes, i);
+  if (rc == SQLITE_OK && b->to > b->head.nodes) rc = sheet_own(&b->sheet[0], (u32)b->to - 1);
+  b->head.nodes = MAX(b->head.nodes, b->to);
   mem_free(fresh);
   return rc;
 }
@@ -1171,102 +1225,72 @@ static int learn(Builder *b, Sq4 **sq4) {
   return rc;
 }
 
-/* The codes of slots that are another row's now, of those that have codes. */
-static int encode_reused(Builder *b, const GraphCodes *codes, const Sq4 *sq4, ArrayWriter *w) {
-  SlotColumn *col = &b->f->after->column[b->f->column];
-  ArrayMap vectors;
-  u64 i;
-  int rc = array_map_open(&vectors, &col->vectors, 0, 0);
-  for (i = 0; i < b->f->reused_count && rc == SQLITE_OK && b->f->reused[i] < w->count; i++) {
-    const u8 *v;
-    u8 *out;
-    rc = array_map_get(&vectors, b->f->reused[i], &v);
-    if (rc == SQLITE_OK) rc = array_writer_edit(w, b->f->reused[i], &out);
-    if (rc == SQLITE_OK) codes->put(sq4, v, out);
-  }
-  array_map_close(&vectors);
-  return rc;
+/* The code of a slot's vector. */
+static int encode(Builder *b, u32 slot) {
+  const u8 *vector;
+  PageHold hold;
+  int rc = sheet_own(&b->codes, slot);
+  if (rc == SQLITE_OK) rc = array_item(&b->f->after->column[b->f->column].vectors, slot, &vector, &hold);
+  if (rc) return rc;
+  b->kept->put(b->sq4, vector, (u8 *)sheet_item(&b->codes, slot));
+  pages_release(b->f->after->pages, &hold);
+  return SQLITE_OK;
 }
 
-/* Append the codes of slots [from, nodes). */
-static int encode(Builder *b, const GraphCodes *codes, const Sq4 *sq4, ArrayWriter *w, u64 from) {
-  SlotColumn *col = &b->f->after->column[b->f->column];
-  u32 per = col->vectors.per_extent;
-  u64 slot = from;
-  int rc = SQLITE_OK;
-  while (slot < b->head.nodes && rc == SQLITE_OK) {
-    const u8 *rows;
-    u32 items = 0, at = (u32)(slot % per), end;
-    PageHold hold;
-    rc = array_extent(&col->vectors, (u32)(slot / per), &rows, &items, &hold);
-    if (rc) return rc;
-    end = (u32)MIN((u64)items, at + (b->head.nodes - slot));
-    for (; at < end && rc == SQLITE_OK; at++, slot++) {
-      u8 *out;
-      u64 got;
-      rc = array_writer_append(w, 1, &out, &got);
-      if (rc == SQLITE_OK) codes->put(sq4, rows + (size_t)at * col->stride, out);
-    }
-    pages_release(b->f->after->pages, &hold);
-    if (rc == SQLITE_OK && page_tx_interrupted(b->f->tx)) rc = SQLITE_INTERRUPT;
-  }
-  return rc;
-}
-
-/* What the codes of the new version are made with; *again: it was learned now, so all of them are made anew. */
-static int codes_learned(Builder *b, const GraphCodes *codes, Sq4 **sq4, int *again) {
+/* What the codes of the new version are made with. If it is learned now, all of them are made anew. */
+static int learn_codes(Builder *b) {
   SlotColumn *col = &b->f->after->column[b->f->column];
   const GraphHead *old = &b->old.head;
   int rc = SQLITE_OK;
-  *again = b->old.kept != codes || structure_outgrown(b->head.nodes, b->slots, old->learned_at, b->head.coded);
-  if (!*again) rc = structure_learned(&b->old.learned, old->learned_bytes, col, sq4);
-  if (rc == SQLITE_OK && !*again) rc = structure_left_range(col, *sq4, b->head.nodes, b->head.coded, again);
-  if (rc || !*again) return rc;
-  sq4_free(*sq4);
-  *sq4 = NULL;
-  return learn(b, sq4);
+  b->learned = b->old.kept != b->kept || structure_outgrown(b->to, b->slots, old->learned_at, b->head.coded);
+  if (!b->learned) rc = structure_learned(&b->old.learned, old->learned_bytes, col, &b->sq4);
+  if (rc == SQLITE_OK && !b->learned) rc = structure_left_range(col, b->sq4, b->to, b->head.coded, &b->learned);
+  if (rc || !b->learned) return rc;
+  sq4_free(b->sq4);
+  b->sq4 = NULL;
+  b->head.coded = 0;
+  return learn(b, &b->sq4);
 }
 
-/* What the column keeps no more, or keeps of another kind. */
-static int free_codes(Builder *b) {
-  int rc = array_free_pages(&b->old.codes, b->f->tx);
-  return rc ? rc : array_free_pages(&b->old.learned, b->f->tx);
-}
-
-/* Codes of the new nodes, or of all. refs: the graph page's. */
-static int put_codes(Builder *b, u8 *refs) {
+/* Codes of the nodes that there will be. */
+static int make_codes(Builder *b) {
   const SlotColumn *col = &b->f->after->column[b->f->column];
-  const GraphCodes *codes = graph_codes_kept(col, b->index->quantizer);
-  u64 from = b->f->moved ? 0 : b->old.codes.count;
-  u8 *codes_ref = refs + ARRAY_REF_SIZE, *learned_ref = refs + 2 * ARRAY_REF_SIZE;
+  u64 from = b->f->moved ? 0 : b->old.codes.count, slot, i;
   Array fresh, *base = &b->old.codes;
-  ArrayWriter w;
-  Sq4 *sq4 = NULL;
-  int again = 0, rc;
-  b->head.learned_bytes = codes ? sq4_size(col->dim) : 0;
-  if (codes == NULL) return free_codes(b);
-  memset(&w, 0, sizeof w);
-  if (b->old.kept != codes) {
-    graph_codes_init(&fresh, b->f->before, b->f->column, codes);
+  int rc;
+  b->head.learned_bytes = b->kept ? sq4_size(col->dim) : 0;
+  if (b->kept == NULL) return SQLITE_OK;
+  b->head.coded = structure_coded(b->f, b->old.head.coded, b->to - from);
+  rc = learn_codes(b);
+  if (rc) return rc;
+  if (b->learned) from = 0;
+  if (b->old.kept != b->kept) {
+    graph_codes_init(&fresh, b->f->before, b->f->column, b->kept);
     base = &fresh;
   }
-  b->head.coded = structure_coded(b->f, b->old.head.coded, b->head.nodes - from);
-  rc = codes_learned(b, codes, &sq4, &again);
-  if (again) from = b->head.coded = 0;
-  if (rc == SQLITE_OK) rc = array_writer_begin(&w, b->f->tx, base, from > 0);
-  if (rc == SQLITE_OK) rc = encode_reused(b, codes, sq4, &w);
-  if (rc == SQLITE_OK) rc = encode(b, codes, sq4, &w, from);
-  if (rc == SQLITE_OK) rc = array_writer_finish(&w, codes_ref);
-  array_writer_end(&w);
-  if (rc == SQLITE_OK && from == 0) rc = array_free_pages(&b->old.codes, b->f->tx);
-  if (rc == SQLITE_OK && again) {
-    rc = structure_put_learned(&b->old.learned, b->f->tx, sq4, col->dim, learned_ref);
-    if (rc == SQLITE_OK) rc = array_free_pages(&b->old.learned, b->f->tx);
-  } else if (rc == SQLITE_OK) {
-    rc = array_move(&b->old.learned, b->f->tx, learned_ref);
+  rc = sheet_open(&b->codes, base, from > 0, b->to);
+  for (i = 0; i < b->f->reused_count && rc == SQLITE_OK && b->f->reused[i] < from; i++) rc = encode(b, b->f->reused[i]);
+  for (slot = from; slot < b->to && rc == SQLITE_OK; slot++) {
+    if (slot % POLL_SLOTS == 0 && page_tx_interrupted(b->f->tx)) return SQLITE_INTERRUPT;
+    rc = encode(b, (u32)slot);
   }
-  sq4_free(sq4);
-  return rc;
+  if (rc || !b->kept->finds(col)) return rc;
+  space_rowless(col, b->sq4, &b->coded);
+  b->coded.rows = b->codes.map; /* the same places */
+  b->walk = &b->coded;
+  return SQLITE_OK;
+}
+
+static int put_codes(Builder *b, u8 *refs) {
+  u8 *codes_ref = refs + ARRAY_REF_SIZE, *learned_ref = refs + 2 * ARRAY_REF_SIZE;
+  int rc = SQLITE_OK;
+  if (b->kept == NULL || b->learned || b->f->moved) rc = array_free_pages(&b->old.codes, b->f->tx);
+  if (rc == SQLITE_OK && (b->kept == NULL || b->learned)) rc = array_free_pages(&b->old.learned, b->f->tx);
+  if (rc || b->kept == NULL) return rc;
+  rc = sheet_write(&b->codes, b->f->tx, codes_ref);
+  if (rc) return rc;
+  if (!b->learned) return array_move(&b->old.learned, b->f->tx, learned_ref);
+  return structure_put_learned(&b->old.learned, b->f->tx, b->sq4, b->f->after->column[b->f->column].dim, learned_ref);
 }
 
 /* --- the whole --- */
@@ -1328,6 +1352,8 @@ static int open_builder(Builder *b, const StructureFold *f) {
     b->head.nodes = 0;
     memset(b->head.records, 0, sizeof b->head.records);
   }
+  b->kept = graph_codes_kept(&f->after->column[f->column], index->quantizer);
+  b->walk = &b->space;
   b->width[0] = graph_link_stride(index->m) / 4;
   b->width[1] = graph_record_stride(index->m) / 8 - 1;
   rc = measure_norms(b);
@@ -1346,15 +1372,27 @@ static int open_builder(Builder *b, const StructureFold *f) {
   if (rc == SQLITE_OK) rc = workers_open(f->threads, &b->workers);
   if (rc) return rc;
   b->hands = workers_count(b->workers);
-  for (i = 0; i < b->hands && rc == SQLITE_OK; i++) {
-    rc = walker_open(&b->hand[i].walker, b->slots, index->ef_construction, b->space.methods->query_size(&b->space));
-    b->hand[i].query = mem_aligned(&rc, MAX(b->space.methods->query_size(&b->space), 64));
-  }
   b->picks = mem_array(&rc, (u64)BATCH * (1 + GRAPH_MAX_LEVELS) * b->width[0], sizeof *b->picks);
   if (rc == SQLITE_OK && b->hands > 1) { /* what threads read must be there */
     rc = array_map_touch_all(&b->space.rows);
     if (rc == SQLITE_OK) rc = array_map_touch_all(&b->present);
     for (i = 0; i <= GRAPH_MAX_LEVELS && rc == SQLITE_OK; i++) rc = array_map_touch_all(&b->sheet[i].map);
+  }
+  if (rc == SQLITE_OK) rc = find_end(b);
+  return rc;
+}
+
+/* What the threads have, when it is known what they walk on. */
+static int open_hands(Builder *b) {
+  u32 size = b->space.methods->query_size(&b->space), i;
+  int rc = b->hands > 1 && b->walk != &b->space ? array_map_touch_all(&b->walk->rows) : SQLITE_OK;
+  for (i = 0; i < b->hands && rc == SQLITE_OK; i++) {
+    Hand *h = &b->hand[i];
+    rc = walker_open(&h->walker, b->slots, b->index->ef_construction, b->walk->methods->query_size(b->walk));
+    h->self = mem_aligned(&rc, MAX(size, 64));
+    h->query = mem_aligned(&rc, MAX(size, 64));
+    h->sum = mem_array(&rc, b->space.dim, sizeof *h->sum);
+    h->vector = mem_array(&rc, b->space.size, 1);
   }
   return rc;
 }
@@ -1365,9 +1403,14 @@ static void close_builder(Builder *b) {
   for (i = 0; i < MAX_WORKERS; i++) {
     walker_close(&b->hand[i].walker);
     choice_free(&b->hand[i].choice);
+    mem_aligned_free(b->hand[i].self);
     mem_aligned_free(b->hand[i].query);
+    mem_free(b->hand[i].sum);
+    mem_free(b->hand[i].vector);
   }
   for (i = 0; i <= GRAPH_MAX_LEVELS; i++) sheet_close(&b->sheet[i]);
+  sheet_close(&b->codes);
+  sq4_free(b->sq4);
   space_close(&b->space);
   array_map_close(&b->present);
   graph_arrays_close(&b->old);
@@ -1442,6 +1485,8 @@ int graph_fold(const StructureFold *f, PageRef *out, u64 *nodes) {
   b = mem_zeroed(&rc, 1, sizeof *b);
   if (rc) return rc;
   rc = open_builder(b, f);
+  if (rc == SQLITE_OK) rc = make_codes(b);
+  if (rc == SQLITE_OK) rc = open_hands(b);
   if (rc == SQLITE_OK) rc = find_root(b);
   if (rc == SQLITE_OK && f->moved) rc = move_graph(b);
   if (rc == SQLITE_OK && !f->moved) rc = find_again(b);

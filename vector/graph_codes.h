@@ -22,6 +22,8 @@ typedef struct GraphCodes {
   /* Of codes that the graph keeps: bytes of one; 0: the column can have none. How one is written, all of it. */
   u32 (*stride)(Metric metric, Elem elem, u32 dim);
   void (*put)(const Sq4 *sq4, const void *vector, u8 *code);
+  /* Whether a graph is built by walks on them: what is near by them is near, and by the distance that nodes are linked by. */
+  int (*finds)(const SlotColumn *col);
   /* Bytes that cost as much as what a walk does for a node that it keeps. */
   u32 (*cost_bytes)(const SlotColumn *col);
   /* The space of a walk. codes, sq4: the graph's, if it keeps them. */

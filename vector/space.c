@@ -57,8 +57,13 @@ static void full_put_row(const Space *s, const void *vector, u8 *row) {
   memset(row + s->size, 0, s->row_bytes - s->size);
 }
 
-static const SpaceMethods full_space = {"vectors",     full_query_size, full_from_vector,
-                                        full_from_row, full_distances,  full_put_row};
+static void full_add_row(const Space *s, const u8 *row, double *sum) {
+  u32 i;
+  for (i = 0; i < s->dim; i++) sum[i] += elem_get(s->elem, row, i);
+}
+
+static const SpaceMethods full_space = {"vectors",      full_query_size, full_from_vector, full_from_row,
+                                        full_distances, full_put_row,    full_add_row};
 
 /* --- code rows --- */
 
@@ -88,8 +93,10 @@ static void rows_put_row(const Space *s, const void *vector, u8 *row) {
   codes_encode(s->metric, s->elem, vector, s->dim, row);
 }
 
-static const SpaceMethods rows_space = {"int8",        rows_query_size, rows_from_vector,
-                                        rows_from_row, rows_distances,  rows_put_row};
+static void rows_add_row(const Space *s, const u8 *row, double *sum) { codes_add(row, s->dim, sum); }
+
+static const SpaceMethods rows_space = {"int8",         rows_query_size, rows_from_vector, rows_from_row,
+                                        rows_distances, rows_put_row,    rows_add_row};
 
 /* --- 4-bit codes: for searches alone --- */
 
@@ -103,7 +110,8 @@ static void sq4_distances_of(const Space *s, const void *query, const u8 *const 
 
 static void sq4_put_row(const Space *s, const void *vector, u8 *row) { sq4_encode(s->sq4, vector, row); }
 
-static const SpaceMethods sq4_space = {"int4", sq4_query_bytes, sq4_from_vector, NULL, sq4_distances_of, sq4_put_row};
+static const SpaceMethods sq4_space = {"int4", sq4_query_bytes, sq4_from_vector, NULL, sq4_distances_of, sq4_put_row,
+                                       NULL};
 
 /* --- 1-bit rows: for searches alone --- */
 
@@ -126,7 +134,7 @@ static void bit_distances(const Space *s, const void *query, const u8 *const *ro
 
 static void bit_put_row(const Space *s, const void *vector, u8 *row) { rabitq_row_put(s->sq4, vector, row); }
 
-static const SpaceMethods bit_space = {"bit", bit_query_size, bit_from_vector, NULL, bit_distances, bit_put_row};
+static const SpaceMethods bit_space = {"bit", bit_query_size, bit_from_vector, NULL, bit_distances, bit_put_row, NULL};
 
 /* --- opening --- */
 

@@ -24,6 +24,8 @@ typedef struct SpaceMethods {
   void (*distances)(const Space *space, const void *query, const u8 *const *rows, u32 count, u32 *out);
   /* The row of a vector, all row_bytes of it. */
   void (*put_row)(const Space *space, const void *vector, u8 *row);
+  /* Add what a row stands for to dim numbers, the same on every processor. NULL: rows cannot be read back. */
+  void (*add_row)(const Space *space, const u8 *row, double *sum);
 } SpaceMethods;
 
 struct Space {

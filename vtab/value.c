@@ -245,15 +245,7 @@ int vector_new(Elem elem, u32 dim, Vector *out) {
 
 int vector_set(Vector *vector, u32 i, double value) {
   u8 *at = (u8 *)vector->owned + elem_size(vector->elem, i);
-  float narrow = (float)value;
-  u32 bits;
-
-  if (vector->elem == ELEM_F32) {
-    memcpy(&bits, &narrow, sizeof bits);
-    store32(at, bits);
-  } else {
-    store16(at, vector->elem == ELEM_F16 ? f32_to_f16(narrow) : f32_to_bf16(narrow));
-  }
+  elem_put(vector->elem, vector->owned, i, (float)value);
   return elem_first_nonfinite(vector->elem, at, 1) < 0;
 }
 
