@@ -11,6 +11,9 @@
 
 #define WALK_AHEAD (12 * CACHE_LINE) /* longer rows are streams, which the processor fetches ahead by itself */
 #define AMONG_ROWS 32u
+/* The lists that are asked for ahead: of what enters the pool so near the node whose turn it is, and of the node whose turn it will be. Most that enter are never expanded. */
+#define LINKS_NEAR 16u
+#define LINKS_AHEAD 2u
 
 int walker_open(Walker *w, u64 nodes, u32 ef, u32 query_size) {
   int rc = SQLITE_OK;
@@ -145,10 +148,16 @@ ALWAYS_INLINE int gather(Walker *w, const Layer *layer, Space *space, u32 node, 
   return SQLITE_OK;
 }
 
+/* Ask for the list of one in the pool, unless it was read. */
+ALWAYS_INLINE void fetch_links(const Layer *layer, u64 key) {
+  const u8 *links = key & 1 ? NULL : array_map_item(layer->links, pool_node(key));
+  if (links) fetch_row(links, MIN(layer->links->stride, 2 * CACHE_LINE));
+}
+
 /* Distances of a batch; what is near enough enters the pool. Gives the first place that changed, or `first` if it is before. */
 ALWAYS_INLINE u32 take_in(Walker *w, const Layer *layer, Space *space, const Batch *b, u32 first) {
   u32 distance[GRAPH_MAX_LINKS], i, n = 0, at;
-  u64 worst = w->count == w->ef ? w->pool[w->count - 1] : ~(u64)0, key[GRAPH_MAX_LINKS];
+  u64 worst = w->count == w->ef ? w->pool[w->count - 1] : ~(u64)0, key[GRAPH_MAX_LINKS], last;
   space->methods->distances(space, w->query, b->row, b->count, distance);
   w->compared += b->count;
   for (i = 0; i < b->count; i++) {
@@ -157,14 +166,14 @@ ALWAYS_INLINE u32 take_in(Walker *w, const Layer *layer, Space *space, const Bat
   }
   if (n == 0) return first;
   for (i = 0; i < n; i++) {
-    const u8 *links = array_map_item(layer->links, pool_node(key[i]));
     u64 k = key[i];
     u32 to = i;
-    if (links) fetch_row(links, MIN(layer->links->stride, 2 * CACHE_LINE));
     for (; to > 0 && key[to - 1] > k; to--) key[to] = key[to - 1];
     key[to] = k;
   }
   at = pool_merge(w, key, n);
+  last = w->pool[MIN(first + LINKS_NEAR, w->count - 1)];
+  for (i = 0; i < n && key[i] <= last; i++) fetch_links(layer, key[i]);
   return MIN(first, at);
 }
 
@@ -178,6 +187,7 @@ ALWAYS_INLINE int run(Walker *w, const Layer *layer, Space *space, u32 until, co
     asked->count = 0;
     while (next < w->count && w->pool[next] & 1) next++;
     if (next < MIN(w->count, until)) {
+      if (next + LINKS_AHEAD < w->count) fetch_links(layer, w->pool[next + LINKS_AHEAD]);
       w->pool[next] |= 1;
       rc = gather(w, layer, space, pool_node(w->pool[next]), upper, asked);
       if (rc) return rc;
