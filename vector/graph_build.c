@@ -27,6 +27,8 @@
 #define TREE_MAX 8u
 #define UNMEASURED 0xffffffffu /* a distance, of a link that is kept whatever it is */
 #define SAMPLE 4096u           /* vectors that codes are learned from */
+#define FOUND_SHARE                                                                                                    \
+  2u /* of ef_construction nodes found by codes the nearest are candidates: the others are never chosen */
 #define POLL_SLOTS 1024u
 
 /* --- arrays being changed --- */
@@ -390,11 +392,13 @@ static int add_way_point(Builder *b, Hand *h, u32 level, u32 self) {
   return SQLITE_OK;
 }
 
-/* The candidates were found by codes: compare them in the builder's space. */
+/* The candidates were found by codes: compare the nearer ones in the builder's space. */
 static int compare_found(Builder *b, Hand *h, u32 level) {
   Choice *c = &h->choice;
   u32 i;
-  int rc = choice_rows(b, c, level);
+  int rc;
+  c->count = MIN(c->count, MAX(b->index->ef_construction / FOUND_SHARE, b->width[0]));
+  rc = choice_rows(b, c, level);
   if (rc) return rc;
   for (i = 0; i < c->count; i++) fetch_row(c->row[i], b->space.row_bytes);
   b->space.methods->distances(&b->space, h->self, c->row, c->count, c->distance);
