@@ -258,7 +258,8 @@ static int seek_run(RunCursor *c, RowmapRun *run, i64 from, int descending) {
   if (rc) return rc;
   if (c->entry == NULL) c->entry = mem_array(&rc, CHUNK_PART_KEYS, sizeof *c->entry);
   if (rc) return rc;
-  from = descending ? MIN(from, run->max) : MAX(from, run->min); /* there is nothing beyond, and an end is found at once */
+  from =
+      descending ? MIN(from, run->max) : MAX(from, run->min); /* there is nothing beyond, and an end is found at once */
   at = run_index_chunk(&run->index, from);
   if (at == 0 && descending) return SQLITE_OK;
   enter_chunk(c, at ? at - 1 : 0);

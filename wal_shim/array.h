@@ -84,10 +84,10 @@ int array_read(Array *array, u64 index, void *item);
 typedef struct ArrayMap {
   Array *array;
   const u8 **extent; /* by extent: where it is, or NULL. Writers use array_map_put */
-  const u8 **run;    /* by ARRAY_RUN extents: where the first is, if all are known and lie one after another, else NULL */
-  PageHold *hold;    /* by extent */
-  u64 *checked;      /* not whole: a bit per page, extent_pages of them for each extent */
-  u64 magic;         /* index / per_extent = index * magic >> shift, for any index below 2^31 */
+  const u8 **run; /* by ARRAY_RUN extents: where the first is, if all are known and lie one after another, else NULL */
+  PageHold *hold; /* by extent */
+  u64 *checked;   /* not whole: a bit per page, extent_pages of them for each extent */
+  u64 magic;      /* index / per_extent = index * magic >> shift, for any index below 2^31 */
   u32 shift, per_extent, stride, extent_pages;
   int powers; /* per_extent, stride and extent_pages are powers of two, the first of these exponents: */
   u32 per_shift, stride_shift;
