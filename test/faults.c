@@ -250,6 +250,9 @@ static int run_statement(sqlite3_stmt *stmt, char **out) {
   *out = NULL;
   append(out, &size, "");
   while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    const int armed = mem.armed;
+    mem.armed =
+        0; /* a value made a text here is not the statement's work, which may have been committed by a function's savepoint */
     for (int i = 0; i < sqlite3_column_count(stmt); i++) {
       const char *value;
       if (sqlite3_column_type(stmt, i) == SQLITE_BLOB) {
@@ -262,11 +265,11 @@ static int run_statement(sqlite3_stmt *stmt, char **out) {
         value = "";
       } else {
         value = (const char *)sqlite3_column_text(stmt, i);
-        if (!value && sqlite3_errcode(sqlite3_db_handle(stmt)) == SQLITE_NOMEM) return SQLITE_NOMEM;
       }
       append(out, &size, value ? value : "NULL");
       append(out, &size, " ");
     }
+    mem.armed = armed;
     append(out, &size, "\n");
   }
   return rc == SQLITE_DONE ? SQLITE_OK : rc;
