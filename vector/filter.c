@@ -257,6 +257,12 @@ struct FilterCache {
   SlotSet *last_set;
 };
 
+static int need_cache(FilterCache **cache) {
+  int rc = SQLITE_OK;
+  if (*cache == NULL) *cache = mem_zeroed(&rc, 1, sizeof **cache);
+  return rc;
+}
+
 static void forget(CachedFilter *e) {
   filter_clear(&e->filter);
   slot_bits_release(e->bits);
@@ -279,10 +285,8 @@ SlotSet *filter_last_set(const FilterCache *cache, const i64 *rowids, u64 count)
 }
 
 void filter_keep_set(FilterCache **cache, SlotSet *set) {
-  int rc = SQLITE_OK;
   if (set->rowids * (sizeof *set->rowid + sizeof *set->slot) > FILTER_CACHE_BYTES) return;
-  if (*cache == NULL) *cache = mem_zeroed(&rc, 1, sizeof **cache);
-  if (rc) return;
+  if (need_cache(cache)) return;
   slot_set_release((*cache)->last_set);
   (*cache)->last_set = set;
   set->refs++;
@@ -343,14 +347,12 @@ static void keep(FilterCache *cache, u32 column, const Filter *filter, u64 hash,
   if (bits) bits->refs++;
 }
 
-/* The entry of a filter, which is used once more; NULL if there is none. */
+/* The entry of a filter; NULL if there is none. */
 static CachedFilter *find_filter(FilterCache *cache, u32 column, const Filter *filter, u64 hash) {
   u32 i;
   for (i = 0; cache && i < cache->count; i++) {
     CachedFilter *e = &cache->entry[i];
-    if (e->column != column || e->hash != hash || !same_filter(&e->filter, filter)) continue;
-    e->used = ++cache->uses;
-    return e;
+    if (e->column == column && e->hash == hash && same_filter(&e->filter, filter)) return e;
   }
   return NULL;
 }
@@ -359,13 +361,14 @@ static int cached_slots(FilterCache **cache, Fields *f, Array *present, u32 colu
                         SlotBits **out) {
   u64 hash = filter_hash(filter);
   CachedFilter *e = find_filter(*cache, column, filter, hash);
-  int rc = SQLITE_OK;
+  int rc;
+  if (e) e->used = ++(*cache)->uses;
   if (e && e->bits) {
     e->bits->refs++;
     *out = e->bits;
     return SQLITE_OK;
   }
-  if (*cache == NULL) *cache = mem_zeroed(&rc, 1, sizeof **cache);
+  rc = need_cache(cache);
   if (rc == SQLITE_OK) rc = compute(f, present, filter, out);
   if (rc) return rc;
   if (e) {
@@ -379,14 +382,8 @@ static int cached_slots(FilterCache **cache, Fields *f, Array *present, u32 colu
 
 /* --- a filter that is new --- */
 
-int filter_is_known(const FilterCache *cache, u32 column, const Filter *filter) {
-  u64 hash = filter_hash(filter);
-  u32 i;
-  for (i = 0; cache && i < cache->count; i++) {
-    const CachedFilter *e = &cache->entry[i];
-    if (e->column == column && e->hash == hash && same_filter(&e->filter, filter)) return 1;
-  }
-  return 0;
+int filter_is_known(FilterCache *cache, u32 column, const Filter *filter) {
+  return find_filter(cache, column, filter, filter_hash(filter)) != NULL;
 }
 
 double filter_cost(const Filter *filter, u64 slots) { return (double)slots * filter->count * WORD_NS; }
@@ -411,8 +408,7 @@ static int match_block(Fields *f, const Filter *filter, u64 at, u64 *bits) {
 
 int filter_guess(FilterCache **cache, Fields *f, Array *present, u32 column, const Filter *filter, double *share) {
   u64 step = MAX(present->count / GUESS_BLOCKS, 1), at, seen = 0, passed = 0;
-  int rc = SQLITE_OK;
-  if (*cache == NULL) *cache = mem_zeroed(&rc, 1, sizeof **cache);
+  int rc = need_cache(cache);
   if (rc) return rc;
   keep(*cache, column, filter, filter_hash(filter), present->count, NULL);
   for (at = step / 2; at < present->count && rc == SQLITE_OK; at += step) {

@@ -54,7 +54,7 @@ int slot_bits_add(Array *words, u64 *bits);
 
 /* Whether the filter was asked for before (F3), of column `column`. */
 typedef struct FilterCache FilterCache;
-int filter_is_known(const FilterCache *cache, u32 column, const Filter *filter);
+int filter_is_known(FilterCache *cache, u32 column, const Filter *filter);
 /* Note that it was asked for; and which share of the slots in `present` about passes. */
 int filter_guess(FilterCache **cache, Fields *fields, Array *present, u32 column, const Filter *filter, double *share);
 int filter_passes_slot(Fields *fields, const Filter *filter, const Overlay *overlay, u32 length, u32 slot, int *passes);
