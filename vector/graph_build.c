@@ -7,10 +7,10 @@
  *       one already chosen than to the node. At most a quarter of them may be copies of the node itself, so that equal vectors do not
  *       close in on themselves.
  *   B3  Each node gets one link that pruning keeps (GRAPH_TREE), from the nearest of its neighbours that has fewer than TREE_MAX such.
+ *   B4  What is changed is copied: pages of the old version are read where they lie, and each changed page is written once, at the end.
  *   B5  Candidates are found by a walk on the codes that searches walk on, where these order rows well enough (GraphCodes.finds), and then compared, as all else is, in
  *       the space of the builder: code rows of 8 bits, or vectors. So the codes of the new version are made first. A walk reads a row of 64 bytes then (128
  *       dimensions) where it would one of 144.
- *   B4  What is changed is copied: pages of the old version are read where they lie, and each changed page is written once, at the end.
  *
  * Start at graph_fold().
  */

@@ -212,8 +212,7 @@ int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void 
 
 /* --- reading --- */
 
-/* One item of an array, whose map is opened when it is first needed. */
-/* Where an item lies. */
+/* Where an item of an array lies, whose map is opened when it is first needed. */
 ALWAYS_INLINE int mapped_place(ArrayMap *map, Array *array, u64 index, const u8 **at) {
   int rc = SQLITE_OK;
   *at = map->array && index < array->count ? array_map_known(map, (u32)index, 1) : NULL;

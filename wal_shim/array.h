@@ -89,7 +89,7 @@ typedef struct ArrayMap {
   u64 *checked;   /* not whole: a bit per page, extent_pages of them for each extent */
   u64 magic;      /* index / per_extent = index * magic >> shift, for any index below 2^31 */
   u32 shift, per_extent, stride, extent_pages;
-  int powers; /* per_extent, stride and extent_pages are powers of two, the first of these exponents: */
+  int powers; /* per_extent, stride and extent_pages are powers of two, the first two of these exponents: */
   u32 per_shift, stride_shift;
   u32 extents;
   int whole;
