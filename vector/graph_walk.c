@@ -102,21 +102,24 @@ typedef struct Batch {
   const u8 *row[GRAPH_MAX_LINKS];
 } Batch;
 
+/* An item of a whole map. */
+ALWAYS_INLINE int item_of(ArrayMap *map, u32 index, const u8 **out) {
+  *out = array_map_item(map, index);
+  return LIKELY(*out != NULL) ? SQLITE_OK : array_map_get(map, index, out);
+}
+
 /*
  * The unvisited neighbours of a node, their rows on the way from memory. What is unvisited cannot be predicted, so the choice among them is
  * made without branches.
  */
 ALWAYS_INLINE int gather(Walker *w, const Layer *layer, Space *space, u32 node, const int upper, Batch *out) {
-  const u8 *at = array_map_item(layer->links, node);
+  const u8 *at;
   const u32 *links, *slots;
   const u32 width = layer->width, count = layer->count, bytes = MIN(space->row_bytes, WALK_AHEAD);
   u32 slot_of_record[GRAPH_MAX_LINKS], *nodes = out->node, *slot = upper ? slot_of_record : nodes, i, n = 0;
   u64 *visited = w->visited;
-  int rc;
-  if (UNLIKELY(at == NULL)) {
-    rc = array_map_get(layer->links, node, &at);
-    if (rc) return rc;
-  }
+  int rc = item_of(layer->links, node, &at);
+  if (rc) return rc;
   links = (const u32 *)(const void *)at + (upper ? 2 : 0);
   slots = links + width;
   for (i = 0; i < width; i++) {
@@ -134,15 +137,10 @@ ALWAYS_INLINE int gather(Walker *w, const Layer *layer, Space *space, u32 node, 
   }
   note_seen(w, nodes, n);
   for (i = 0; i < n; i++) {
-    const u8 *row;
     if (upper && slot[i] >= layer->slots) return CORRUPT(0);
-    row = array_map_item(&space->rows, slot[i]);
-    if (UNLIKELY(row == NULL)) {
-      rc = array_map_get(&space->rows, slot[i], &row);
-      if (rc) return rc;
-    }
-    fetch_row(row, bytes);
-    out->row[i] = row;
+    rc = item_of(&space->rows, slot[i], &out->row[i]);
+    if (rc) return rc;
+    fetch_row(out->row[i], bytes);
   }
   out->count = n;
   return SQLITE_OK;
@@ -210,6 +208,7 @@ static int gather_chosen(Space *space, const u64 *bits, u32 *at, u32 end, u32 no
   u32 n = 0;
   while (n < AMONG_ROWS) {
     u32 node;
+    int rc;
     while (*word == 0 && ++*at < end) *word = bits[*at];
     if (*at >= end) break;
     node = *at * 64 + low_bit(*word);
@@ -218,11 +217,8 @@ static int gather_chosen(Space *space, const u64 *bits, u32 *at, u32 end, u32 no
       break;
     }
     *word &= *word - 1;
-    out->row[n] = array_map_item(&space->rows, node);
-    if (UNLIKELY(out->row[n] == NULL)) {
-      int rc = array_map_get(&space->rows, node, &out->row[n]);
-      if (rc) return rc;
-    }
+    rc = item_of(&space->rows, node, &out->row[n]);
+    if (rc) return rc;
     fetch_row(out->row[n], space->row_bytes);
     out->node[n++] = node;
   }
