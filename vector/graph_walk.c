@@ -127,6 +127,7 @@ ALWAYS_INLINE int gather(Walker *w, const Layer *layer, Space *space, u32 node, 
     u64 word;
     if (UNLIKELY(next >= count)) {
       if (next == GRAPH_NULL) break;
+      note_seen(w, nodes, n); /* their bits are set */
       return CORRUPT(0);
     }
     nodes[n] = next;
