@@ -214,7 +214,7 @@ typedef struct Builder {
 } Builder;
 
 static Layer layer_of(Builder *b, const GraphHead *head, u32 level) {
-  return graph_layer(head, &b->maps, level, b->slots);
+  return graph_layer(head, &b->maps, level, b->to); /* of later slots there are no codes */
 }
 
 static int row_of(Builder *b, u32 slot, const u8 **row) { return array_map_get(&b->space.rows, slot, row); }
@@ -233,7 +233,7 @@ static int slot_of(Builder *b, u32 level, u32 node, u32 *slot) {
   u32 down;
   Layer layer;
   *slot = node;
-  if (level == 0) return node < b->slots ? SQLITE_OK : CORRUPT(0);
+  if (level == 0) return node < b->to ? SQLITE_OK : CORRUPT(0);
   layer = layer_of(b, &b->head, level);
   return graph_record(&layer, node, slot, &down);
 }
@@ -461,7 +461,7 @@ static int plan_insert(Builder *b, Hand *h, u32 i) {
   if (rc) return rc;
   make_queries(b, h, row);
   self = self_distance(b, h->self, row);
-  if (!is_empty) rc = walk_descend(&h->walker, &b->frozen, &b->maps, b->walk, b->slots, from, &node, &slot);
+  if (!is_empty) rc = walk_descend(&h->walker, &b->frozen, &b->maps, b->walk, b->to, from, &node, &slot);
   for (level = in->level + 1; level-- > 0 && rc == SQLITE_OK;) {
     Choice *c = &h->choice;
     u32 k, width = b->width[level > 0];
