@@ -189,8 +189,8 @@ static int find_metric(Metrics *m, const char *name, const char *type, sqlite3_s
 
 /* Values that go up and down; all others only grow while the connection lives. */
 static int is_gauge(const char *name) {
-  static const char *const gauges[] = {"format", "fold_number", "pages",     "free_pages",
-                                       "slots",  "live_slots",  "delta_rows"};
+  static const char *const gauges[] = {"format", "fold_number", "pages",      "free_pages",
+                                       "slots",  "live_slots",  "delta_rows", "narrow_bytes"};
   for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++) {
     if (strcmp(name, gauges[i]) == 0) return 1;
   }

@@ -13,6 +13,7 @@
  *   bit rows   the same of 1-bit rows that stand alone (rabitq_row.h), in any number; of random bytes too
  *   walk8      every level against plain bit for bit and against double; odd and hostile rows
  *   match      filter_match.h: every level against comparisons one by one, any count, ends of ranges, nothing read beyond the words
+ *   narrow     the same for bytes in sets
  */
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 #include "../vector/filter_match.h"
@@ -1335,6 +1336,42 @@ static void test_match(void) {
   guarded_free(&memory);
 }
 
+/* `count` random bytes and a set of `most` of 256 at most, at every level. */
+static void test_narrow_of(u32 count, u32 most, u8 *parts) {
+  u64 before[MATCH_WORDS / 64 + 2], bits[MATCH_WORDS / 64 + 2], expected[MATCH_WORDS / 64 + 2];
+  PartSet set = {{{0}}};
+  u8 in[256] = {0};
+  u32 level, i;
+  for (i = 0; i < most; i++) {
+    u32 part = random_below(256);
+    part_set_add(&set, part);
+    in[part] = 1;
+  }
+  for (i = 0; i < 256; i++) CHECK(part_set_has(&set, i) == in[i], "part %u", i);
+  for (i = 0; i < count; i++) parts[i] = (u8)random_below(256);
+  for (i = 0; i < MATCH_WORDS / 64 + 2; i++)
+    expected[i] = before[i] = random_below(4) ? random64() : random_below(2) ? 0 : UINT64_MAX;
+  for (i = 0; i < count; i++) {
+    if (!in[parts[i]]) expected[i / 64] &= ~((u64)1 << i % 64);
+  }
+  for (level = 0; level < LEVELS; level++) {
+    if (!simd_force(levels[level])) continue;
+    memcpy(bits, before, sizeof bits);
+    narrow_match()(parts, count, &set, bits);
+    CHECK(memcmp(bits, expected, sizeof bits) == 0, "%s: %u bytes, %u parts", levels[level], count, most);
+  }
+}
+
+static void test_narrow(void) {
+  static const u32 most[] = {0, 1, 2, 17, 128, 600, 3000};
+  Guarded memory = guarded_new(MATCH_WORDS);
+  u32 count, i;
+  for (count = 0; count <= MATCH_WORDS; count += count < 200 ? 1 : 1 + random_below(9)) {
+    for (i = 0; i < sizeof most / sizeof *most; i++) test_narrow_of(count, most[i], memory.end - count);
+  }
+  guarded_free(&memory);
+}
+
 int main(void) {
   u32 i;
   for (i = 0; i < ROWS; i++) rows[i] = row_bytes[i];
@@ -1352,6 +1389,7 @@ int main(void) {
   test_bit_rows();
   test_walk8();
   test_match();
+  test_narrow();
   printf("%u passed, %u failed\n", passed, failed);
   return failed != 0;
 }

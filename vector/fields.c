@@ -50,7 +50,17 @@ int fields_open(Fields *f, PageRef ref, u64 slots) {
 
 void fields_close(Fields *f) {
   u32 w;
-  for (w = 0; w < f->words; w++) array_free(&f->word[w]);
+  for (w = 0; w < f->words; w++) {
+    array_free(&f->word[w]);
+    mem_free(f->narrow[w]);
+  }
+}
+
+u64 fields_narrow_bytes(const Fields *f) {
+  u64 bytes = 0;
+  u32 w;
+  for (w = 0; w < f->words; w++) bytes += narrow_bytes(f->narrow[w]);
+  return bytes;
 }
 
 int fields_read(Fields *f, const Overlay *o, u32 length, u32 slot, u64 *out) {

@@ -12,6 +12,7 @@
 
 #include "../wal_shim/array.h"
 #include "../wal_shim/overlay.h"
+#include "narrow.h"
 
 /* The words of one version of a table; empty if it has no fields. */
 typedef struct Fields {
@@ -21,12 +22,16 @@ typedef struct Fields {
   PageRef page;
   u64 others; /* words that may be FIELD_OTHER */
   Array word[MAX_FIELD_WORDS];
+  Narrow *narrow[MAX_FIELD_WORDS];  /* NULL: not made (yet) */
+  double spent_ns[MAX_FIELD_WORDS]; /* about, on reading words for want of it (F4 of filter.h) */
 } Fields;
 
 void fields_init(Fields *f, Pages *pages, u64 id, u32 words);
 /* What `page` names: `slots` words of each; {0,0} for no slots. */
 int fields_open(Fields *f, PageRef page, u64 slots);
 void fields_close(Fields *f);
+/* Bytes of narrow words. */
+u64 fields_narrow_bytes(const Fields *f);
 /* The words of a slot, with what the overlay says of it at `length`. */
 int fields_read(Fields *f, const Overlay *overlay, u32 length, u32 slot, u64 *out);
 /* Whether a value is FIELD_OTHER though the page says that there is none. */

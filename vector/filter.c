@@ -3,6 +3,7 @@
  */
 #include "filter.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "../wal_shim/bytes.h"
@@ -12,7 +13,13 @@
 #define FILTER_CACHE 32u              /* filters of one version that are kept ... */
 #define FILTER_CACHE_BYTES (8u << 20) /* ... if their bits are not more than this, but at least two; nor their ranges */
 #define GUESS_BLOCKS 48u              /* of 64 slots are looked at for a guess */
-#define WORD_NS 0.5                   /* about what a word takes to be matched */
+#define CHUNK_SLOTS 4096u             /* are matched together; a divisor of the words of an extent */
+#define WORD_NS 0.5                   /* about what a word takes to be matched ... */
+#define READ_NS 100.0                 /* ... beside what it takes to find it, ... */
+#define NARROW_NS 0.1                 /* ... what a narrow one takes, */
+#define NARROW_MAKE_NS 5.0            /* ... and to make it ... */
+#define NARROW_FIRST_NS 50000.0       /* ... beside the first of them */
+#define NARROW_BYTES ((u64)64 << 20)  /* of one version at most */
 #define MOST_RANGES (FILTER_CACHE_BYTES / FILTER_CACHE / sizeof(FieldRange))
 
 /* --- filters --- */
@@ -97,8 +104,8 @@ void filter_allow_others(Filter *f, u64 words) {
   }
 }
 
-/* Whether a word lies in one of the ranges. */
-static int in_ranges(const FilterTerm *t, u64 word) {
+/* The first range that does not end before a word; `count`: there is none. */
+static u32 range_at(const FilterTerm *t, u64 word) {
   u32 low = 0, high = t->count;
   while (low < high) {
     u32 middle = low + (high - low) / 2;
@@ -107,7 +114,13 @@ static int in_ranges(const FilterTerm *t, u64 word) {
     else
       high = middle;
   }
-  return low < t->count && t->range[low].low <= word;
+  return low;
+}
+
+/* Whether a word lies in one of the ranges. */
+static int in_ranges(const FilterTerm *t, u64 word) {
+  u32 i = range_at(t, word);
+  return i < t->count && t->range[i].low <= word;
 }
 
 int filter_passes(const Filter *f, const u64 *fields) {
@@ -196,19 +209,108 @@ static void match_words(const FilterTerm *t, const u8 *words, u32 count, u64 *bi
   }
 }
 
-/* Of all slots. */
-static int match_term(Fields *f, const FilterTerm *t, u64 *bits) {
-  Array *array = &f->word[t->word];
-  u32 e, items = 0;
-  int rc = array_load(array);
-  for (e = 0; e < array->extent_count && rc == SQLITE_OK; e++) {
-    u64 slot = (u64)e * array->per_extent; /* a multiple of 64: extents are whole pages of 512 words */
-    const u8 *words;
-    PageHold hold;
-    rc = array_extent(array, e, &words, &items, &hold);
-    if (rc) return rc;
-    match_words(t, words, items, bits + slot / 64);
-    pages_release(f->pages, &hold);
+/* --- narrow words --- */
+
+/* F4. Without memory, or with a page that is damaged, words are read: whoever needs that page will come to it. */
+static void need_narrow(Fields *f, const Filter *filter) {
+  u32 t;
+  for (t = 0; t < filter->count; t++) {
+    u32 w = filter->term[t].word;
+    u64 slots = f->word[w].count;
+    if (f->narrow[w] || f->spent_ns[w] < NARROW_FIRST_NS + NARROW_MAKE_NS * (double)slots) continue;
+    if (fields_narrow_bytes(f) + slots > NARROW_BYTES || narrow_new(&f->word[w], &f->narrow[w]))
+      f->spent_ns[w] = -HUGE_VAL; /* never */
+  }
+}
+
+/* --- slots in chunks --- */
+
+/* A filter, and what each of its terms says of parts of narrow words: some of it passes, if not all; of that words must be asked. */
+typedef struct Matcher {
+  Fields *fields;
+  const Filter *filter;
+  struct {
+    PartSet some, ask;
+  } term[FILTER_MAX_TERMS];
+} Matcher;
+
+typedef enum { PASS_NONE, PASS_ALL, PASS_SOME } Passing;
+
+/* Which of the words low..high pass. */
+static Passing passing(const FilterTerm *t, u64 low, u64 high) {
+  u32 i = range_at(t, low);
+  if (i == t->count || t->range[i].low > high) return PASS_NONE;
+  return t->range[i].low <= low && t->range[i].high >= high ? PASS_ALL : PASS_SOME;
+}
+
+static const Narrow *narrow_of(const Fields *f, const FilterTerm *t) { return f->narrow[t->word]; }
+
+static void matcher_open(Matcher *m, Fields *f, const Filter *filter) {
+  u32 t, p;
+  m->fields = f;
+  m->filter = filter;
+  for (t = 0; t < filter->count; t++) {
+    const Narrow *n = narrow_of(f, &filter->term[t]);
+    memset(&m->term[t], 0, sizeof m->term[t]);
+    for (p = 0; n && p < NARROW_PARTS; p++) {
+      Passing is = n->low[p] <= n->high[p] ? passing(&filter->term[t], n->low[p], n->high[p]) : PASS_NONE;
+      if (is != PASS_NONE) part_set_add(&m->term[t].some, p);
+      if (is == PASS_SOME) part_set_add(&m->term[t].ask, p);
+    }
+  }
+}
+
+/* Of those of the chunk whose narrow word does not tell, the words. */
+static int ask_words(const Matcher *m, u32 t, u64 first, u32 count, u64 *bits) {
+  const FilterTerm *term = &m->filter->term[t];
+  Array *array = &m->fields->word[term->word];
+  u64 ask[CHUNK_SLOTS / 64];
+  u16 asked[CHUNK_SLOTS];
+  u32 i, n = 0, blocks = (count + 63) / 64;
+  const u8 *words;
+  PageHold hold;
+  int rc;
+  memcpy(ask, bits, blocks * sizeof *ask);
+  if (count % 64) ask[blocks - 1] &= ~(~(u64)0 << count % 64);
+  narrow_match()(narrow_of(m->fields, term)->part + first, count, &m->term[t].ask, ask);
+  for (i = 0; i < blocks; i++) {
+    for (; ask[i]; ask[i] &= ask[i] - 1) asked[n++] = (u16)(i * 64 + low_bit(ask[i]));
+  }
+  if (n == 0) return SQLITE_OK;
+  rc = array_items(array, first, count, &words, &hold);
+  if (rc) return rc;
+  for (i = 0; i < n; i++) PREFETCH(words + 8 * (size_t)asked[i]);
+  for (i = 0; i < n; i++)
+    bits[asked[i] / 64] &= ~((u64)!in_ranges(term, load64(words + 8 * (size_t)asked[i])) << asked[i] % 64);
+  pages_release(array->pages, &hold);
+  return SQLITE_OK;
+}
+
+static int read_words(const Matcher *m, u32 t, u64 first, u32 count, u64 *bits) {
+  const FilterTerm *term = &m->filter->term[t];
+  Array *array = &m->fields->word[term->word];
+  const u8 *words;
+  PageHold hold;
+  int rc = array_items(array, first, count, &words, &hold);
+  if (rc) return rc;
+  match_words(term, words, count, bits);
+  pages_release(array->pages, &hold);
+  m->fields->spent_ns[term->word] += READ_NS + count * WORD_NS;
+  return SQLITE_OK;
+}
+
+/* Of `count` slots from `first` on, a multiple of 64, those that do not pass: their bits are cleared. CHUNK_SLOTS at most, and in one extent. */
+static int match_slots(const Matcher *m, u64 first, u32 count, u64 *bits) {
+  const Filter *filter = m->filter;
+  u32 t;
+  int rc = SQLITE_OK;
+  for (t = 0; t < filter->count; t++) {
+    const Narrow *n = narrow_of(m->fields, &filter->term[t]);
+    if (n) narrow_match()(n->part + first, count, &m->term[t].some, bits);
+  }
+  for (t = 0; t < filter->count && rc == SQLITE_OK; t++) {
+    int is_narrow = narrow_of(m->fields, &filter->term[t]) != NULL;
+    rc = is_narrow ? ask_words(m, t, first, count, bits) : read_words(m, t, first, count, bits);
   }
   return rc;
 }
@@ -229,13 +331,16 @@ int slot_bits_add(Array *array, u64 *bits) {
 }
 
 static int compute(Fields *f, Array *present, const Filter *filter, SlotBits **out) {
-  u64 words = present->count, i;
-  u32 t;
+  u64 words = present->count, slots = filter->count ? f->word[filter->term[0].word].count : 0, at;
+  Matcher m;
   int rc = bits_new(words, out);
   if (rc) return rc;
+  need_narrow(f, filter);
+  matcher_open(&m, f, filter);
   rc = slot_bits_add(present, (*out)->bits);
-  for (t = 0; t < filter->count && rc == SQLITE_OK; t++) rc = match_term(f, &filter->term[t], (*out)->bits);
-  for (i = 0; i < words && rc == SQLITE_OK; i++) (*out)->chosen += count_bits((*out)->bits[i]);
+  for (at = 0; at < slots && rc == SQLITE_OK; at += CHUNK_SLOTS)
+    rc = match_slots(&m, at, (u32)MIN(slots - at, CHUNK_SLOTS), (*out)->bits + at / 64);
+  for (at = 0; at < words && rc == SQLITE_OK; at++) (*out)->chosen += count_bits((*out)->bits[at]);
   if (rc) drop_bits(out);
   return rc;
 }
@@ -386,30 +491,21 @@ int filter_is_known(FilterCache *cache, u32 column, const Filter *filter) {
   return find_filter(cache, column, filter, filter_hash(filter)) != NULL;
 }
 
-double filter_cost(const Filter *filter, u64 slots) { return (double)slots * filter->count * WORD_NS; }
-
-/* The bits of 64 slots from 64 * `at` on that pass, of those that are set in `bits`. */
-static int match_block(Fields *f, const Filter *filter, u64 at, u64 *bits) {
+double filter_cost(const Fields *f, const Filter *filter, u64 slots) {
+  double ns = 0;
   u32 t;
-  int rc = SQLITE_OK;
-  for (t = 0; t < filter->count && *bits && rc == SQLITE_OK; t++) {
-    Array *array = &f->word[filter->term[t].word];
-    u32 n = (u32)MIN(array->count - MIN(array->count, at * 64), 64);
-    const u8 *words;
-    PageHold hold;
-    if (n == 0) return CORRUPT(array->root.pgno);
-    rc = array_items(array, at * 64, n, &words, &hold);
-    if (rc) return rc;
-    match_words(&filter->term[t], words, n, bits);
-    pages_release(f->pages, &hold);
-  }
-  return rc;
+  for (t = 0; t < filter->count; t++) ns += narrow_of(f, &filter->term[t]) ? NARROW_NS : WORD_NS;
+  return ns * (double)slots;
 }
 
 int filter_guess(FilterCache **cache, Fields *f, Array *present, u32 column, const Filter *filter, double *share) {
-  u64 step = MAX(present->count / GUESS_BLOCKS, 1), at, seen = 0, passed = 0;
+  u64 step = MAX(present->count / GUESS_BLOCKS, 1), slots = f->word[filter->term[0].word].count, at, seen = 0,
+      passed = 0;
+  Matcher m;
   int rc = need_cache(cache);
   if (rc) return rc;
+  need_narrow(f, filter);
+  matcher_open(&m, f, filter);
   keep(*cache, column, filter, filter_hash(filter), present->count, NULL);
   for (at = step / 2; at < present->count && rc == SQLITE_OK; at += step) {
     u8 word[8];
@@ -418,7 +514,7 @@ int filter_guess(FilterCache **cache, Fields *f, Array *present, u32 column, con
     if (rc) return rc;
     bits = load64(word);
     seen += count_bits(bits);
-    rc = match_block(f, filter, at, &bits);
+    rc = match_slots(&m, at * 64, (u32)MIN(slots - MIN(slots, at * 64), 64), &bits);
     passed += count_bits(bits);
   }
   *share = seen ? (double)passed / (double)seen : 0;
@@ -434,10 +530,18 @@ int filter_passes_slot(Fields *f, const Filter *filter, const Overlay *o, u32 le
     return SQLITE_OK;
   }
   for (t = 0; t < filter->count && *passes; t++) {
+    const FilterTerm *term = &filter->term[t];
+    const Narrow *n = narrow_of(f, term);
+    Passing is = PASS_SOME;
     u8 word[8];
-    int rc = array_read(&f->word[filter->term[t].word], slot, word);
+    int rc;
+    if (n && slot < n->count) is = passing(term, n->low[n->part[slot]], n->high[n->part[slot]]);
+    *passes = is != PASS_NONE;
+    if (is != PASS_SOME) continue;
+    rc = array_read(&f->word[term->word], slot, word);
     if (rc) return rc;
-    *passes = in_ranges(&filter->term[t], load64(word));
+    *passes = in_ranges(term, load64(word));
+    if (n == NULL) f->spent_ns[term->word] += READ_NS;
   }
   return SQLITE_OK;
 }
@@ -476,11 +580,11 @@ int filter_slots(FilterCache **cache, Fields *f, Array *present, u32 column, con
 }
 
 int filter_list(Fields *f, const Filter *filter, const Overlay *o, u32 length, u32 *list, u64 *count) {
-  u64 words[MAX_FIELD_WORDS], i, used = 0;
+  u64 i, used = 0;
   for (i = 0; i < *count; i++) {
-    int rc = fields_read(f, o, length, list[i], words);
+    int passes = 0, rc = filter_passes_slot(f, filter, o, length, list[i], &passes);
     if (rc) return rc;
-    if (filter_passes(filter, words)) list[used++] = list[i];
+    if (passes) list[used++] = list[i];
   }
   *count = used;
   return SQLITE_OK;

@@ -9,6 +9,8 @@
  *   F2  So is the last set of rowids, and where these rows lie: a set that a query of a join or a loop names again is not looked up again.
  *   F3  A filter that is asked for the first time may be looked at slot by slot: a sample says about how many pass, and a search that meets few slots reads few
  *       words. At the second time the slots are computed and kept.
+ *   F4  Where conditions that are not kept have read words of a field for about as long as it takes to make narrow words of it (narrow.h), these are made, and kept with the
+ *       version: from then on a condition looks at words only where the narrow ones do not tell.
  */
 #ifndef QUIRE_FILTER_H
 #define QUIRE_FILTER_H
@@ -59,7 +61,7 @@ int filter_is_known(FilterCache *cache, u32 column, const Filter *filter);
 int filter_guess(FilterCache **cache, Fields *fields, Array *present, u32 column, const Filter *filter, double *share);
 int filter_passes_slot(Fields *fields, const Filter *filter, const Overlay *overlay, u32 length, u32 slot, int *passes);
 /* About how many nanoseconds filter_slots() takes for a filter that is not kept. */
-double filter_cost(const Filter *filter, u64 slots);
+double filter_cost(const Fields *fields, const Filter *filter, u64 slots);
 
 /* Ascending rowids, and the slots of those that are in the pages and live: ascending, and as bits, made when needed (slot_set_bits). Counted. */
 typedef struct SlotSet {

@@ -293,7 +293,7 @@ static int flat_ready(const Slots *slots, u32 column) {
 static double flat_cost(const IndexPass *p) {
   const SlotColumn *col = &p->slots->column[p->column];
   double row = ROW_NS + ROW_32_BYTES_NS / 32 * (col->code_stride ? col->code_stride : col->stride);
-  double find = p->filter ? filter_cost(p->filter, p->slots->slots) : 0;
+  double find = p->filter ? filter_cost(&p->slots->fields, p->filter, p->slots->slots) : 0;
   return find + (p->only ? (double)p->chosen * (row + CHOSEN_ROW_NS) : (double)p->slots->slots * row);
 }
 

@@ -287,7 +287,7 @@ static double walk_cost(const IndexPass *p, const GraphCodes *codes, double size
 
 static double among_cost(const IndexPass *p, const GraphCodes *codes) {
   const SlotColumn *col = &p->slots->column[p->column];
-  double find = p->allowed ? 0 : filter_cost(p->filter, p->slots->slots);
+  double find = p->allowed ? 0 : filter_cost(&p->slots->fields, p->filter, p->slots->slots);
   u32 bytes = codes->quantizer ? graph_codes_stride(codes, col) : codes->cost_bytes(col);
   return AMONG_NS + find + (double)p->chosen * (AMONG_ROW_NS + AMONG_32_BYTES_NS / 32 * bytes) +
          (double)p->slots->slots / 64 * AMONG_WORD_NS;

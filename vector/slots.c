@@ -383,6 +383,7 @@ static void slots_counts(void *view, TableCounts *counts) {
   if (s == NULL) return;
   counts->slots = s->slots;
   counts->live = s->live;
+  counts->narrow_bytes = fields_narrow_bytes(&s->fields);
   for (c = 0; c < s->columns; c++) {
     if (s->column[c].structure_ref.pgno) s->column[c].structure->count(s, c, counts);
   }

@@ -315,6 +315,7 @@ static int report_table(Table *t, void *arg) {
   if (counts.list_rows && r->emit(r->arg, "list_rows", t->name, (i64)counts.list_rows, NULL)) return SQLITE_OK;
   if (counts.list_rows && r->emit(r->arg, "lists", t->name, (i64)counts.lists, NULL)) return SQLITE_OK;
   if (counts.segments && r->emit(r->arg, "segments", t->name, (i64)counts.segments, NULL)) return SQLITE_OK;
+  if (counts.narrow_bytes && r->emit(r->arg, "narrow_bytes", t->name, (i64)counts.narrow_bytes, NULL)) return SQLITE_OK;
   r->emit(r->arg, "delta_rows", t->name, overlay_pending(t->overlay), NULL);
   return SQLITE_OK;
 }

@@ -36,10 +36,11 @@ typedef struct FoldHow {
 
 typedef struct TableCounts {
   u64 slots, live;
-  u64 graph_nodes; /* the most slots that a graph covers */
-  u64 list_rows;   /* that lists do */
-  u64 lists;       /* of all columns */
-  u64 segments;    /* of inverted indexes */
+  u64 graph_nodes;  /* the most slots that a graph covers */
+  u64 list_rows;    /* that lists do */
+  u64 lists;        /* of all columns */
+  u64 segments;     /* of inverted indexes */
+  u64 narrow_bytes; /* of narrow words, in memory */
 } TableCounts;
 
 typedef struct TableMethods {
