@@ -84,7 +84,7 @@ int rowmap_load_run(RowmapRun *run) {
   if (rc) return rc;
   records = mem_array(&rc, run->chunks.count, sizeof *records);
   if (rc == SQLITE_OK) rc = read_records(run, records);
-  if (rc == SQLITE_OK) rc = run_index_build(&run->index, records, (u32)run->chunks.count);
+  if (rc == SQLITE_OK) rc = run_index_build(&run->index, records, (u32)run->chunks.count, run->max);
   mem_free(records);
   return rc;
 }
@@ -128,6 +128,10 @@ int rowmap_find(Rowmap *map, i64 rowid, u32 *slot) {
       rc = rowmap_load_run(run);
       if (rc) return rc;
     }
+    if (run->index.dense) { /* I2 */
+      *slot = run->index.first_slot + (u32)((u64)rowid - (u64)run->min);
+      return SQLITE_OK;
+    }
     answer = run->index.kernels->find(&run->index, rowid, slot, &chunk);
     if (answer == INDEX_ABSENT) continue;
     rc = LIKELY(answer == INDEX_FOUND) ? SQLITE_OK : find_unread(run, chunk, rowid, slot);
@@ -144,6 +148,10 @@ static int find_batch(RowmapRun *run, const i64 *rowids, const u32 *which, u32 n
   IndexAnswer answer[INDEX_BATCH];
   int rc = rowmap_load_run(run);
   if (rc) return rc;
+  if (run->index.dense) { /* I2 */
+    for (i = 0; i < n; i++) slots[which[i]] = run->index.first_slot + (u32)((u64)rowids[which[i]] - (u64)run->min);
+    return SQLITE_OK;
+  }
   for (i = 0; i < n; i++) key[i] = rowids[which[i]];
   run->index.kernels->find_many(&run->index, key, n, slot, answer);
   for (i = 0; i < n; i++) {

@@ -26,6 +26,11 @@ CODE ALWAYS_INLINE u32 FIND(chunk)(const RunIndex *x, i64 key) {
   return MIN(at, x->count);
 }
 
+CODE ALWAYS_INLINE int FIND(full)(const IndexChunk *c, u64 d, u32 *slot) {
+  *slot = c->first_slot + (u32)d;
+  return d < c->count;
+}
+
 CODE ALWAYS_INLINE int FIND(bitmap)(const IndexChunk *c, const u8 *lines, u64 d, u32 *slot) {
   u32 line, bit, word, rank, i;
   const u8 *p;
@@ -103,6 +108,7 @@ CODE ALWAYS_INLINE int FIND(keys)(const IndexChunk *c, const u8 *lines, u64 d, u
 
 CODE static int FIND(in_chunk)(const IndexChunk *c, const u8 *lines, u64 d, u32 *slot) {
   switch (c->form) {
+    case FORM_FULL: return FIND(full)(c, d, slot);
     case FORM_BITMAP: return FIND(bitmap)(c, lines, d, slot);
     case FORM_DIRECT: return FIND(direct)(c, lines, d, slot);
     case FORM_U32: return d >= 0xffffffffu ? 0 : FIND(keys)(c, lines, d, 16, 0, slot);
@@ -117,7 +123,7 @@ CODE static IndexAnswer FIND(one)(const RunIndex *x, i64 key, u32 *slot, u32 *ch
   const IndexChunk *c;
   if (at == 0) return INDEX_ABSENT;
   c = &x->chunk[at - 1];
-  if (UNLIKELY(c->lines == NULL)) {
+  if (UNLIKELY(c->lines == NULL && c->form != FORM_FULL)) {
     *chunk = at - 1;
     return INDEX_UNREAD;
   }
@@ -127,7 +133,7 @@ CODE static IndexAnswer FIND(one)(const RunIndex *x, i64 key, u32 *slot, u32 *ch
 /* Fetch the lines that the search for d will look at. */
 CODE ALWAYS_INLINE void FIND(fetch)(const IndexChunk *c, u64 d) {
   u32 per = c->form == FORM_U32 ? 16 : c->form == FORM_U64_SLOTS ? 5 : 8, lo, hi;
-  if (c->lines == NULL) return;
+  if (c->lines == NULL || c->form == FORM_FULL) return;
   if (c->form <= FORM_DIRECT) {
     u64 line = d / (c->form == FORM_BITMAP ? BITMAP_LINE_KEYS : 16);
     if (line < c->line_count) PREFETCH(c->lines + line * CHUNK_LINE);
@@ -161,7 +167,7 @@ CODE static void FIND(many)(const RunIndex *x, const i64 *keys, u32 n, u32 *slot
     const IndexChunk *c = &x->chunk[node[i] ? node[i] - 1 : 0];
     answers[i] = INDEX_ABSENT;
     if (node[i] == 0) continue;
-    if (c->lines == NULL)
+    if (c->lines == NULL && c->form != FORM_FULL)
       answers[i] = INDEX_UNREAD;
     else if (FIND(in_chunk)(c, c->lines, (u64)keys[i] - (u64)x->tree[node[i] - 1], &slots[i]))
       answers[i] = INDEX_FOUND;

@@ -22,7 +22,12 @@ static const IndexKernels *choose_kernels(void) {
   return &index_plain;
 }
 
-int run_index_build(RunIndex *x, const ChunkRecord *records, u32 count) {
+/* I2. `last`: the largest key that the chunk may have. */
+static int is_full(const ChunkRecord *r, i64 last) {
+  return r->form == FORM_BITMAP && (u64)last - (u64)r->base == r->count - 1u;
+}
+
+int run_index_build(RunIndex *x, const ChunkRecord *records, u32 count, i64 max) {
   u32 nodes = (count + INDEX_NODE - 1) / INDEX_NODE, level, i, k;
   u64 size = 0;
   int rc = SQLITE_OK;
@@ -43,9 +48,13 @@ int run_index_build(RunIndex *x, const ChunkRecord *records, u32 count) {
     return rc;
   }
   x->count = count;
+  x->dense = 1;
+  x->first_slot = records[0].first_slot;
   for (i = 0; i < count; i++) {
     const ChunkRecord *r = &records[i];
     IndexChunk *c = &x->chunk[i];
+    int full = is_full(r, i + 1 < count ? records[i + 1].base - 1 : max);
+    x->dense &= full && r->first_slot == x->first_slot + (u32)x->keys;
     x->tree[i] = r->base;
     x->keys += r->count;
     c->slope = r->slope;
@@ -55,7 +64,7 @@ int run_index_build(RunIndex *x, const ChunkRecord *records, u32 count) {
     c->count = (u16)r->count;
     c->line_count = (u16)r->lines;
     c->intercept = (i16)r->intercept;
-    c->form = (u8)r->form;
+    c->form = full ? FORM_FULL : (u8)r->form;
     c->epsilon = (u8)r->epsilon;
   }
   for (i = count; i < x->nodes[0] * INDEX_NODE; i++) x->tree[i] = INT64_MAX;
@@ -96,6 +105,6 @@ void run_index_record(const RunIndex *x, u32 chunk, ChunkRecord *out) {
   out->count = c->count;
   out->lines = c->line_count;
   out->intercept = c->intercept;
-  out->form = c->form;
+  out->form = c->form == FORM_FULL ? FORM_BITMAP : c->form;
   out->epsilon = c->epsilon;
 }

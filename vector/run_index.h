@@ -9,6 +9,9 @@
  *   I1  A chunk's lines are a pointer once they have been read and verified; until then the search says INDEX_UNREAD and which chunk.
  *       The pointer stays valid for the life of the index: pages that a root reaches are not rewritten (P3), and homes that give
  *       pointers at all keep them.
+ *   I2  A bitmap with as many keys as there are from its base to the next chunk's (of the last one, to the run's largest) has every one of them,
+ *       since keys are distinct: it is FORM_FULL here, and its record answers without its lines. A run of such chunks whose slots go on from one to the
+ *       next is `dense`, and answers without a search.
  */
 #ifndef QUIRE_RUN_INDEX_H
 #define QUIRE_RUN_INDEX_H
@@ -17,7 +20,8 @@
 
 #define INDEX_NODE 16u
 #define INDEX_MAX_LEVELS 8u
-#define INDEX_BATCH 16u /* searches in flight together */
+#define INDEX_BATCH 16u      /* searches in flight together */
+#define FORM_FULL FORM_COUNT /* of a chunk in memory only (I2) */
 
 /* What a search needs of a chunk; 32 bytes. */
 typedef struct IndexChunk {
@@ -49,7 +53,9 @@ typedef struct IndexKernels {
 typedef struct RunIndex {
   const IndexKernels *kernels;
   u32 count; /* chunks; 0: the index is not loaded */
-  u64 keys;  /* of all chunks */
+  int dense; /* I2: a key of the run has slot first_slot + key - the run's smallest */
+  u32 first_slot;
+  u64 keys; /* of all chunks */
   u32 levels;
   u32 nodes[INDEX_MAX_LEVELS];
   u64 start[INDEX_MAX_LEVELS]; /* of a level in `tree` */
@@ -57,8 +63,8 @@ typedef struct RunIndex {
   IndexChunk *chunk;
 } RunIndex;
 
-/* Build from `count` (>= 1) records that are sound and ascending by base. */
-int run_index_build(RunIndex *index, const ChunkRecord *records, u32 count);
+/* Build from `count` (>= 1) records that are sound and ascending by base; `max`: the largest key, not below the last base. */
+int run_index_build(RunIndex *index, const ChunkRecord *records, u32 count, i64 max);
 void run_index_free(RunIndex *index);
 
 static inline i64 run_index_base(const RunIndex *index, u32 chunk) { return index->tree[chunk]; }
