@@ -76,11 +76,15 @@ int rows_open(RowReader *r, Snapshot *snap) {
   return SQLITE_OK;
 }
 
+void rows_rewind(RowReader *r) {
+  r->row_count = r->row_at = 0;
+  r->pages_done = 1;
+}
+
 void rows_close(RowReader *r) {
   snapshot_release(r->snap);
   r->snap = NULL;
-  r->row_count = r->row_at = 0;
-  r->pages_done = 1;
+  rows_rewind(r);
 }
 
 void rows_free(RowReader *r) {
@@ -397,6 +401,17 @@ void rows_fetch(const RowReader *r, u32 column, const u8 *vector) { fetch_vector
 static int has_vector(Slots *s, u32 column, u32 slot) {
   int present;
   return s->columns == 1 || (is_present(s, column, slot, &present) == SQLITE_OK && present);
+}
+
+const u8 *rows_place(RowReader *r, u32 column, const RowPlace *place) {
+  Slots *s = r->slots;
+  SlotColumn *col = &s->column[column];
+  const u8 *vector = NULL;
+  if (place->slot != NO_SLOT && !s->places->unmapped && has_vector(s, column, place->slot))
+    vector = lasting_items(s, &s->places->vectors[column], &col->vectors, place->slot, 1);
+  if (!col->form->in_slots) locate_sized(s, column, 1, &vector);
+  fetch_vector(col, vector);
+  return vector;
 }
 
 int rows_locate(RowReader *r, u32 column, const RowPlace *places, u32 count, const u8 **at) {

@@ -40,7 +40,9 @@ typedef struct RowReader {
 
 /* Read `snap`, which is not degraded and is retained until rows_close. */
 int rows_open(RowReader *r, Snapshot *snap);
-/* Keeps memory for the next rows_open. */
+/* Keeps the snapshot, of which other rows may then be read, */
+void rows_rewind(RowReader *r);
+/* or only memory for the next rows_open. */
 void rows_close(RowReader *r);
 void rows_free(RowReader *r);
 /* Whether there are no other rows than those that can be read here. */
@@ -71,6 +73,8 @@ void rows_release(RowReader *r, PageHold *hold);
  * that does not map, or damaged). Gives whether some do not lie one after the other, so that rows_fetch helps.
  */
 int rows_locate(RowReader *r, u32 column, const RowPlace *places, u32 count, const u8 **at);
+/* The same for one row, which memory is asked for. */
+const u8 *rows_place(RowReader *r, u32 column, const RowPlace *place);
 /* Ask memory for one of them, or for none if it is NULL: before vector i is read, for that of i + ROWS_AHEAD. */
 void rows_fetch(const RowReader *r, u32 column, const u8 *vector);
 #define ROWS_AHEAD 8u /* those of the first are asked for by rows_locate */

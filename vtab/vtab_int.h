@@ -231,8 +231,9 @@ int map_next_point(MapCursor *map, i64 *rowid, int *known);
  * cannot be read: the content table has it.
  */
 int map_result(MapCursor *map, u32 vector, int value, sqlite3_context *ctx);
-/* Let go of the snapshot. All accept NULL. */
+/* Forget the rows; let go of the snapshot too, unless the cursor is in use; of all. All accept NULL. */
 void map_rewind(MapCursor *map);
+void map_release(MapCursor *map);
 void map_free(MapCursor *map);
 
 /* --- cursors (vtab_scan.c) --- */
@@ -244,6 +245,8 @@ int vtab_next(sqlite3_vtab_cursor *base);
 int vtab_eof(sqlite3_vtab_cursor *base);
 int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i);
 int vtab_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid);
+/* The table is about to be written: the spare cursor lets go of its snapshot (W6). */
+void vtab_release_spare(VecTable *vt);
 /* Free the spare cursor. */
 void vtab_free_spare(VecTable *vt);
 

@@ -11,6 +11,8 @@
  *       change. A vector without an address is read when its row comes, so that what is wrong is met there and not before.
  *   W5  A scan of which neither a rowid nor a column has been asked for in its first blocks (count(*), most of all) only counts the others, if that
  *       takes no reading of them.
+ *   W6  A cursor that is not in use keeps its snapshot: most statements of a transaction read the same. It costs memory alone (pages are held by busy
+ *       statements, S6), and that is let go when this object's table is written (map_release).
  */
 #include "../vector/rows.h"
 
@@ -23,9 +25,9 @@
 #define ROWS_GROWTH 4u /* times as many */
 
 struct MapCursor {
-  RowReader reader;
-  int reading; /* the reader has a snapshot */
-  int point;   /* block[] has all rows */
+  RowReader reader; /* its snapshot is kept from one use to the next, which may be of the same (W6) */
+  int reading;      /* it is this use's */
+  int point;        /* block[] has all rows */
   int descending;
   int placed;    /* the current row is one of pages or overlay */
   int counts;    /* scan: rows may be counted (W5) */
@@ -49,12 +51,16 @@ static int new_cursor(MapCursor **map) {
 
 void map_rewind(MapCursor *m) {
   if (m == NULL) return;
-  rows_close(&m->reader);
+  rows_rewind(&m->reader);
   m->reading = m->placed = m->point = m->apart = 0;
   m->key_count = m->key_at = 0;
   m->block_at = m->block_count = m->located = 0;
   m->counts = 0;
   m->given = m->counted = 0;
+}
+
+void map_release(MapCursor *m) {
+  if (m && !m->reading) rows_close(&m->reader);
 }
 
 void map_free(MapCursor *m) {
@@ -80,6 +86,12 @@ static int narrow(int op, sqlite3_value *value, i64 *low, i64 *high) {
   int greater = op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE;
   i64 n;
 
+  if (LIKELY(type == SQLITE_INTEGER && op == SQLITE_INDEX_CONSTRAINT_EQ)) {
+    n = sqlite3_value_int64(value);
+    *low = MAX(*low, n);
+    *high = MIN(*high, n);
+    return *low <= *high;
+  }
   if (type == SQLITE_NULL) return 0;
   if (type != SQLITE_INTEGER && type != SQLITE_FLOAT) return less; /* integers sort before texts and blobs */
   if (type == SQLITE_INTEGER) {
@@ -133,11 +145,13 @@ static int leave_pages(MapCursor *m, int rc) {
 }
 
 /* Read this connection's snapshot, unless it is degraded or cannot be read. */
-static int open_reader(VecTable *vt, MapCursor *m) {
+NOINLINE static int open_reader(VecTable *vt, MapCursor *m) {
   SnapshotParts parts;
   Snapshot *snap = NULL;
-  int rc = table_snapshot(vt->table, &snap);
+  int rc;
 
+  rows_close(&m->reader);
+  rc = table_snapshot(vt->table, &snap);
   if (is_of_pages(rc)) return SQLITE_OK;
   if (rc) return vtab_store_error(vt, rc);
   snapshot_parts(snap, &parts);
@@ -147,6 +161,27 @@ static int open_reader(VecTable *vt, MapCursor *m) {
   }
   snapshot_release(snap);
   return rc;
+}
+
+/* The same, of the snapshot that the reader has if that is still the one (W6). */
+static int begin_reading(VecTable *vt, MapCursor *m) {
+  m->reading = m->reader.snap && table_is_at(vt->table, m->reader.snap);
+  return LIKELY(m->reading) ? SQLITE_OK : open_reader(vt, m);
+}
+
+/* The row of a point plan. */
+static int find_point(MapCursor *m, int vectors, i64 rowid, int *answers) {
+  int rc = rows_find(&m->reader, rowid, &m->block[0]);
+
+  *answers = rc == SQLITE_OK || (rc == SQLITE_NOTFOUND && rows_complete(&m->reader)); /* W1 */
+  m->block_count = rc == SQLITE_OK;
+  m->placed = rc == SQLITE_OK;
+  if (rc) return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
+  if (vectors && m->reader.at.shape->vector_count == 1) { /* memory is asked for it before SQLite does */
+    m->at[0][0] = rows_place(&m->reader, 0, &m->block[0]);
+    m->located = 1;
+  }
+  return SQLITE_OK;
 }
 
 int map_filter(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **argv, int *answers) {
@@ -165,19 +200,10 @@ int map_filter(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_value **
     *answers = 1;
     return SQLITE_OK;
   }
-  rc = open_reader(vt, m);
+  rc = begin_reading(vt, m);
   if (rc || !m->reading) return rc;
   if (m->point) {
-    rc = rows_find(&m->reader, low, &m->block[0]);
-    *answers = rc == SQLITE_OK || (rc == SQLITE_NOTFOUND && rows_complete(&m->reader)); /* W1 */
-    m->block_count = rc == SQLITE_OK;
-    m->placed = rc == SQLITE_OK;
-    if (rc == SQLITE_NOTFOUND) rc = SQLITE_OK;
-    if (m->placed && plan->vectors &&
-        m->reader.at.shape->vector_count == 1) { /* memory is asked for it before SQLite does */
-      m->apart = rows_locate(&m->reader, 0, m->block, 1, m->at[0]);
-      m->located = 1;
-    }
+    rc = find_point(m, plan->vectors, low, answers);
   } else {
     *answers = rows_complete(&m->reader);
     if (*answers) rc = rows_seek(&m->reader, low, high, plan->order == ORDER_ROWID_DESC);
@@ -331,7 +357,7 @@ int map_filter_points(VecTable *vt, MapCursor **map, const Plan *plan, sqlite3_v
   map_rewind(m);
   m->descending = plan->order == ORDER_ROWID_DESC;
   rc = load_keys(m, argv[0]);
-  if (rc == SQLITE_OK && plan->map && vt->storage->map) rc = open_reader(vt, m);
+  if (rc == SQLITE_OK && plan->map && vt->storage->map) rc = begin_reading(vt, m);
   return rc;
 }
 

@@ -92,15 +92,21 @@ static void count_search(Cursor *cur) {
             search_mode(cur->search));
 }
 
-/* Forget the rows, but keep the plan and its statements: an inner loop of a join runs them again and again. */
-static void cursor_rewind(Cursor *cur) {
-  if (cur->rewound) return;
-  cur->rewound = 1;
+static void rewind_search(Cursor *cur) {
   if (cur->search) count_search(cur);
   cur->nanoseconds = cur->hits = cur->dropped = 0;
   search_close(cur->search);
   cur->search = NULL;
   restriction_close(&cur->restriction);
+  cur->hit_count = cur->hit_at = 0;
+  cur->exhausted = cur->has_k = 0;
+}
+
+/* Forget the rows, but keep the plan and its statements: an inner loop of a join runs them again and again. */
+static void cursor_rewind(Cursor *cur) {
+  if (cur->rewound) return;
+  cur->rewound = 1;
+  if (cur->plan.kind == PLAN_KNN) rewind_search(cur);
   map_rewind(cur->map);
   cur->mapping = 0;
   cur->counting = ROWS_READ;
@@ -108,18 +114,15 @@ static void cursor_rewind(Cursor *cur) {
   if (cur->rows) sqlite3_reset(cur->rows->stmt);
   if (cur->row) sqlite3_reset(cur->row->stmt);
   cur->row_state = ROW_UNREAD;
-  cur->hit_count = cur->hit_at = 0;
-  cur->exhausted = cur->has_k = 0;
   cur->eof = 1;
 }
 
 /* Give back everything but the plan, which the next statement likely has, too; what remains can be filtered anew or freed. */
 static void cursor_clear(Cursor *cur, VecTable *vt) {
   cursor_rewind(cur);
-  content_return(vt->content, cur->rows);
-  cur->rows = NULL;
-  content_return(vt->content, cur->row);
-  cur->row = NULL;
+  if (cur->rows) content_return(vt->content, cur->rows);
+  if (cur->row) content_return(vt->content, cur->row);
+  cur->rows = cur->row = NULL;
   cur->row_has_vectors = 0;
 }
 
@@ -142,6 +145,10 @@ int vtab_close(sqlite3_vtab_cursor *base) {
     vt->spare = cur;
   }
   return SQLITE_OK;
+}
+
+void vtab_release_spare(VecTable *vt) {
+  if (vt->spare) map_release(vt->spare->map);
 }
 
 void vtab_free_spare(VecTable *vt) {

@@ -12,7 +12,10 @@ static VecTable *table_of(sqlite3_vtab *base) { return (VecTable *)base; }
 /* With the store's words. */
 static int worded(sqlite3_vtab *base, int rc) { return vtab_store_error(table_of(base), rc); }
 
-int vtab_begin(sqlite3_vtab *base) { return worded(base, table_of(base)->storage->begin(table_of(base))); }
+int vtab_begin(sqlite3_vtab *base) {
+  vtab_release_spare(table_of(base));
+  return worded(base, table_of(base)->storage->begin(table_of(base)));
+}
 
 int vtab_sync(sqlite3_vtab *base) { return worded(base, table_of(base)->storage->sync(table_of(base))); }
 

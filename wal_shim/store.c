@@ -72,6 +72,7 @@ void store_set_error(Store *store, const char *format, ...) {
 }
 
 void store_clear_error(Store *store) {
+  if (store->error == NULL) return;
   sqlite3_free(store->error);
   store->error = NULL;
 }
@@ -435,6 +436,7 @@ static int new_store(Conn *conn, const char *schema, void *file, const char *pat
   s->db = conn->db;
   s->file = file;
   s->schema = mem_strdup(&rc, schema);
+  s->quick = strcmp(schema, "main") == 0 ? NULL : s->schema;
   s->path = mem_strdup(&rc, path);
   s->quoted = sqlite3_mprintf("\"%w\"", schema);
   if (s->quoted == NULL) rc = SQLITE_NOMEM;

@@ -167,6 +167,8 @@ int table_rollback_to(Table *table, int n);
  * search over it answers from the content rows. For statements that read the table's schema, which so have a transaction on it.
  */
 int table_snapshot(Table *table, Snapshot **out);
+/* Whether table_snapshot would give `snap` again; it may also be 0 where it would. */
+int table_is_at(Table *table, const Snapshot *snap);
 void snapshot_release(Snapshot *snap);
 
 /* What a snapshot is made of, for searches. A degraded one has no view and no overlay. */

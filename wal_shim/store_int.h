@@ -74,10 +74,11 @@ struct Store {
   Conn *conn;
   sqlite3 *db;
   char *schema;
-  char *quoted; /* "schema" */
-  void *file;   /* the database's sqlite3_file: with schema and path what a store is known by (S9) */
-  char *path;   /* sqlite3_db_filename, or "" */
-  int memory;   /* the database is in memory */
+  char *quoted;      /* "schema" */
+  const char *quick; /* a name by which SQLite finds the schema soonest: NULL means main */
+  void *file;        /* the database's sqlite3_file: with schema and path what a store is known by (S9) */
+  char *path;        /* sqlite3_db_filename, or "" */
+  int memory;        /* the database is in memory */
   Pages *home[HOME_COUNT];
   Pages *pages; /* the one of them that the state row names */
   sqlite3_stmt *stmt[STORE_STMT_COUNT];

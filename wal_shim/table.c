@@ -751,8 +751,7 @@ static int refresh_overlay(Table *t, const Tail *tail) {
 /* SQLite's number of what this connection reads, which changes with every commit of others that it sees; 0: it is not known. */
 static u32 read_version(const Store *s) {
   u32 version = 0;
-  const char *schema = strcmp(s->schema, "main") == 0 ? NULL : s->schema; /* SQLite need not look for it then */
-  int rc = sqlite3_file_control(s->db, schema, SQLITE_FCNTL_DATA_VERSION, &version);
+  int rc = sqlite3_file_control(s->db, s->quick, SQLITE_FCNTL_DATA_VERSION, &version);
   return rc == SQLITE_OK ? version : 0;
 }
 
@@ -1097,6 +1096,12 @@ int table_snapshot(Table *t, Snapshot **out) {
   }
   *out = snap;
   return SQLITE_OK;
+}
+
+int table_is_at(Table *t, const Snapshot *snap) {
+  store_clear_error(t->store);
+  return is_unchanged(t) && t->view && t->view == snap->view && t->overlay && t->overlay == snap->overlay &&
+         t->overlay->length == snap->length && t->store->state.gen == snap->gen && t->store->undone == snap->undone;
 }
 
 void snapshot_release(Snapshot *snap) {
