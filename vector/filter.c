@@ -521,6 +521,14 @@ int filter_guess(FilterCache **cache, Fields *f, Array *present, u32 column, con
   return rc;
 }
 
+void filter_fetch_slot(const Fields *f, const Filter *filter, u32 slot) {
+  u32 t;
+  for (t = 0; t < filter->count; t++) {
+    const Narrow *n = narrow_of(f, &filter->term[t]);
+    if (n && slot < n->count) PREFETCH(n->part + slot);
+  }
+}
+
 int filter_passes_slot(Fields *f, const Filter *filter, const Overlay *o, u32 length, u32 slot, int *passes) {
   const u64 *patched = o->patches.count ? overlay_patched(o, length, slot) : NULL;
   u32 t;

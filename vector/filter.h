@@ -59,6 +59,8 @@ typedef struct FilterCache FilterCache;
 int filter_is_known(FilterCache *cache, u32 column, const Filter *filter);
 /* Note that it was asked for; and which share of the slots in `present` about passes. */
 int filter_guess(FilterCache **cache, Fields *fields, Array *present, u32 column, const Filter *filter, double *share);
+/* Ask memory for what filter_passes_slot looks at first. */
+void filter_fetch_slot(const Fields *fields, const Filter *filter, u32 slot);
 int filter_passes_slot(Fields *fields, const Filter *filter, const Overlay *overlay, u32 length, u32 slot, int *passes);
 /* About how many nanoseconds filter_slots() takes for a filter that is not kept. */
 double filter_cost(const Fields *fields, const Filter *filter, u64 slots);

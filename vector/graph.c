@@ -24,6 +24,7 @@
 #define AMONG_32_BYTES_NS 1.5
 #define AMONG_WORD_NS 0.5
 #define AMONG_POLL_WORDS 1024u
+#define FILTER_AHEAD 8u /* nodes whose values are asked for together */
 
 struct Graph {
   GraphArrays at;
@@ -308,6 +309,8 @@ static int count_wanted(Graph *g, const IndexPass *p, u32 count, u32 *out) {
   *out = 0;
   for (i = 0; i < MIN(count, w->count) && rc == SQLITE_OK; i++) {
     int wanted = 0;
+    if (p->allowed == NULL && i + FILTER_AHEAD < w->count)
+      filter_fetch_slot(&p->slots->fields, p->filter, pool_node(w->pool[i + FILTER_AHEAD]));
     rc = is_wanted(g, p, pool_node(w->pool[i]), &wanted);
     *out += (u32)wanted;
   }
