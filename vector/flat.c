@@ -251,8 +251,20 @@ static int scan_apart(IndexPass *p, Pool *pool, const u32 *slots, u32 count) {
   return rc;
 }
 
-/* Only the chosen slots. */
-static int scan_some(IndexPass *p, Pool *pool) {
+u64 slots_below(const u32 *slots, u64 count, u64 end) {
+  u64 low = 0, high = count;
+  while (low < high) {
+    u64 middle = low + (high - low) / 2;
+    if (slots[middle] < end)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* Only the chosen slots, from slot `first` on. */
+static int scan_some(IndexPass *p, Pool *pool, u64 first) {
   SlotColumn *col = &p->slots->column[p->column];
   CodeScanApart lower_bounds = col->code_stride ? codes_scan_apart(col->metric, col->elem) : NULL;
   float lower[JUDGED_ROWS];
@@ -261,7 +273,7 @@ static int scan_some(IndexPass *p, Pool *pool) {
   int rc = open_chosen(col);
   if (rc == SQLITE_OK && lower_bounds && *p->codes == NULL)
     rc = codes_query(col->metric, col->elem, p->query, col->dim, p->codes);
-  for (i = 0; i < p->chosen && rc == SQLITE_OK; i += n) {
+  for (i = slots_below(p->only, p->chosen, first); i < p->chosen && rc == SQLITE_OK; i += n) {
     n = (u32)MIN(p->chosen - i, JUDGED_ROWS);
     if (lower_bounds) {
       rc = judge(p, lower_bounds, p->only + i, n, lower);
@@ -279,7 +291,7 @@ int flat_search_from(IndexPass *p, Pool *pool, u64 first) {
   const SlotColumn *col = &p->slots->column[p->column];
   DistanceScan scan = distance_scan(col->metric, col->elem);
   if (p->slots->slots <= first || p->overlay->all_dead_at < p->length) return SQLITE_OK;
-  return p->only ? scan_some(p, pool) : scan_all(p, pool, scan, first);
+  return p->only ? scan_some(p, pool, first) : scan_all(p, pool, scan, first);
 }
 
 static int flat_search(IndexPass *p, Pool *pool) { return flat_search_from(p, pool, 0); }

@@ -24,6 +24,7 @@
 #define AMONG_32_BYTES_NS 1.5
 #define AMONG_WORD_NS 0.5
 #define AMONG_POLL_WORDS 1024u
+#define AMONG_POLL_ROWS 16384u
 #define FILTER_AHEAD 8u /* nodes whose values are asked for together */
 
 struct Graph {
@@ -273,11 +274,11 @@ static double share_chosen(const IndexPass *p) {
   return MIN((double)MAX(p->chosen, 1) / (double)MAX(p->slots->live, 1), 1);
 }
 
-static int is_restricted(const IndexPass *p) { return p->allowed || p->filter; }
+static int is_restricted(const IndexPass *p) { return p->allowed || p->filter || p->only; }
 
 /* The bits of the slots that pass, where they are not known yet. */
 static int need_allowed(IndexPass *p) {
-  return p->allowed == NULL && p->filter ? p->find_allowed(p->find_arg, p) : SQLITE_OK;
+  return p->allowed == NULL && is_restricted(p) ? p->find_allowed(p->find_arg, p) : SQLITE_OK;
 }
 
 /* What it costs to walk until `size` nodes are kept and expanded; to compare the codes of the chosen ones one after another. */
@@ -288,10 +289,10 @@ static double walk_cost(const IndexPass *p, const GraphCodes *codes, double size
 
 static double among_cost(const IndexPass *p, const GraphCodes *codes) {
   const SlotColumn *col = &p->slots->column[p->column];
-  double find = p->allowed ? 0 : filter_cost(&p->slots->fields, p->filter, p->slots->slots);
+  double find = p->allowed || p->only ? 0 : filter_cost(&p->slots->fields, p->filter, p->slots->slots);
   u32 bytes = codes->quantizer ? graph_codes_stride(codes, col) : codes->cost_bytes(col);
-  return AMONG_NS + find + (double)p->chosen * (AMONG_ROW_NS + AMONG_32_BYTES_NS / 32 * bytes) +
-         (double)p->slots->slots / 64 * AMONG_WORD_NS;
+  if (p->only == NULL) find += (double)p->slots->slots / 64 * AMONG_WORD_NS;
+  return AMONG_NS + find + (double)p->chosen * (AMONG_ROW_NS + AMONG_32_BYTES_NS / 32 * bytes);
 }
 
 static double hnsw_cost(const IndexPass *p) {
@@ -317,16 +318,18 @@ static int count_wanted(Graph *g, const IndexPass *p, u32 count, u32 *out) {
   return rc;
 }
 
-/* Compare the codes of all chosen nodes; the pool has the nearest then. */
+/* Compare the codes of all chosen nodes, by bits or in a list; the pool has the nearest then. */
 static int walk_chosen(Graph *g, IndexPass *p, const Layer *ground, u64 most) {
-  u32 words = (u32)((g->at.head.nodes + 63) / 64), first, next;
-  int rc = need_allowed(p);
+  u32 end, first, next, step = p->only ? AMONG_POLL_ROWS : AMONG_POLL_WORDS;
+  int rc = p->only ? SQLITE_OK : need_allowed(p);
   if (rc == SQLITE_OK)
     rc = walk_begin(&g->walker, (u32)MIN((p->overlay->kills.count ? 2.0 : 1.0) * (double)most, MAX_POOL));
   p->by_codes = 1;
-  for (first = 0; first < words && rc == SQLITE_OK; first = next) {
-    next = (u32)MIN((u64)first + AMONG_POLL_WORDS, words);
-    rc = walk_among(&g->walker, ground, &g->walk, p->allowed, first, next);
+  end = (u32)(p->only ? slots_below(p->only, p->chosen, ground->count) : ((u64)ground->count + 63) / 64);
+  for (first = 0; first < end && rc == SQLITE_OK; first = next) {
+    next = (u32)MIN((u64)first + step, end);
+    rc = p->only ? walk_listed(&g->walker, ground, &g->walk, p->only + first, next - first)
+                 : walk_among(&g->walker, ground, &g->walk, p->allowed, first, next);
     if (rc == SQLITE_OK && p->interrupted && p->interrupted(p->interrupt_arg)) rc = SQLITE_INTERRUPT;
   }
   return rc;
@@ -349,9 +352,9 @@ static int walk_filtered(Graph *g, IndexPass *p, const Layer *ground, u64 most) 
   const double least = walk_size(p, g->codes), even = filtered_size(p, least, share_chosen(p)),
                among = among_cost(p, g->codes);
   double room = 0, until = least, size, spent;
-  for (;;) {
+  int rc = p->filter ? SQLITE_OK : need_allowed(p);
+  while (rc == SQLITE_OK) {
     u32 wanted = 0;
-    int rc = SQLITE_OK;
     if (until > room) { /* anew: what the pool had no room for is lost */
       room = MAX(until, even);
       rc = enter_ground(g, room);
@@ -366,6 +369,7 @@ static int walk_filtered(Graph *g, IndexPass *p, const Layer *ground, u64 most) 
     if (walk_cost(p, g->codes, size) - spent > among) return walk_chosen(g, p, ground, most);
     until = until < even && size < 2 * even ? even : size;
   }
+  return rc;
 }
 
 static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
@@ -400,7 +404,7 @@ static int hnsw_search(IndexPass *p, Pool *pool) {
     nodes = g->at.head.nodes;
     if (g->at.head.entry != GRAPH_NULL) rc = walk_graph(g, p, pool);
   }
-  if (rc == SQLITE_OK && nodes < p->slots->slots) rc = need_allowed(p);
+  if (rc == SQLITE_OK && nodes < p->slots->slots && p->only == NULL) rc = need_allowed(p);
   return rc ? rc : flat_search_from(p, pool, nodes);
 }
 

@@ -141,6 +141,8 @@ int walk_run(Walker *w, const Layer *layer, Space *space);
 int walk_run_until(Walker *w, const Layer *layer, Space *space, u32 until);
 /* Compare, instead of walking, the nodes of level 0 whose bits are set in words `first` .. `end` - 1. */
 int walk_among(Walker *w, const Layer *ground, Space *space, const u64 *bits, u32 first, u32 end);
+/* The same for `count` nodes of level 0 in a list. */
+int walk_listed(Walker *w, const Layer *ground, Space *space, const u32 *nodes, u32 count);
 /* From the top level down to above level `to`, greedily: the node or record of level `to` to start from, and its slot. */
 int walk_descend(Walker *w, const GraphHead *head, const LayerMaps *maps, Space *space, u64 slots, u32 to, u32 *node,
                  u32 *slot);

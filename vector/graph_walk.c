@@ -241,6 +241,25 @@ int walk_among(Walker *w, const Layer *ground, Space *space, const u64 *bits, u3
   return SQLITE_OK;
 }
 
+int walk_listed(Walker *w, const Layer *ground, Space *space, const u32 *nodes, u32 count) {
+  Batch batch[2];
+  u32 at = 0, side = 0, i;
+  batch[0].count = batch[1].count = 0;
+  do {
+    Batch *asked = &batch[side];
+    asked->count = MIN(count - at, AMONG_ROWS);
+    for (i = 0; i < asked->count; i++) {
+      int rc = nodes[at] < ground->count ? item_of(&space->rows, nodes[at], &asked->row[i]) : CORRUPT(0);
+      if (rc) return rc;
+      fetch_row(asked->row[i], space->row_bytes);
+      asked->node[i] = nodes[at++];
+    }
+    side ^= 1;
+    if (batch[side].count) take_in(w, ground, space, &batch[side], 0);
+  } while (batch[side ^ 1].count);
+  return SQLITE_OK;
+}
+
 Layer graph_layer(const GraphHead *head, const LayerMaps *maps, u32 level, u64 slots) {
   Layer layer;
   layer.upper = level > 0;

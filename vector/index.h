@@ -39,7 +39,7 @@ struct IndexPass {
   const Overlay *overlay; /* which slots are dead at `length` */
   u32 length;
   const u32 *only;    /* ascending slots to look at; NULL: all */
-  const u64 *allowed; /* a bit per slot, or NULL: all */
+  const u64 *allowed; /* a bit per slot, or NULL: all. With `only`, where it is needed: find_allowed */
   u64 chosen;         /* with `only` or `allowed`: how many slots these are */
   /* Of a method that looks at single slots (`codes`), instead of the two: those that pass this (filter_passes_slot), about `chosen` of them; and how to find them all,
      which sets `allowed` and `chosen` */
@@ -97,6 +97,8 @@ static inline int scan_wants(const Pool *pool, float value) {
 #define PASS_ROWS 16u
 
 extern const IndexMethods flat_index, hnsw_index, ivf_index, inverted_index;
+/* How many of ascending slots are below `end`. */
+u64 slots_below(const u32 *slots, u64 count, u64 end);
 /* The exact scan of the slots from `first` on. */
 int flat_search_from(IndexPass *pass, Pool *pool, u64 first);
 

@@ -15,6 +15,14 @@
 
 #if defined(INDEX_TABLE)
 
+#if !defined(QUIRE_RUN_FIND_H)
+#define QUIRE_RUN_FIND_H
+/* Of word i of a line those bits that come before a place in word `word`, in which `below` are. No branches: they could not be predicted. */
+ALWAYS_INLINE u64 bits_before(u32 i, u32 word, u64 below) {
+  return (0 - (u64)(i < word)) | (below & (0 - (u64)(i == word)));
+}
+#endif
+
 /* The chunk whose base is the largest <= key: 1 + its number; 0 if there is none. */
 CODE ALWAYS_INLINE u32 FIND(chunk)(const RunIndex *x, i64 key) {
   u32 node = 0, level, at;
@@ -32,7 +40,7 @@ CODE ALWAYS_INLINE int FIND(full)(const IndexChunk *c, u64 d, u32 *slot) {
 }
 
 CODE ALWAYS_INLINE int FIND(bitmap)(const IndexChunk *c, const u8 *lines, u64 d, u32 *slot) {
-  u32 line, bit, word, rank, i;
+  u32 line, bit, word, rank;
   const u8 *p;
   u64 below;
   if (d >= (u64)c->line_count * BITMAP_LINE_KEYS) return 0;
@@ -42,8 +50,12 @@ CODE ALWAYS_INLINE int FIND(bitmap)(const IndexChunk *c, const u8 *lines, u64 d,
   p = lines + (size_t)line * CHUNK_LINE;
   if (!(load64(p + 8 * (size_t)word) >> bit % 64 & 1)) return 0;
   below = ((u64)1 << bit % 64) - 1;
-  rank = load16(p) + bits_in(load64(p) & ~(u64)0xffff & (word ? ~(u64)0 : below));
-  for (i = 1; i < 8; i++) rank += bits_in(load64(p + 8 * i) & (i < word ? ~(u64)0 : i == word ? below : 0));
+  rank = load16(p) + bits_in(load64(p) & ~(u64)0xffff & bits_before(0, word, below));
+  rank += bits_in(load64(p + 8) & bits_before(1, word, below)) + bits_in(load64(p + 16) & bits_before(2, word, below)) +
+          bits_in(load64(p + 24) & bits_before(3, word, below)) +
+          bits_in(load64(p + 32) & bits_before(4, word, below)) +
+          bits_in(load64(p + 40) & bits_before(5, word, below)) +
+          bits_in(load64(p + 48) & bits_before(6, word, below)) + bits_in(load64(p + 56) & bits_before(7, word, below));
   *slot = c->first_slot + rank;
   return 1;
 }
@@ -144,8 +156,19 @@ CODE ALWAYS_INLINE void FIND(fetch)(const IndexChunk *c, u64 d) {
   for (; lo <= hi; lo++) PREFETCH(c->lines + (size_t)lo * CHUNK_LINE);
 }
 
-CODE static void FIND(many)(const RunIndex *x, const i64 *keys, u32 n, u32 *slots, IndexAnswer *answers) {
-  u32 node[INDEX_BATCH] = {0}, level, i;
+/* Ascending keys are often all of one chunk: 1 + its number; 0: they are not. */
+CODE ALWAYS_INLINE u32 FIND(one_chunk)(const RunIndex *x, const i64 *keys, u32 n) {
+  u32 i, at, ascending = 1;
+  for (i = 1; i < n; i++) ascending &= keys[i - 1] < keys[i];
+  if (!ascending) return 0;
+  at = FIND(chunk)(x, keys[0]);
+  return at == x->count || (at && keys[n - 1] < x->tree[at]) ? at : 0;
+}
+
+/* The chunk of each key: 1 + its number; 0: none. */
+CODE ALWAYS_INLINE void FIND(chunks)(const RunIndex *x, const i64 *keys, u32 n, u32 *node) {
+  u32 level, i;
+  for (i = 0; i < n; i++) node[i] = 0;
   for (level = x->levels - 1; level > 0; level--) {
     for (i = 0; i < n; i++) {
       u32 next =
@@ -160,6 +183,12 @@ CODE static void FIND(many)(const RunIndex *x, const i64 *keys, u32 n, u32 *slot
     node[i] = MIN(at, x->count);
     if (node[i]) PREFETCH(&x->chunk[node[i] - 1]);
   }
+}
+
+CODE static void FIND(many)(const RunIndex *x, const i64 *keys, u32 n, u32 *slots, IndexAnswer *answers) {
+  u32 node[INDEX_BATCH], i, chunk = FIND(one_chunk)(x, keys, n);
+  for (i = 0; i < n && chunk; i++) node[i] = chunk;
+  if (chunk == 0) FIND(chunks)(x, keys, n, node);
   for (i = 0; i < n; i++) {
     if (node[i]) FIND(fetch)(&x->chunk[node[i] - 1], (u64)keys[i] - (u64)x->tree[node[i] - 1]);
   }

@@ -14,6 +14,7 @@
  *   Q5  A damaged page before the first hit: the search starts anew over the content rows; after it: SQLITE_CORRUPT_VTAB (S15), or what snapshot_damaged says.
  *   Q6  Where the values in a pool are distances (the content rows' are, and those of an index that says so), a full pool is complete to its largest
  *       (distance, rowid), and the next pass begins after the last hit's.
+ *   Q7  A row that is named is looked for at the slot that the rowid map says. Whether that is the row's slot is checked when it is given.
  */
 #include "search.h"
 
@@ -106,15 +107,6 @@ static int find_passed(Search *s) {
   return SQLITE_OK;
 }
 
-/* The same for a pass that finds out that it needs them. */
-static int find_for_pass(void *arg, IndexPass *pass) {
-  Search *s = arg;
-  int rc = find_passed(s);
-  pass->allowed = s->bits;
-  pass->chosen = s->chosen;
-  return rc;
-}
-
 /* The slots that pass, or, for a method that may do without, about how many these are. */
 static int resolve_filter(Search *s) {
   Slots *slots = s->slots;
@@ -137,14 +129,18 @@ static int find_slots(Search *s, SlotSet *set) {
     u64 n = MIN(set->rowids - first, RESOLVE_BATCH);
     u32 *slot = set->slot + set->chosen;
     rc = rowmap_find_many(&s->slots->map, set->rowid + first, n, slot);
-    if (rc == SQLITE_OK) rc = slots_keep_live(s->slots, set->rowid + first, slot, &n);
+    if (rc == SQLITE_OK) rc = slots_keep_live(s->slots, slot, &n);
     if (rc == SQLITE_OK) set->chosen += n;
     if (s->interrupted && s->interrupted(s->interrupt_arg)) rc = SQLITE_INTERRUPT;
   }
   for (i = 1; i < set->chosen && set->slot[i - 1] < set->slot[i]; i++) {
   }
-  if (rc == SQLITE_OK && i < set->chosen) qsort(set->slot, (size_t)set->chosen, sizeof *set->slot, compare_slots);
-  return rc;
+  if (rc || i >= set->chosen) return rc;
+  qsort(set->slot, (size_t)set->chosen, sizeof *set->slot, compare_slots);
+  for (i = 1; i < set->chosen; i++) {
+    if (set->slot[i - 1] == set->slot[i]) return CORRUPT(s->slots->table.pgno); /* of two rows */
+  }
+  return SQLITE_OK;
 }
 
 /* Rows that the pages have, by name (F2). */
@@ -226,6 +222,15 @@ static int need_bits(Search *s) {
   rc = SQLITE_OK;
   s->bits = mem_zeroed(&rc, (s->slots->slots + 63) / 64, sizeof *s->bits);
   if (rc == SQLITE_OK) slots_to_bits(s->list, s->chosen, s->bits);
+  return rc;
+}
+
+/* The bits of the slots that pass, or of the set's rows, for a pass that finds out that it needs them. */
+static int find_for_pass(void *arg, IndexPass *pass) {
+  Search *s = arg;
+  int rc = s->list ? need_bits(s) : find_passed(s);
+  pass->allowed = s->bits;
+  pass->chosen = s->chosen;
   return rc;
 }
 
@@ -506,7 +511,7 @@ static void scan_overlay(Search *s, Pool *pool) {
 static int scan_pages(Search *s, Pool *pool, u64 want) {
   IndexPass pass;
   int rc = s->guessed && !s->method->codes ? find_passed(s) : SQLITE_OK;
-  int as_list = by_list(s) && !s->method->approximate;
+  int as_list = by_list(s) && (!s->method->approximate || (s->method->codes && s->list));
   if (rc || (s->restricted && s->chosen == 0)) return rc;
   if (s->restricted && !s->guessed) rc = as_list ? need_list(s) : need_bits(s);
   if (rc) return rc;
@@ -600,6 +605,7 @@ static int take_hits(Search *s, const Pool *pool) {
     rc = candidate_distance(s, &pool->heap[i], &hit.distance);
     if (rc) return rc;
     if (order_value(s, hit.distance) >= bound || !counts(s, hit.distance, hit.rowid)) continue;
+    if (!in_set(s, hit.rowid)) return CORRUPT(0); /* Q7 */
     s->ready[n++] = hit;
   }
   sort_hits(s->ready, n);

@@ -15,7 +15,6 @@
 #include "structure.h"
 
 #define ROWID_EXTENT_PAGES 16u
-#define AHEAD 32u /* rows whose numbers are asked for together */
 #define BITS_EXTENT_PAGES 4u
 #define FIELDS_AT 32u
 #define REFS_AT 64u
@@ -265,30 +264,16 @@ static int is_row(Slots *s, u64 slot, i64 rowid, int *lives) {
   return slot_lives(s, slot, lives);
 }
 
-/* Where the rowid of a slot that was found lies, on its way from memory. */
-static int ask_rowid(Slots *s, u32 slot, const u8 **at) {
-  int rc;
-  if (slot == NO_SLOT) return SQLITE_OK;
-  if (slot >= s->slots) return CORRUPT(s->table.pgno);
-  rc = mapped_place(&s->rowid_map, &s->rowids, slot, at);
-  if (rc == SQLITE_OK) PREFETCH(*at);
-  return rc;
-}
-
-int slots_keep_live(Slots *s, const i64 *rowids, u32 *slot, u64 *count) {
-  const u8 *stored[AHEAD];
-  u64 i, n = *count, used = 0;
-  int rc = SQLITE_OK;
-  for (i = 0; i < MIN(AHEAD, n) && rc == SQLITE_OK; i++) rc = ask_rowid(s, slot[i], &stored[i]);
-  for (i = 0; i < n && rc == SQLITE_OK; i++) {
-    const u8 *at = stored[i % AHEAD];
+int slots_keep_live(Slots *s, u32 *slot, u64 *count) {
+  u64 i, used = 0;
+  int rc = SQLITE_OK, lives = 1, all = s->live == s->slots;
+  for (i = 0; i < *count && rc == SQLITE_OK; i++) {
     u32 found = slot[i];
-    int lives = 0;
-    if (i + AHEAD < n) rc = ask_rowid(s, slot[i + AHEAD], &stored[i % AHEAD]);
-    if (rc || found == NO_SLOT) continue;
-    if ((i64)load64(at) != rowids[i]) return CORRUPT(s->table.pgno);
-    rc = slot_lives(s, found, &lives);
-    if (lives) slot[used++] = found;
+    if (found == NO_SLOT) continue;
+    if (found >= s->slots) return CORRUPT(s->table.pgno);
+    if (!all) rc = slot_lives(s, found, &lives);
+    slot[used] = found;
+    used += (u64)lives;
   }
   *count = used;
   return rc;

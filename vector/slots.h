@@ -75,11 +75,8 @@ int slots_open(Pages *pages, u64 id, const TableShape *shape, PageRef ref, void 
 void slots_release(void *view);
 /* The slot of a live row; NO_SLOT if there is none. */
 int slots_find(Slots *s, i64 rowid, u32 *slot);
-/*
- * The slots of many rows: slot[i] is where rowids[i] lies, or NO_SLOT, as the rowid map says; kept are those of rows that live, *count of them.
- * SQLITE_CORRUPT_VTAB if one is another row's.
- */
-int slots_keep_live(Slots *s, const i64 *rowids, u32 *slot, u64 *count);
+/* Of the slots of rows, NO_SLOT among them, as the rowid map says, those that live. That they are these rows' is not looked at: who gives a row does that. */
+int slots_keep_live(Slots *s, u32 *slot, u64 *count);
 /* The row of a slot, dead or alive. */
 int slots_rowid(Slots *s, u64 slot, i64 *rowid);
 /* Whether column `column` of the slot has a vector. */
