@@ -14,11 +14,11 @@
 #define FILTER_CACHE_BYTES (8u << 20) /* ... if their bits are not more than this, but at least two; nor their ranges */
 #define GUESS_BLOCKS 48u              /* of 64 slots are looked at for a guess */
 #define CHUNK_SLOTS 4096u             /* are matched together; a divisor of the words of an extent */
-#define WORD_NS 0.5                   /* about what a word takes to be matched ... */
-#define READ_NS 100.0                 /* ... beside what it takes to find it, ... */
-#define NARROW_NS 0.1                 /* ... what a narrow one takes, */
-#define NARROW_MAKE_NS 5.0            /* ... and to make it ... */
-#define NARROW_FIRST_NS 50000.0       /* ... beside the first of them */
+#define WORD_NS 0.2                   /* about what a word takes to be matched ... */
+#define READ_NS 25.0                  /* ... beside what it takes to find it, ... */
+#define NARROW_NS 0.05                /* ... what a narrow one takes, */
+#define NARROW_MAKE_NS 1.25           /* ... and to make it ... */
+#define NARROW_FIRST_NS 12500.0       /* ... beside the first of them */
 #define NARROW_BYTES ((u64)64 << 20)  /* of one version at most */
 #define MOST_RANGES (FILTER_CACHE_BYTES / FILTER_CACHE / sizeof(FieldRange))
 

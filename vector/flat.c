@@ -21,7 +21,8 @@
 #define MOST_FIRST 256u   /* for a pool with room for so many the nearest by their bounds are compared first */
 #define ROW_NS 2.0        /* about what a scan takes for a row, and for 32 bytes of it ... */
 #define ROW_32_BYTES_NS 0.7
-#define CHOSEN_ROW_NS 14.0 /* ... and what a chosen row costs more than one of a scan */
+#define CHOSEN_ROW_NS 20.0 /* ... and what a chosen row costs more than one of a scan, */
+#define LIST_WORD_NS 0.25  /* and 64 slots of which a list is made */
 
 double scan_value(Metric metric, Elem elem, u32 dim, const void *query, const void *row, float value) {
   double d;
@@ -306,6 +307,7 @@ static double flat_cost(const IndexPass *p) {
   const SlotColumn *col = &p->slots->column[p->column];
   double row = ROW_NS + ROW_32_BYTES_NS / 32 * (col->code_stride ? col->code_stride : col->stride);
   double find = p->filter ? filter_cost(&p->slots->fields, p->filter, p->slots->slots) : 0;
+  if (p->only && (p->allowed || p->filter)) find += (double)p->slots->slots / 64 * LIST_WORD_NS;
   return find + (p->only ? (double)p->chosen * (row + CHOSEN_ROW_NS) : (double)p->slots->slots * row);
 }
 

@@ -19,10 +19,11 @@
 #define NODE_32_BYTES_NS 25.0
 #define NODE_POOL_NS 0.1
 #define AMONG_NS                                                                                                       \
-  2000.0 /* ... and what it takes to compare the codes of chosen nodes: of each, of 32 bytes of it, of 64 slots */
+  2000.0 /* ... and what it takes to compare the codes of chosen nodes: of each, of 32 bytes of it, of 64 slots. Less
+            would do, but of few rows the true nearest are better */
 #define AMONG_ROW_NS 4.0
 #define AMONG_32_BYTES_NS 1.5
-#define AMONG_WORD_NS 0.5
+#define AMONG_WORD_NS 0.25
 #define AMONG_POLL_WORDS 1024u
 #define AMONG_POLL_ROWS 16384u
 #define FILTER_AHEAD 8u /* nodes whose values are asked for together */

@@ -285,10 +285,11 @@ static int exact_is_quicker(Search *s, u64 want) {
   double walk;
   if (!s->restricted) return 0;
   describe_pass(s, want, &pass);
-  pass.only = NULL;
-  pass.allowed = s->guessed ? NULL : &some;
+  pass.only = s->list && s->method->codes && by_list(s) ? &any : NULL;
+  pass.allowed = s->guessed || pass.only ? NULL : &some;
   walk = s->method->cost(&pass);
   pass.only = by_list(s) ? &any : NULL;
+  pass.allowed = s->guessed || s->list ? NULL : &some;
   return flat_index.cost(&pass) <= walk;
 }
 
