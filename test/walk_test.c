@@ -345,6 +345,59 @@ static u32 value_reference(const Sq4Query *q, const u8 *code, u32 dim) {
   return (u32)sum;
 }
 
+/* 16 times the squared distance of query and code over their first `dim` dimensions. */
+static u64 distance_reference(const Sq4Query *q, const u8 *code, u32 dim) {
+  u64 sum = 0;
+  u32 i;
+  for (i = 0; i < dim; i++) {
+    i64 d = 8 * (i64)code_at(code, i) - 60 + q->minus[i];
+    sum += (u64)(d * d);
+  }
+  return sum;
+}
+
+/* Heads of codes: their values; which of two rows is told to be far by that of the other. */
+static void check_heads(const Sq4 *s, const char *level, const Sq4Query *q, const u8 *const *codes, const u32 *values,
+                        u32 count) {
+  u32 heads[ROWS + 1], dims = sq4_head(s) * 2, i, j;
+  double part = (double)dims / s->dim;
+  Sq4Query *own;
+  u64 sum = 0, sum2 = 0, n = 0, most_share;
+  int known, rc = SQLITE_OK;
+  CHECK(dims == (s->metric == METRIC_DOT || s->blocks < 3 ? 0 : (s->blocks + 2) / 3 * 128), "%u in the head", dims);
+  if (dims == 0) return;
+  heads[count] = 77;
+  sq4_heads()(q, codes, count, heads);
+  CHECK(heads[count] == 77, "writes too many values of heads");
+  own = mem_aligned(&rc, sq4_query_size(s));
+  if (rc) exit(1);
+  memcpy(own, q, sq4_query_size(s));
+  known = sq4_measure_heads(own, values, heads, count);
+  for (i = 0; i < count; i++) {
+    u64 whole = distance_reference(q, codes[i], s->dim), share;
+    if (whole == 0) continue;
+    share = distance_reference(q, codes[i], dims) * 65536 / whole;
+    sum += share;
+    sum2 += share * share;
+    n++;
+  }
+  CHECK(known == (n >= SQ4_MEASURED), "%d after %u rows", known, (u32)n);
+  most_share = n == 0 ? 0
+                      : sum / n + (u32)(SQ4_MARGIN * MAX(sqrt((double)((sum2 - sum * sum / n) / n)),
+                                                         (u32)(65536 * part * sqrt(2 * (1 - part) / dims))));
+  for (i = 0; i < count; i++) {
+    u64 most = distance_reference(q, codes[i], s->dim) * most_share >> 16;
+    u32 limit = known ? sq4_head_limit(own, values[i]) : 0;
+    CHECK(heads[i] == value_reference(q, codes[i], dims), "%s %s[%u] row %u of %u: head %u", level,
+          metric_name(s->metric), s->dim, i, count, heads[i]);
+    for (j = 0; j < count && known; j++) {
+      CHECK((heads[j] > limit) == (distance_reference(q, codes[j], dims) > most), "%s %s[%u]: head %u, limit %u", level,
+            metric_name(s->metric), s->dim, heads[j], limit);
+    }
+  }
+  mem_aligned_free(own);
+}
+
 /* The query's coordinates against the reference. */
 static void check_query(const Sq4 *s, Kind kind, const u8 *v, const Sq4Query *q) {
   static double x[MAX_DIM];
@@ -418,6 +471,7 @@ static void test_codes_of(Metric metric, Elem elem, u32 dim, Kind kind) {
       CHECK(values[i] == expected, "%s %s %s[%u] kind %d row %u of %u: %u, not %u", levels[level], metric_name(metric),
             elem_name(elem), dim, kind, i, count, values[i], expected);
     }
+    check_heads(s, levels[level], q, codes, values, count);
   }
   mem_aligned_free(q);
   mem_aligned_free(plain_query);
@@ -519,6 +573,40 @@ static void fill_directions(Elem elem, u32 dim, u8 *out) {
   for (i = 0; i < dim; i++) put(elem, out, i, 0.5 + size * random_normal() / (1 + i / 8.0));
 }
 
+/* Of rows as near as the limit, and of those further than 1.5 times that, how many the heads tell to be far. */
+typedef struct HeadCounts {
+  u32 near, lost, far, told;
+} HeadCounts;
+
+static int compare_u32(const void *a, const void *b) {
+  u32 x = *(const u32 *)a, y = *(const u32 *)b;
+  return (x > y) - (x < y);
+}
+
+static void count_heads(const Sq4 *s, Sq4Query *q, const u8 *const *codes, const u32 *values, HeadCounts *c) {
+  u32 heads[RANKED], sorted[RANKED], near[RANKED / 20], near_heads[RANKED / 20], limit, most, i, n = 0;
+  if (sq4_head(s) == 0) return;
+  memcpy(sorted, values, sizeof sorted);
+  qsort(sorted, RANKED, sizeof *sorted, compare_u32);
+  limit = sorted[RANKED / 20];
+  sq4_heads()(q, codes, RANKED, heads);
+  for (i = 0; i < RANKED && n < RANKED / 20; i++) { /* as a walk meets: some of the nearer ones */
+    if (values[i] > sorted[RANKED / 4]) continue;
+    near[n] = values[i];
+    near_heads[n++] = heads[i];
+  }
+  CHECK(sq4_measure_heads(q, near, near_heads, n), "%u rows are too few", n);
+  most = sq4_head_limit(q, limit);
+  for (i = 0; i < RANKED; i++) {
+    double distance = (double)values[i] - SQ4_ZERO + (double)q->constant / 16,
+           of_limit = (double)limit - SQ4_ZERO + (double)q->constant / 16;
+    c->near += values[i] <= limit;
+    c->lost += values[i] <= limit && heads[i] > most;
+    c->far += distance > 1.5 * of_limit;
+    c->told += distance > 1.5 * of_limit && heads[i] > most;
+  }
+}
+
 static void test_ranking_of(Metric metric, Elem elem, u32 dim) {
   static double truth[RANKED], four[RANKED], eight[RANKED];
   u32 size = (u32)elem_size(elem, dim), stride = sq4_stride(metric, elem, dim), wide = codes_stride(metric, elem, dim);
@@ -527,6 +615,7 @@ static void test_ranking_of(Metric metric, Elem elem, u32 dim) {
   u32 values[RANKED], i, queries = 10, run, clipped = 0;
   float distances[RANKED];
   double found4 = 0, found8 = 0;
+  HeadCounts heads = {0, 0, 0, 0};
   u8 *data, *code, *wide_code, query_row[16 + MAX_DIM];
   Sq4 *s = NULL;
   Sq4Query *q;
@@ -557,6 +646,7 @@ static void test_ranking_of(Metric metric, Elem elem, u32 dim) {
     for (i = 0; i < RANKED; i++) truth[i] = distance_exact(metric, elem, rows[0], sample[i], dim);
     sq4_query(s, rows[0], q);
     sq4_distances()(q, codes, RANKED, values);
+    count_heads(s, q, codes, values, &heads);
     codes_encode(metric, elem, rows[0], dim, query_row);
     walk8_query(metric, WALK8_QUERY, dim, query_row, 0, w);
     walk8_distances(metric)(w, wide_rows, RANKED, distances);
@@ -570,7 +660,15 @@ static void test_ranking_of(Metric metric, Elem elem, u32 dim) {
   if (elem == ELEM_F32) {
     printf("ranking, %s[%u]: 4-bit recall of 10 in 30 %.3f, 8-bit of 10 in 10 %.3f, clipped %.2f %%\n",
            metric_name(metric), dim, found4, found8, 100.0 * clipped / RANKED / dim);
+    if (heads.near) {
+      printf("  heads of %u bytes: lose %u of %u near rows, tell %u of %u far ones\n", sq4_head(s), heads.lost,
+             heads.near, heads.told, heads.far);
+    }
   }
+  CHECK(heads.lost <= heads.near / 50, "%s %s[%u]: heads lose %u of %u", metric_name(metric), elem_name(elem), dim,
+        heads.lost, heads.near);
+  CHECK(heads.told >= heads.far - heads.far / 20, "%s %s[%u]: heads tell %u of %u", metric_name(metric),
+        elem_name(elem), dim, heads.told, heads.far);
   CHECK(found4 >= 0.95, "%s %s[%u]: 4-bit recall %.3f", metric_name(metric), elem_name(elem), dim, found4);
   CHECK(found8 >= 0.88, "%s %s[%u]: 8-bit recall %.3f", metric_name(metric), elem_name(elem), dim, found8);
   mem_free(data);
@@ -589,6 +687,7 @@ static void test_ranking(void) {
       for (d = 0; d < (DIM_STEP > 1 ? 2 : 3); d++) test_ranking_of(metrics[m], elems[e], dims[d]);
     }
   }
+  for (m = 0; m < METRICS; m++) test_ranking_of(metrics[m], ELEM_F32, 500); /* heads, after an uneven rotation */
 }
 
 /* Values are distances in units of step^2/4, up to a constant: the difference of two rows tells how well. */
@@ -1162,7 +1261,7 @@ static void test_bytes(const char *level) {
       }
     }
   }
-  CHECK(crc == 0x06dfc78cu, "%s: checksum of 4-bit codes is %08x", level, crc);
+  CHECK(crc == 0xfd74fadau, "%s: checksum of 4-bit codes is %08x", level, crc);
   CHECK(bit_crc == 0x11fb3031u, "%s: checksum of 1-bit rows is %08x", level, bit_crc);
 }
 

@@ -123,7 +123,8 @@ typedef struct Walker {
   u64 pool_cap;
   void *query;
   u32 count, ef;
-  u64 compared; /* distances computed so far */
+  u32 head_bytes; /* asked for of a row, to tell by these if it is far (space.h); 0: not known yet, or not for this walk */
+  u64 compared; /* distances computed so far, heads that told far rows included */
 } Walker;
 
 /* For graphs of up to `nodes` nodes and queries of up to query_size bytes. */

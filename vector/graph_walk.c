@@ -2,7 +2,8 @@
  * graph_walk.c: best-first search of one level of a graph.
  *
  * The pool is one sorted array of the ef nearest nodes so far. Step i takes the first node of it that is not expanded yet, asks for the rows of its
- * unvisited neighbours, and while these arrive from memory computes the distances of the rows asked for in step i - 1. Where a few rows are chosen, the
+ * unvisited neighbours, and while these arrive from memory computes the distances of the rows asked for in step i - 1. Of long codes it asks for heads
+ * (sq4.h), and for the rest of those alone that these do not tell to be far. Where a few rows are chosen, the
  * pool takes these one after another, without a walk.
  */
 #include "graph.h"
@@ -50,6 +51,7 @@ int walk_begin(Walker *w, u32 ef) {
   }
   w->seen_count = 0;
   w->count = 0;
+  w->head_bytes = 0;
   w->ef = ef;
   return mem_reserve(&w->pool, &w->pool_cap, (u64)ef + 1, sizeof *w->pool);
 }
@@ -115,7 +117,8 @@ ALWAYS_INLINE int item_of(ArrayMap *map, u32 index, const u8 **out) {
 ALWAYS_INLINE int gather(Walker *w, const Layer *layer, Space *space, u32 node, const int upper, Batch *out) {
   const u8 *at;
   const u32 *links, *slots;
-  const u32 width = layer->width, count = layer->count, bytes = MIN(space->row_bytes, WALK_AHEAD);
+  const u32 width = layer->width, count = layer->count,
+            bytes = MIN(w->head_bytes ? w->head_bytes : space->row_bytes, WALK_AHEAD);
   u32 slot_of_record[GRAPH_MAX_LINKS], *nodes = out->node, *slot = upper ? slot_of_record : nodes, i, n = 0;
   u64 *visited = w->visited;
   int rc = item_of(layer->links, node, &at);
@@ -153,12 +156,20 @@ ALWAYS_INLINE void fetch_links(const Layer *layer, u64 key) {
   if (links) fetch_row(links, MIN(layer->links->stride, 2 * CACHE_LINE));
 }
 
-/* Distances of a batch; what is near enough enters the pool. Gives the first place that changed, or `first` if it is before. */
-ALWAYS_INLINE u32 take_in(Walker *w, const Layer *layer, Space *space, const Batch *b, u32 first) {
+/*
+ * Distances of a batch; what is near enough enters the pool. Gives the first place that changed, or `first` if it is before. `heads`: the rows are met on a
+ * walk of the ground, so those that fill the pool say what heads of near rows are like; once it is full, heads tell far rows.
+ */
+ALWAYS_INLINE u32 take_in(Walker *w, const Layer *layer, Space *space, Batch *b, u32 first, const int heads) {
   u32 distance[GRAPH_MAX_LINKS], i, n = 0, at;
   u64 worst = w->count == w->ef ? w->pool[w->count - 1] : ~(u64)0, key[GRAPH_MAX_LINKS], last;
-  space->methods->distances(space, w->query, b->row, b->count, distance);
+  int known = 0;
   w->compared += b->count;
+  if (heads && w->head_bytes)
+    b->count = space->methods->drop_far(space, w->query, (u32)(worst >> 32), b->row, b->node, b->count);
+  space->methods->distances(space, w->query, b->row, b->count, distance);
+  if (heads && w->head_bytes < space->head_bytes)
+    known = space->methods->measure_heads(space, w->query, b->row, distance, b->count);
   for (i = 0; i < b->count; i++) {
     key[n] = (u64)distance[i] << 32 | (u64)b->node[i] << 1;
     n += key[n] < worst;
@@ -171,6 +182,7 @@ ALWAYS_INLINE u32 take_in(Walker *w, const Layer *layer, Space *space, const Bat
     key[to] = k;
   }
   at = pool_merge(w, key, n);
+  if (known && w->count == w->ef) w->head_bytes = space->head_bytes;
   last = w->pool[MIN(first + LINKS_NEAR, w->count - 1)];
   for (i = 0; i < n && key[i] <= last; i++) fetch_links(layer, key[i]);
   return MIN(first, at);
@@ -193,7 +205,7 @@ ALWAYS_INLINE int run(Walker *w, const Layer *layer, Space *space, u32 until, co
     } else if (arrived->count == 0) {
       return SQLITE_OK;
     }
-    if (arrived->count) next = take_in(w, layer, space, arrived, next);
+    if (arrived->count) next = take_in(w, layer, space, arrived, next, !upper);
     side ^= 1;
   }
 }
@@ -236,7 +248,7 @@ int walk_among(Walker *w, const Layer *ground, Space *space, const u64 *bits, u3
     int rc = gather_chosen(space, bits, &first, end, ground->count, &word, &batch[side]);
     if (rc) return rc;
     side ^= 1;
-    if (batch[side].count) take_in(w, ground, space, &batch[side], 0);
+    if (batch[side].count) take_in(w, ground, space, &batch[side], 0, 0);
   } while (batch[side ^ 1].count);
   return SQLITE_OK;
 }
@@ -255,7 +267,7 @@ int walk_listed(Walker *w, const Layer *ground, Space *space, const u32 *nodes, 
       asked->node[i] = nodes[at++];
     }
     side ^= 1;
-    if (batch[side].count) take_in(w, ground, space, &batch[side], 0);
+    if (batch[side].count) take_in(w, ground, space, &batch[side], 0, 0);
   } while (batch[side ^ 1].count);
   return SQLITE_OK;
 }

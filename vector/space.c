@@ -5,7 +5,9 @@
 
 #include <math.h>
 
-#define AT_ONCE 256u /* distances as floats, before they are ordered */
+#include "portable.h"
+
+#define AT_ONCE 256u /* distances, before they are ordered or looked at */
 
 /* --- full vectors --- */
 
@@ -62,8 +64,9 @@ static void full_add_row(const Space *s, const u8 *row, double *sum) {
   for (i = 0; i < s->dim; i++) sum[i] += elem_get(s->elem, row, i);
 }
 
-static const SpaceMethods full_space = {"vectors",      full_query_size, full_from_vector, full_from_row,
-                                        full_distances, full_put_row,    full_add_row};
+static const SpaceMethods full_space = {"vectors",     full_query_size, full_from_vector,
+                                        full_from_row, full_distances,  NULL,
+                                        NULL,          full_put_row,    full_add_row};
 
 /* --- code rows --- */
 
@@ -95,8 +98,8 @@ static void rows_put_row(const Space *s, const void *vector, u8 *row) {
 
 static void rows_add_row(const Space *s, const u8 *row, double *sum) { codes_add(row, s->dim, sum); }
 
-static const SpaceMethods rows_space = {"int8",         rows_query_size, rows_from_vector, rows_from_row,
-                                        rows_distances, rows_put_row,    rows_add_row};
+static const SpaceMethods rows_space = {"int8", rows_query_size, rows_from_vector, rows_from_row, rows_distances, NULL,
+                                        NULL,   rows_put_row,    rows_add_row};
 
 /* --- 4-bit codes: for searches alone --- */
 
@@ -108,10 +111,37 @@ static void sq4_distances_of(const Space *s, const void *query, const u8 *const 
   s->kernel.sq4(query, rows, count, out);
 }
 
+static int sq4_measure(const Space *s, void *query, const u8 *const *rows, const u32 *distances, u32 count) {
+  u32 value[AT_ONCE], n;
+  int known = 0;
+  for (; count; count -= n, rows += n, distances += n) {
+    n = MIN(count, AT_ONCE);
+    s->heads(query, rows, n, value);
+    known = sq4_measure_heads(query, distances, value, n);
+  }
+  return known;
+}
+
+static u32 sq4_drop_far(const Space *s, const void *query, u32 limit, const u8 **rows, u32 *nodes, u32 count) {
+  const u32 most = sq4_head_limit(query, limit), rest = s->row_bytes - s->head_bytes;
+  u32 value[AT_ONCE], first, i, n, left = 0;
+  for (first = 0; first < count; first += n) {
+    n = MIN(count - first, AT_ONCE);
+    s->heads(query, rows + first, n, value);
+    for (i = 0; i < n; i++) {
+      if (value[i] > most) continue;
+      rows[left] = rows[first + i];
+      nodes[left] = nodes[first + i];
+      fetch_row(rows[left++] + s->head_bytes, rest);
+    }
+  }
+  return left;
+}
+
 static void sq4_put_row(const Space *s, const void *vector, u8 *row) { sq4_encode(s->sq4, vector, row); }
 
-static const SpaceMethods sq4_space = {"int4", sq4_query_bytes, sq4_from_vector, NULL, sq4_distances_of, sq4_put_row,
-                                       NULL};
+static const SpaceMethods sq4_space = {"int4",      sq4_query_bytes, sq4_from_vector, NULL, sq4_distances_of,
+                                       sq4_measure, sq4_drop_far,    sq4_put_row,     NULL};
 
 /* --- 1-bit rows: for searches alone --- */
 
@@ -134,7 +164,8 @@ static void bit_distances(const Space *s, const void *query, const u8 *const *ro
 
 static void bit_put_row(const Space *s, const void *vector, u8 *row) { rabitq_row_put(s->sq4, vector, row); }
 
-static const SpaceMethods bit_space = {"bit", bit_query_size, bit_from_vector, NULL, bit_distances, bit_put_row, NULL};
+static const SpaceMethods bit_space = {"bit", bit_query_size, bit_from_vector, NULL, bit_distances,
+                                       NULL,  NULL,           bit_put_row,     NULL};
 
 /* --- opening --- */
 
@@ -163,11 +194,16 @@ int space_rows(Slots *slots, u32 column, float bound2, Space *out) {
   return array_map_open(&out->rows, &col->codes, 0, 1);
 }
 
+static void describe_sq4(Space *space, const SlotColumn *col, const Sq4 *sq4) {
+  describe(space, &sq4_space, col, 0, sq4_stride(col->metric, col->elem, col->dim));
+  space->sq4 = sq4;
+  space->head_bytes = sq4_head(sq4);
+  space->heads = sq4_heads();
+  space->kernel.sq4 = sq4_distances();
+}
+
 int space_sq4(Slots *slots, u32 column, Array *codes, const Sq4 *sq4, Space *out) {
-  SlotColumn *col = &slots->column[column];
-  describe(out, &sq4_space, col, 0, sq4_stride(col->metric, col->elem, col->dim));
-  out->sq4 = sq4;
-  out->kernel.sq4 = sq4_distances();
+  describe_sq4(out, &slots->column[column], sq4);
   return array_map_open(&out->rows, codes, 0, 1);
 }
 
@@ -186,9 +222,7 @@ int space_build(Slots *slots, u32 column, float bound2, Space *out) {
 
 void space_rowless(const SlotColumn *col, const Sq4 *sq4, Space *out) {
   if (sq4) {
-    describe(out, &sq4_space, col, 0, sq4_stride(col->metric, col->elem, col->dim));
-    out->sq4 = sq4;
-    out->kernel.sq4 = sq4_distances();
+    describe_sq4(out, col, sq4);
   } else if (col->index.quantizer != QUANTIZER_NONE && col->code_stride && walk8_fits(col->metric)) {
     describe(out, &rows_space, col, 0, col->code_stride);
     out->kernel.walk8 = walk8_distances(col->metric);

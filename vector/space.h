@@ -22,6 +22,13 @@ typedef struct SpaceMethods {
   void (*from_vector)(const Space *space, const void *vector, void *query);
   void (*from_row)(const Space *space, const u8 *row, void *query);
   void (*distances)(const Space *space, const void *query, const u8 *const *rows, u32 count, u32 *out);
+  /* Learn from rows and their distances what heads of rows tell for this query. Whether enough is known. NULL as the next one. */
+  int (*measure_heads)(const Space *space, void *query, const u8 *const *rows, const u32 *distances, u32 count);
+  /*
+   * Then: of `count` rows, of which head_bytes are there, drop those that are further than `limit` by these, and ask for the rest of the others; their nodes
+   * move with them. How many are left. NULL where head_bytes is 0.
+   */
+  u32 (*drop_far)(const Space *space, const void *query, u32 limit, const u8 **rows, u32 *nodes, u32 count);
   /* The row of a vector, all row_bytes of it. */
   void (*put_row)(const Space *space, const void *vector, u8 *row);
   /* Add what a row stands for to dim numbers, the same on every processor. NULL: rows cannot be read back. */
@@ -32,11 +39,13 @@ struct Space {
   const SpaceMethods *methods;
   Metric metric;
   Elem elem;
-  u32 dim, size; /* of a vector */
-  u32 row_bytes; /* read of each row */
-  float bound2;  /* dot, for building: M^2 of graph.h, G6 */
-  ArrayMap rows; /* by slot; of space_rowless none */
+  u32 dim, size;  /* of a vector */
+  u32 row_bytes;  /* read of each row */
+  u32 head_bytes; /* of these, what tells far rows; 0: nothing does */
+  float bound2;   /* dot, for building: M^2 of graph.h, G6 */
+  ArrayMap rows;  /* by slot; of space_rowless none */
   const Sq4 *sq4;
+  Sq4Distances heads;
   union {
     Sq4Distances sq4;
     Walk8Distances walk8;

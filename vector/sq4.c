@@ -19,10 +19,13 @@
 #include <float.h>
 #include <stdlib.h>
 
-#define CLIP 2.7   /* standard deviations on each side */
-#define STEPS 15   /* between the 16 values */
-#define TOP 15.0f  /* the largest code */
-#define FAR_OUT 25 /* times the median squared distance from the mean: rows beyond do not count for the range */
+#define CLIP 2.7  /* standard deviations on each side */
+#define STEPS 15  /* between the 16 values */
+#define TOP 15.0f /* the largest code */
+#define SHARE_ONE 65536u
+#define MOST_MEASURED 4096u
+#define HEAD_PART 3 /* of the blocks one in three is the head */
+#define FAR_OUT 25  /* times the median squared distance from the mean: rows beyond do not count for the range */
 
 /* Learned steps are at least this part of the largest |element of the mean|: float32 has little below it. Loaded ones half. */
 #define STEP_OF_MEAN 0x1p-20
@@ -57,6 +60,7 @@ static const Sq4Kernels *kernels(void) {
 }
 
 Sq4Distances sq4_distances(void) { return kernels()->distances; }
+Sq4Distances sq4_heads(void) { return kernels()->heads; }
 
 /* ---- vectors --------------------------------------------------------------------------------------------------------------- */
 
@@ -138,6 +142,56 @@ u32 sq4_encode(const Sq4 *sq4, const void *vector, u8 *code) {
 
 u32 sq4_query_size(const Sq4 *sq4) { return (u32)sizeof(Sq4Query) + sq4->blocks * 2 * SQ4_BLOCK; }
 
+static u32 head_blocks(const Sq4 *sq4) {
+  return sq4->metric == METRIC_DOT || sq4->blocks < HEAD_PART ? 0 : (sq4->blocks + HEAD_PART - 1) / HEAD_PART;
+}
+
+u32 sq4_head(const Sq4 *sq4) { return head_blocks(sq4) * SQ4_BLOCK; }
+
+/* What is known of the head of a query whose `minus` is made. */
+static void set_head(const Sq4 *sq4, Sq4Query *q) {
+  u32 dims, i;
+  double part;
+  q->head = head_blocks(sq4);
+  dims = q->head * 2 * SQ4_BLOCK;
+  if (dims == 0) return;
+  for (i = 0; i < sq4->dim; i++) {
+    u32 c = (u32)((4 * STEPS - q->minus[i]) * (4 * STEPS - q->minus[i]));
+    q->constant += c;
+    if (i < dims) q->head_constant += c;
+  }
+  part = (double)dims / sq4->dim;
+  q->deviation = (u32)(SHARE_ONE * part * sqrt(2 * (1 - part) / dims));
+}
+
+/* 16 times a squared distance; not negative, but of a damaged code. */
+static u64 distance_of(u32 value, u64 constant) {
+  i64 distance = 16 * ((i64)value - (i64)SQ4_ZERO) + (i64)constant;
+  return distance > 0 ? (u64)distance : 0;
+}
+
+int sq4_measure_heads(Sq4Query *q, const u32 *values, const u32 *heads, u32 count) {
+  u64 variance;
+  u32 i;
+  for (i = 0; i < count && q->measured < MOST_MEASURED; i++) {
+    u64 whole = distance_of(values[i], q->constant), head = distance_of(heads[i], q->head_constant), share;
+    if (whole == 0) continue;
+    share = MIN(head * SHARE_ONE / whole, SHARE_ONE);
+    q->sum += (u32)share;
+    q->sum2 += share * share;
+    q->measured++;
+  }
+  if (q->measured < SQ4_MEASURED) return 0;
+  variance = (q->sum2 - (u64)q->sum * q->sum / q->measured) / q->measured;
+  q->share = q->sum / q->measured + (u32)(SQ4_MARGIN * MAX(sqrt((double)variance), q->deviation));
+  return 1;
+}
+
+u32 sq4_head_limit(const Sq4Query *query, u32 limit) {
+  i64 head = (i64)(distance_of(limit, query->constant) * query->share / SHARE_ONE) - (i64)query->head_constant;
+  return (u32)((i64)SQ4_ZERO + (head >= 0 ? head / 16 : -((15 - head) / 16)));
+}
+
 void sq4_query(const Sq4 *sq4, const void *vector, Sq4Query *out) {
   ALIGNED64 float x[MAX_DIM];
   const Sq4Kernels *k = kernels();
@@ -156,6 +210,7 @@ void sq4_query(const Sq4 *sq4, const void *vector, Sq4Query *out) {
     k->round(x, sq4->padded, -8, 0, -127, 127, (u8 *)out->minus);
   }
   memset(out->minus + sq4->dim, 0, sq4->blocks * 2 * SQ4_BLOCK - sq4->dim);
+  set_head(sq4, out);
 }
 
 /* ---- what is learned ------------------------------------------------------------------------------------------------------- */

@@ -28,16 +28,20 @@ struct Sq4 {
 };
 
 struct Sq4Query {
-  u32 blocks;
-  u32 unused[3];
+  u32 blocks, head; /* head: 0, or so many of them */
+  u32 measured,
+      share; /* rows whose heads were; what the head of a far row has more of than this, in 65536ths of a squared distance */
   i8 table[16]; /* 4x - 60 at x, or zeros for dot */
-  u8 unused2[32];
+  /* Sums of (60 + u)^2 over the dimensions, and over those of the head: with 16 times a sum of terms, 16 times the squared distance. */
+  u64 constant, head_constant;
+  u64 sum2; /* of the shares of the measured rows, in 65536ths: the sums of their squares and of them; their least deviation */
+  u32 sum, deviation;
   i8 minus[]; /* -u: 128 for each block, zeros beyond dim */
 };
 
 typedef struct Sq4Kernels {
   const char *level;
-  Sq4Distances distances;
+  Sq4Distances distances, heads;
   /* `dim` elements to floats, and zeros to a whole W. */
   void (*widen[ELEM_BF16 + 1])(const u8 *v, u32 dim, float *x);
   /* On `padded` floats: the largest |x|, NaN passed over; the sum of squares, in WIDE_LANES sums added up in order. */

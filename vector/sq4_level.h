@@ -5,7 +5,7 @@
  *
  *   CODE                 target attribute of the level
  *   SQ4_LEVEL            its name, a string; SQ4_TABLE the variable of its kernels
- *   sq4_four(q, blocks, row, out)  values of four codes; `blocks` is q->blocks
+ *   sq4_four(q, blocks, row, out)  values of the first `blocks` blocks of four codes
  */
 #if defined(SQ4_TABLE)
 
@@ -176,10 +176,14 @@ CODE static void distances(const Sq4Query *query, const u8 *const *codes, u32 co
   }
 }
 
+CODE static void heads(const Sq4Query *query, const u8 *const *codes, u32 count, u32 *out) {
+  values(query, query->head, codes, count, out);
+}
+
 const Sq4Kernels SQ4_TABLE = {
-    SQ4_LEVEL, distances, {[ELEM_F32] = widen_f32, [ELEM_F16] = widen_f16, [ELEM_BF16] = widen_bf16},
-    largest,   squares,   scale,
-    centre,    rotate,    round_all,
+    SQ4_LEVEL, distances, heads, {[ELEM_F32] = widen_f32, [ELEM_F16] = widen_f16, [ELEM_BF16] = widen_bf16},
+    largest,   squares,   scale, centre,
+    rotate,    round_all,
 };
 
 #endif
