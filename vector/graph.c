@@ -1,8 +1,8 @@
 /*
  * graph.c: opening a graph, searching it, checking it. See graph.h; the walk itself is in graph_walk.c.
  *
- * A search goes from the top level down, then walks level 0 with a pool of ef, or more. The best live nodes of the pool, `rerank` of them, are compared on
- * full vectors (how many: graph_codes.h), and the slots that the graph does not cover are scanned (G1).
+ * A search goes from the top level down, then walks level 0 with a pool of ef, or more. The best live nodes of the pool are compared on full vectors (how
+ * many: graph_codes.h), and the slots that the graph does not cover are scanned (G1).
  */
 #include "graph.h"
 
@@ -10,7 +10,6 @@
 
 #include "portable.h"
 
-#define MIN_RERANK 15u
 #define MAX_POOL 1e6
 #define FILTERED_POWER 0.6
 #define FILTERED_ROOM 1.5
@@ -250,7 +249,7 @@ static u32 ef_of(const IndexPass *p) {
 
 static int hnsw_room(const IndexPass *p, u64 *out) {
   const SlotColumn *col = &p->slots->column[p->column];
-  u32 ef = ef_of(p), kept = (u32)graph_codes_walked(graph_codes_of(col), col, ef);
+  u32 ef = ef_of(p), kept = (u32)graph_codes_walked(graph_codes_of(col), col, ef, 0);
   *out = ef > MAX_CANDIDATES || kept >= p->slots->slots / EXACT_SHARE ? 0 : MAX(ef / 2, 1);
   return SQLITE_OK;
 }
@@ -263,7 +262,7 @@ static int hnsw_room(const IndexPass *p, u64 *out) {
 static double walk_size(const IndexPass *p, const GraphCodes *codes) {
   double slots = (double)p->slots->slots,
          live = (double)(p->slots->live - MIN(p->slots->live, p->overlay->kills.count));
-  return graph_codes_walked(codes, &p->slots->column[p->column], ef_of(p)) * MIN(slots / MAX(live, 1), 2);
+  return graph_codes_walked(codes, &p->slots->column[p->column], ef_of(p), p->want) * MIN(slots / MAX(live, 1), 2);
 }
 
 static double filtered_size(const IndexPass *p, double size, double share) {
@@ -377,8 +376,7 @@ static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
   Walker *w = &g->walker;
   const GraphHead *h = &g->at.head;
   const SlotColumn *col = &g->slots->column[g->column];
-  u64 rerank = MAX(MAX((u64)MIN_RERANK, (u64)graph_codes_compared(g->codes, col, ef_of(p))), p->want),
-      most = MAX(rerank, p->want * p->oversample / 100), count = 0;
+  u64 most = MAX((u64)graph_codes_compared(g->codes, col, ef_of(p), p->want), p->want * p->oversample / 100), count = 0;
   Layer ground = graph_layer(h, &g->maps, 0, h->nodes);
   int rc;
   g->walk.methods->from_vector(&g->walk, p->query, w->query);

@@ -35,12 +35,12 @@ static int never(const SlotColumn *col) {
 /* By dot nodes are linked by another distance (G6 of graph.h). */
 static int finds_sq4(const SlotColumn *col) { return col->metric != METRIC_DOT; }
 
-static const GraphCodes vectors = {0, "vector", 0, 0, NULL, NULL, never, cost_of_rows, open_vectors};
-static const GraphCodes int8 = {0, "8-bit code", 0, 0, NULL, NULL, never, cost_of_rows, open_rows};
-static const GraphCodes int4 = {QUANTIZER_INT4, "4-bit code", 0,        0, sq4_stride, put_sq4,
+static const GraphCodes vectors = {0, "vector", 0, 0, 1, NULL, NULL, never, cost_of_rows, open_vectors};
+static const GraphCodes int8 = {0, "8-bit code", 0, 0, 1, NULL, NULL, never, cost_of_rows, open_rows};
+static const GraphCodes int4 = {QUANTIZER_INT4, "4-bit code", 0,        0, 1.5, sq4_stride, put_sq4,
                                 finds_sq4,      cost_of_rows, space_sq4};
-static const GraphCodes bit = {QUANTIZER_BIT,  "1-bit code", 384,          768,      rabitq_row_stride,
-                               rabitq_row_put, never,        cost_of_bits, space_bit};
+static const GraphCodes bit = {QUANTIZER_BIT,     "1-bit code",   384,   768,          3,
+                               rabitq_row_stride, rabitq_row_put, never, cost_of_bits, space_bit};
 
 static const GraphCodes *const kept[] = {&int4, &bit};
 

@@ -3,8 +3,9 @@
  *
  * A walk keeps ef nodes, or more, and the nearest of these by their codes are compared on full vectors, such that recall@10 loses at most 0.005 to a walk on
  * full vectors with the same ef: by bench/quantizers.tcl, 64 dimensions or more, 4,000 to 100,000 rows. Codes of four bits and more order rows so well that the
- * nearest are in the first third. Estimates from one bit are off by a share of the distances that falls with the root of the number of dimensions
- * (rabitq_row.h): with few of them more nodes are kept and all compared, with many not all are.
+ * nearest are in the first third, or less of many. Estimates from one bit are off by a share of the distances that falls with the root of the number of
+ * dimensions (rabitq_row.h): with few of them more nodes are kept and all compared, with many not all are. Where many rows are asked for, more than these
+ * are kept and compared: codes do not tell the last of them from the next (of 100,000 x 128, k = 50 and ef = 64, lost when 50 were compared: 0.032, now 0).
  */
 #ifndef QUIRE_GRAPH_CODES_H
 #define QUIRE_GRAPH_CODES_H
@@ -13,12 +14,17 @@
 
 #define GRAPH_CODES_MOST 6.0        /* times ef are kept */
 #define GRAPH_CODES_LEAST (1.0 / 3) /* of them are compared */
+#define GRAPH_CODES_FIRST 20.0      /* and of 4 bits and more no more than these and one in eight */
+#define GRAPH_CODES_EIGHTH 0.125
+#define GRAPH_CODES_WANTED 2.0 /* times as many as are asked for are compared at least; and so many */
+#define GRAPH_CODES_FEWEST 15.0
 
 typedef struct GraphCodes {
   u32 quantizer;    /* of codes that the graph keeps by slot, as its page says it; 0: it keeps none */
   const char *what; /* one of these, in sentences about problems */
   u32 walk_dim;     /* of fewer dimensions a walk keeps more nodes than ef, in inverse proportion */
   u32 compare_dim;  /* of more dimensions not all of them are compared, in inverse proportion, but a third */
+  double wanted;    /* times as many as are asked for are kept at least */
   /* Of codes that the graph keeps: bytes of one; 0: the column can have none. How one is written, all of it. */
   u32 (*stride)(Metric metric, Elem elem, u32 dim);
   void (*put)(const Sq4 *sq4, const void *vector, u8 *code);
@@ -41,14 +47,16 @@ static inline u32 graph_codes_stride(const GraphCodes *codes, const SlotColumn *
   return codes->quantizer ? codes->stride(col->metric, col->elem, col->dim) : 0;
 }
 
-/* Nodes that a walk keeps for ef; of these those that are compared. */
-static inline double graph_codes_walked(const GraphCodes *codes, const SlotColumn *col, u32 ef) {
+/* Nodes that a walk keeps for ef where `want` are asked for; of these those that are compared. */
+static inline double graph_codes_walked(const GraphCodes *codes, const SlotColumn *col, u32 ef, u64 want) {
   double more = (double)codes->walk_dim / col->dim;
-  return ef * (more < 1 ? 1 : MIN(more, GRAPH_CODES_MOST));
+  return MAX(ef, codes->wanted * (double)want) * (more < 1 ? 1 : MIN(more, GRAPH_CODES_MOST));
 }
-static inline double graph_codes_compared(const GraphCodes *codes, const SlotColumn *col, u32 ef) {
-  double share = (double)codes->compare_dim / col->dim;
-  return graph_codes_walked(codes, col, ef) * (share > 1 ? 1 : MAX(share, GRAPH_CODES_LEAST));
+static inline double graph_codes_compared(const GraphCodes *codes, const SlotColumn *col, u32 ef, u64 want) {
+  double share = (double)codes->compare_dim / col->dim, walked = graph_codes_walked(codes, col, ef, want),
+         compared = walked * (share > 1 ? 1 : MAX(share, GRAPH_CODES_LEAST));
+  if (codes->compare_dim == 0) compared = MIN(compared, GRAPH_CODES_FIRST + GRAPH_CODES_EIGHTH * walked);
+  return MAX(MAX(compared, GRAPH_CODES_WANTED * (double)want), GRAPH_CODES_FEWEST);
 }
 
 #endif
