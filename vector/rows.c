@@ -427,7 +427,8 @@ int rows_locate(RowReader *r, u32 column, const RowPlace *places, u32 count, con
       pages++;
     }
     at[i++] = vector;
-    beside = vector ? array_map_beside(map, slot) : 0;
+    if (vector == NULL || i == count || places[i].slot != slot + 1) continue;
+    beside = array_map_beside(map, slot);
     for (; beside && i < count && places[i].slot == slot + 1; i++, beside--) {
       vector += map->stride;
       at[i] = has_vector(s, column, ++slot) ? vector : NULL;

@@ -47,7 +47,8 @@ typedef struct GetCursor {
   i64 *key;
   u64 key_count, key_cap, key_at; /* key_at: after the current block */
   RowPlace block[ROWS_MANY];
-  const u8 *at[ROWS_MANY];   /* rows_locate's, if vectors are wanted */
+  const u8 *at[ROWS_MANY]; /* rows_locate's, of rows that are read from the pages, if vectors are wanted; else NULL */
+  const VectorShape *shape;
   u32 block_at, block_count; /* block_at: the row that the cursor stands on */
   sqlite3_value *vector;     /* of that row, if the map does not know it */
   sqlite3_value *given[2];   /* keys, column */
@@ -331,6 +332,7 @@ static int leave_pages(GetCursor *cur, int rc) {
   if (cur->reading && rc == SQLITE_CORRUPT_VTAB) snapshot_damaged(cur->reader.snap);
   rows_close(&cur->reader);
   cur->reading = 0;
+  memset(cur->at, 0, sizeof cur->at);
   return SQLITE_OK;
 }
 
@@ -368,6 +370,7 @@ static int next_block(GetCursor *cur) {
 
   if (rc) rc = leave_pages(cur, rc);
   for (u32 i = 0; i < n && !cur->reading; i++) cur->block[i] = (RowPlace){key[i], NO_ROW, NO_SLOT};
+  memset(cur->at, 0, sizeof cur->at);
   if (cur->reading && cur->vectors) rows_locate(&cur->reader, cur->target->vector, cur->block, n, cur->at);
   cur->key_at += n;
   cur->block_at = 0;
@@ -541,6 +544,7 @@ static int get_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int
   if (rc) return rc;
   cur->target = vt->target;
   cur->target->refs++;
+  cur->shape = &table_shape(cur->target->table)->vector[cur->target->vector];
   rc = hold_schema(vt, cur);
   if (rc == SQLITE_OK) rc = open_snapshot(vt, cur);
   return rc ? rc : settle(cur);
@@ -554,31 +558,27 @@ static int get_next(sqlite3_vtab_cursor *base) {
 
 static int get_eof(sqlite3_vtab_cursor *base) { return ((GetCursor *)base)->eof; }
 
-/* The vector of the current row in pages or overlay. */
+/* The vector of the current row, which rows_locate has not placed. */
 static int read_vector(GetCursor *cur, sqlite3_context *ctx) {
-  const VectorShape *shape = &table_shape(cur->target->table)->vector[cur->target->vector];
-  u32 i = cur->block_at, vector = cur->target->vector;
-  const u8 *bytes = cur->at[i];
+  const u8 *bytes = NULL;
   PageHold hold;
   int lasts = 0, rc;
 
-  if (i + ROWS_AHEAD < cur->block_count) rows_fetch(&cur->reader, vector, cur->at[i + ROWS_AHEAD]);
-  if (LIKELY(bytes != NULL)) return vtab_result(shape, cur->target->value, bytes, cur->hold == NULL, ctx);
-  rc = rows_vector(&cur->reader, vector, &cur->block[i], &bytes, &lasts, &hold);
+  rc = rows_vector(&cur->reader, cur->target->vector, &cur->block[cur->block_at], &bytes, &lasts, &hold);
   if (rc || bytes == NULL) return rc;
-  rc = vtab_result(shape, cur->target->value, bytes, lasts && cur->hold == NULL, ctx);
+  rc = vtab_result(cur->shape, cur->target->value, bytes, lasts && cur->hold == NULL, ctx);
   rows_release(&cur->reader, &hold);
   return rc;
 }
 
-static int result_vector(GetCursor *cur, sqlite3_context *ctx) {
-  const VectorShape *shape = &table_shape(cur->target->table)->vector[cur->target->vector];
+/* The vector of the current row, wherever it is; `rc`: what placed bytes gave, SQLITE_NOTFOUND: there were none. */
+NOINLINE static int look_up_vector(GetCursor *cur, sqlite3_context *ctx, int rc) {
   const RowPlace *place = &cur->block[cur->block_at];
-  int found, rc;
+  int found;
 
   if (is_known(place) && cur->reading) {
-    rc = read_vector(cur, ctx);
-    if (LIKELY(rc == SQLITE_OK)) return rc;
+    if (rc == SQLITE_NOTFOUND) rc = read_vector(cur, ctx);
+    if (rc == SQLITE_OK) return rc;
     rc = leave_pages(cur, rc);
     if (rc) return rc;
   }
@@ -588,8 +588,18 @@ static int result_vector(GetCursor *cur, sqlite3_context *ctx) {
   }
   if (cur->vector) sqlite3_result_value(ctx, cur->vector);
   if (cur->vector && sqlite3_value_type(cur->vector) == SQLITE_BLOB)
-    sqlite3_result_subtype(ctx, elem_subtype((Elem)shape->elem));
+    sqlite3_result_subtype(ctx, elem_subtype((Elem)cur->shape->elem));
   return SQLITE_OK;
+}
+
+static int result_vector(GetCursor *cur, sqlite3_context *ctx) {
+  u32 i = cur->block_at;
+  const u8 *bytes = cur->at[i];
+  int rc = SQLITE_NOTFOUND;
+
+  if (i + ROWS_AHEAD < cur->block_count) rows_fetch(&cur->reader, cur->target->vector, cur->at[i + ROWS_AHEAD]);
+  if (LIKELY(bytes != NULL)) rc = vtab_result(cur->shape, cur->target->value, bytes, cur->hold == NULL, ctx);
+  return LIKELY(rc == SQLITE_OK) ? rc : look_up_vector(cur, ctx, rc);
 }
 
 static int get_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int column) {
