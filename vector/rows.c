@@ -380,11 +380,11 @@ static void locate_sized(Slots *s, u32 column, u32 count, const u8 **at) {
       at[i] = lasting_items(s, map, &col->codes, first, words[i]);
       beside = at[i] ? 1 + array_map_beside(map, (u32)first) : 0;
     }
-    PREFETCH(at[i]);
     after = at[i] ? at[i] + (size_t)words[i] * map->stride : NULL;
     next = first + words[i];
     beside -= MIN(beside, words[i]);
   }
+  for (i = 0; i < count; i++) PREFETCH(at[i]);
   for (i = 0; i < count; i++) {
     if (at[i] && !sized_sound(col, at[i], words[i])) at[i] = NULL;
   }
@@ -395,7 +395,11 @@ ALWAYS_INLINE void fetch_vector(const SlotColumn *col, const u8 *vector) {
   if (vector) fetch_row(vector, col->size ? col->size : (u32)vector_bytes(col->elem, col->dim, vector));
 }
 
-void rows_fetch(const RowReader *r, u32 column, const u8 *vector) { fetch_vector(&r->slots->column[column], vector); }
+void rows_fetch(const RowReader *r, u32 column, const u8 *const *at, u32 i, u32 count) {
+  const SlotColumn *col = &r->slots->column[column];
+  u32 end = MIN(count, i + 2 * ROWS_AHEAD);
+  for (i += ROWS_AHEAD; i < end; i++) fetch_vector(col, at[i]);
+}
 
 /* Whether it is known that the slot has one. */
 static int has_vector(Slots *s, u32 column, u32 slot) {
@@ -435,6 +439,7 @@ int rows_locate(RowReader *r, u32 column, const RowPlace *places, u32 count, con
     }
   }
   if (!col->form->in_slots) locate_sized(s, column, count, at);
+  for (i = 0; i < MIN(ROWS_AHEAD, count); i++) PREFETCH(at[i]);
   for (i = 0; i < MIN(ROWS_AHEAD, count); i++) fetch_vector(col, at[i]);
   return pages > 2 + count * (u64)col->stride / PAGE_SIZE;
 }

@@ -75,8 +75,11 @@ void rows_release(RowReader *r, PageHold *hold);
 int rows_locate(RowReader *r, u32 column, const RowPlace *places, u32 count, const u8 **at);
 /* The same for one row, which memory is asked for. */
 const u8 *rows_place(RowReader *r, u32 column, const RowPlace *place);
-/* Ask memory for one of them, or for none if it is NULL: before vector i is read, for that of i + ROWS_AHEAD. */
-void rows_fetch(const RowReader *r, u32 column, const u8 *vector);
+/*
+ * Ask memory for the vectors from i + ROWS_AHEAD on, as many: before vector i is read, a multiple of ROWS_AHEAD. Together, since a processor
+ * waits where it asks until it knows the page, but looks for several pages at once.
+ */
+void rows_fetch(const RowReader *r, u32 column, const u8 *const *at, u32 i, u32 count);
 #define ROWS_AHEAD 8u /* those of the first are asked for by rows_locate */
 
 /* Part of Slots. */

@@ -597,7 +597,7 @@ static int result_vector(GetCursor *cur, sqlite3_context *ctx) {
   const u8 *bytes = cur->at[i];
   int rc = SQLITE_NOTFOUND;
 
-  if (i + ROWS_AHEAD < cur->block_count) rows_fetch(&cur->reader, cur->target->vector, cur->at[i + ROWS_AHEAD]);
+  if (i % ROWS_AHEAD == 0) rows_fetch(&cur->reader, cur->target->vector, cur->at, i, cur->block_count);
   if (LIKELY(bytes != NULL)) rc = vtab_result(cur->shape, cur->target->value, bytes, cur->hold == NULL, ctx);
   return LIKELY(rc == SQLITE_OK) ? rc : look_up_vector(cur, ctx, rc);
 }

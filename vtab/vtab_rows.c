@@ -295,7 +295,7 @@ NOINLINE static int look_up(MapCursor *m, u32 vector, int value, sqlite3_context
   shape = &m->reader.at.shape->vector[vector];
   if (!m->point && !(m->located >> vector & 1)) locate(m, vector);
   bytes = m->point ? NULL : m->at[vector][i];
-  if (m->apart && i + ROWS_AHEAD < m->block_count) rows_fetch(&m->reader, vector, m->at[vector][i + ROWS_AHEAD]);
+  if (m->apart && i % ROWS_AHEAD == 0) rows_fetch(&m->reader, vector, m->at[vector], i, m->block_count);
   if (LIKELY(bytes != NULL)) {
     rc = vtab_result(shape, value, bytes, 1, ctx);
   } else {
@@ -309,9 +309,10 @@ NOINLINE static int look_up(MapCursor *m, u32 vector, int value, sqlite3_context
 }
 
 int map_result(MapCursor *m, u32 vector, int value, sqlite3_context *ctx) {
-  const u8 *bytes = m->located >> vector & 1 ? m->at[vector][m->block_at - 1] : NULL;
+  u32 i = m->block_at - 1;
+  const u8 *bytes = m->located >> vector & 1 ? m->at[vector][i] : NULL;
   int rc;
-  if (UNLIKELY(bytes == NULL || m->apart)) return look_up(m, vector, value, ctx);
+  if (UNLIKELY(bytes == NULL || (m->apart && i % ROWS_AHEAD == 0))) return look_up(m, vector, value, ctx);
   rc = vtab_result(&m->reader.at.shape->vector[vector], value, bytes, 1, ctx);
   return LIKELY(rc == SQLITE_OK) ? rc : leave_vector(m, rc);
 }
