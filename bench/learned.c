@@ -5,7 +5,8 @@
  *
  * For each set of keys: bytes a key in pages and in memory; one lookup whose key depends on the answer before ("point"), the same in batches
  * of 1,024 keys ("batch"), 1,000 keys in order from a random one ("range", per key), keys that are not there ("absent"); building from
- * sorted entries. Slots are those of a bulk load ("in order") or mixed ("stored": slots are kept beside the keys). Then on the first set:
+ * sorted entries; of up to 2,000,000 keys the row of one, 64 bytes by its slot, copied ("row"), beside the same by sqlite3_blob_reopen and
+ * sqlite3_blob_read from a table in memory. Slots are those of a bulk load ("in order") or mixed ("stored": slots are kept beside the keys). Then on the first set:
  * appends in folds of 65,536, random inserts into it in folds of 65,536 with all their merges, checking. Every key that is looked for
  * is there, and every answer is compared. Pages are in memory.
  */
@@ -293,6 +294,82 @@ static void bench_absent(Ours *o, u64 lookups) {
          100.0 * (double)absent / (double)lookups);
 }
 
+/* --- rows --- */
+
+#define ROW 64
+#define MOST_ROWS 2000000u
+
+static void db_step(sqlite3_stmt *s) {
+  if (sqlite3_step(s) == SQLITE_ERROR || sqlite3_reset(s)) die("SQLite");
+}
+
+/* A table t(k, row) in memory: the keys, and rows that begin with them. */
+static sqlite3 *rows_table(const i64 *keys, u64 n) {
+  sqlite3 *db;
+  sqlite3_stmt *s;
+  u8 row[ROW] = {0};
+  u64 i;
+  if (sqlite3_open(":memory:", &db)) die("SQLite");
+  if (sqlite3_exec(db, "CREATE TABLE t(k INTEGER PRIMARY KEY, row BLOB); BEGIN", NULL, NULL, NULL) ||
+      sqlite3_prepare_v2(db, "INSERT INTO t VALUES(?1, ?2)", -1, &s, NULL))
+    die("SQLite");
+  for (i = 0; i < n; i++) {
+    memcpy(row, &keys[i], sizeof keys[i]);
+    sqlite3_bind_int64(s, 1, keys[i]);
+    sqlite3_bind_blob(s, 2, row, ROW, SQLITE_STATIC);
+    db_step(s);
+  }
+  sqlite3_finalize(s);
+  return db;
+}
+
+static double row_ours(Ours *o, const u8 *rows, u64 n) {
+  double start = now();
+  u8 row[ROW] = {0};
+  u64 i;
+  for (i = 0; i < n; i++) {
+    u32 slot = 0;
+    i64 key = probe[i] + (row[ROW - 1] & no_bits);
+    if (rowmap_find(&o->map, key, &slot)) die("a key was not found");
+    memcpy(row, rows + (size_t)slot * ROW, ROW);
+    if (memcmp(row, &key, sizeof key)) die("another row");
+  }
+  return now() - start;
+}
+
+static double row_blob(sqlite3_blob *blob, u64 n) {
+  double start = now();
+  u8 row[ROW] = {0};
+  u64 i;
+  for (i = 0; i < n; i++) {
+    i64 key = probe[i] + (row[ROW - 1] & no_bits);
+    if (sqlite3_blob_reopen(blob, key) || sqlite3_blob_read(blob, row, ROW, 0)) die("SQLite");
+    if (memcmp(row, &key, sizeof key)) die("another row");
+  }
+  return now() - start;
+}
+
+static void bench_rows(Ours *o, const i64 *keys, const u32 *slots, u64 n, u64 lookups) {
+  double ours[MAX_RUNS], blobs[MAX_RUNS];
+  u8 *rows = calloc(n, ROW);
+  sqlite3 *db = rows_table(keys, n);
+  sqlite3_blob *blob;
+  u64 i;
+  int r;
+  if (rows == NULL) die("no memory");
+  for (i = 0; i < n; i++) memcpy(rows + (size_t)slots[i] * ROW, &keys[i], sizeof keys[i]);
+  if (sqlite3_blob_open(db, "main", "t", "row", keys[0], 0, &blob)) die("SQLite");
+  for (r = 0; r < runs; r++) {
+    ours[r] = row_ours(o, rows, lookups);
+    blobs[r] = row_blob(blob, lookups);
+  }
+  printf("  %-10s %8.1f ns   blob_reopen %6.1f ns  x%.2f\n", "row", median(ours, runs) / (double)lookups * 1e9,
+         median(blobs, runs) / (double)lookups * 1e9, median(blobs, runs) / median(ours, runs));
+  sqlite3_blob_close(blob);
+  sqlite3_close(db);
+  free(rows);
+}
+
 static void bench_set(KeySet set, int stored, i64 *keys, u32 *slots, u32 *order) {
   u64 n = keys_make(set, keys, count), i, page_bytes, memory;
   RowmapEntry *entries = malloc(n * sizeof *entries);
@@ -349,6 +426,7 @@ static void bench_set(KeySet set, int stored, i64 *keys, u32 *slots, u32 *order)
   }
   report("range", median(ours, runs), 1e6, median(peer, runs), 0);
   bench_absent(&o, lookups);
+  if (n <= MOST_ROWS) bench_rows(&o, keys, slots, n, lookups);
 #if defined(HAVE_BTREE)
   btree_free(tree);
 #endif
