@@ -24,7 +24,7 @@ enum { COLUMN_ROWID, COLUMN_VECTOR, COLUMN_TABLE, COLUMN_KEYS, COLUMN_COLUMN };
 typedef struct Target {
   u32 refs;
   char *schema, *name, *column; /* column NULL: the first one */
-  sqlite3_stmt *touch, *row;
+  sqlite3_stmt *touch, *row, *in_temp;
   Table *table;
   u32 vector;
   int value;         /* of a map: which value is asked for */
@@ -71,6 +71,7 @@ static void target_release(Target *t) {
   if (t == NULL || --t->refs) return;
   sqlite3_finalize(t->touch);
   sqlite3_finalize(t->row);
+  sqlite3_finalize(t->in_temp);
   table_release(t->table);
   mem_free(t->schema);
   mem_free(t->name);
@@ -91,16 +92,21 @@ static int prepare(sqlite3 *db, sqlite3_stmt **out, const char *fmt, ...) {
   return rc;
 }
 
-/* Whether a schema has a table of this name. SQLITE_OK, SQLITE_NOTFOUND or an error. */
+/* Whether a schema has a table of this name. SQLITE_OK, SQLITE_NOTFOUND or an error. *stmt: NULL, or that of the last time. */
+static int ask_schema(sqlite3 *db, const char *schema, const char *name, sqlite3_stmt **stmt) {
+  int rc = SQLITE_OK, found, failed;
+  if (*stmt == NULL)
+    rc = prepare(db, stmt, "SELECT 1 FROM \"%w\".sqlite_schema WHERE type='table' AND name=%Q COLLATE NOCASE", schema,
+                 name);
+  if (rc) return rc;
+  found = sqlite3_step(*stmt) == SQLITE_ROW;
+  failed = sqlite3_reset(*stmt);
+  return found ? SQLITE_OK : failed ? failed : SQLITE_NOTFOUND;
+}
+
 static int schema_has(sqlite3 *db, const char *schema, const char *name) {
   sqlite3_stmt *stmt = NULL;
-  int rc = prepare(db, &stmt, "SELECT 1 FROM \"%w\".sqlite_schema WHERE type='table' AND name=%Q COLLATE NOCASE",
-                   schema, name);
-  if (rc == SQLITE_OK && sqlite3_step(stmt) != SQLITE_ROW) rc = SQLITE_NOTFOUND;
-  if (rc == SQLITE_NOTFOUND) {
-    int failed = sqlite3_finalize(stmt);
-    return failed ? failed : rc;
-  }
+  int rc = ask_schema(db, schema, name, &stmt);
   sqlite3_finalize(stmt);
   return rc;
 }
@@ -211,7 +217,7 @@ static int kept_target(GetVtab *vt, const char *name, const char *column, int *s
   if (t == NULL || !same_text(t->name, name) || !same_text(t->column, column)) return SQLITE_OK;
   /* a table of that name may have appeared in temp */
   if (sqlite3_stricmp(t->schema, "temp") != 0) {
-    rc = schema_has(vt->db, "temp", name);
+    rc = ask_schema(vt->db, "temp", name, &t->in_temp);
     if (rc != SQLITE_NOTFOUND) return rc;
   }
   if (touch(vt, t) != SQLITE_OK) return SQLITE_OK; /* gone, it seems: look for it anew */
