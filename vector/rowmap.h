@@ -9,7 +9,7 @@
  *       rewritten about as often.
  *   M3  What is found is where the row was put; whether it still lives there is the caller's to check (slots.c).
  *   M4  A run's chunk records are read at its first use and kept in memory (run_index.h), about 40 bytes a chunk; lines are read, and
- *       verified, when a search first comes to their chunk.
+ *       verified, when a search first comes to their chunk, unless no key is missing there (I2 in run_index.h).
  *   M5  An entry whose slot is ROWMAP_GONE says that the rowid is not there (its slot is another row's now), whatever older runs say. It is left
  *       out where the oldest run is among those that are merged.
  *
