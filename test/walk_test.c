@@ -687,7 +687,8 @@ static void test_ranking(void) {
       for (d = 0; d < (DIM_STEP > 1 ? 2 : 3); d++) test_ranking_of(metrics[m], elems[e], dims[d]);
     }
   }
-  for (m = 0; m < METRICS; m++) test_ranking_of(metrics[m], ELEM_F32, 500); /* heads, after an uneven rotation */
+  for (m = 0; m < 2; m++)
+    test_ranking_of(metrics[m], ELEM_F32, 500); /* heads, which l2 and cosine have, after an uneven rotation */
 }
 
 /* Values are distances in units of step^2/4, up to a constant: the difference of two rows tells how well. */
