@@ -18,7 +18,7 @@
 #define READ_NS 25.0                  /* ... beside what it takes to find it, ... */
 #define NARROW_NS 0.05                /* ... what a narrow one takes, */
 #define NARROW_MAKE_NS 1.25           /* ... and to make it ... */
-#define NARROW_FIRST_NS 12500.0       /* ... beside the first of them */
+#define NARROW_FIRST_NS 2500.0        /* ... beside the first of them */
 #define NARROW_BYTES ((u64)64 << 20)  /* of one version at most */
 #define MOST_RANGES (FILTER_CACHE_BYTES / FILTER_CACHE / sizeof(FieldRange))
 
