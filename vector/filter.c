@@ -353,6 +353,7 @@ typedef struct CachedFilter {
   u64 used; /* the number of the last use */
   Filter filter;
   SlotBits *bits; /* NULL: not computed yet (F3) */
+  int again;      /* it was asked for a second time */
 } CachedFilter;
 
 struct FilterCache {
@@ -476,10 +477,10 @@ static int cached_slots(FilterCache **cache, Fields *f, Array *present, u32 colu
   rc = need_cache(cache);
   if (rc == SQLITE_OK) rc = compute(f, present, filter, out);
   if (rc) return rc;
-  if (e) {
+  if (e && e->again) {
     e->bits = *out;
     e->bits->refs++;
-  } else {
+  } else if (e == NULL) {
     keep(*cache, column, filter, hash, present->count, *out);
   }
   return SQLITE_OK;
@@ -488,7 +489,9 @@ static int cached_slots(FilterCache **cache, Fields *f, Array *present, u32 colu
 /* --- a filter that is new --- */
 
 int filter_is_known(FilterCache *cache, u32 column, const Filter *filter) {
-  return find_filter(cache, column, filter, filter_hash(filter)) != NULL;
+  CachedFilter *e = find_filter(cache, column, filter, filter_hash(filter));
+  if (e) e->again = 1;
+  return e != NULL;
 }
 
 double filter_cost(const Fields *f, const Filter *filter, u64 slots) {

@@ -8,7 +8,7 @@
  *       with it. The overlay's patches are laid over a copy.
  *   F2  So is the last set of rowids, and where these rows lie: a set that a query of a join or a loop names again is not looked up again.
  *   F3  A filter that is asked for the first time may be looked at slot by slot: a sample says about how many pass, and a search that meets few slots reads few
- *       words. At the second time the slots are computed and kept.
+ *       words. At the second time the slots are computed and kept; those of a first one are not, so that filters which come once do not fill the processor's caches.
  *   F4  Where conditions that are not kept have read words of a field for about as long as it takes to make narrow words of it (narrow.h), these are made, and kept with the
  *       version: from then on a condition looks at words only where the narrow ones do not tell.
  */
@@ -54,7 +54,7 @@ void slot_bits_release(SlotBits *bits);
 /* Set the bits that are set in an array of words (of presence). */
 int slot_bits_add(Array *words, u64 *bits);
 
-/* Whether the filter was asked for before (F3), of column `column`. */
+/* Whether the filter was asked for before (F3), of column `column`; it is noted that it is now. */
 typedef struct FilterCache FilterCache;
 int filter_is_known(FilterCache *cache, u32 column, const Filter *filter);
 /* Note that it was asked for; and which share of the slots in `present` about passes. */
