@@ -597,6 +597,9 @@ static void count_heads(const Sq4 *s, Sq4Query *q, const u8 *const *codes, const
   }
   CHECK(sq4_measure_heads(q, near, near_heads, n), "%u rows are too few", n);
   most = sq4_head_limit(q, limit);
+  for (i = 0; i < 50; i++) CHECK(sq4_measure_heads(q, near, near_heads, n), "it is known already");
+  CHECK(sq4_head_limit(q, limit) / 100 == most / 100, "%u, %u after as many more rows as are measured", most,
+        sq4_head_limit(q, limit));
   for (i = 0; i < RANKED; i++) {
     double distance = (double)values[i] - SQ4_ZERO + (double)q->constant / 16,
            of_limit = (double)limit - SQ4_ZERO + (double)q->constant / 16;
