@@ -396,9 +396,9 @@ ALWAYS_INLINE void fetch_vector(const SlotColumn *col, const u8 *vector) {
 }
 
 void rows_fetch(const RowReader *r, u32 column, const u8 *const *at, u32 i, u32 count) {
-  const SlotColumn *col = &r->slots->column[column];
   u32 end = MIN(count, i + 2 * ROWS_AHEAD);
-  for (i += ROWS_AHEAD; i < end; i++) fetch_vector(col, at[i]);
+  for (i += ROWS_AHEAD; i < end && r->slots; i++)
+    fetch_vector(&r->slots->column[column], at[i]); /* without pages none is there */
 }
 
 /* Whether it is known that the slot has one. */
