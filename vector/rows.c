@@ -397,8 +397,9 @@ ALWAYS_INLINE void fetch_vector(const SlotColumn *col, const u8 *vector) {
 
 void rows_fetch(const RowReader *r, u32 column, const u8 *const *at, u32 i, u32 count) {
   u32 end = MIN(count, i + 2 * ROWS_AHEAD);
-  for (i += ROWS_AHEAD; i < end && r->slots; i++)
-    fetch_vector(&r->slots->column[column], at[i]); /* without pages none is there */
+  for (i += ROWS_AHEAD; i < end; i++) {
+    if (at[i]) fetch_vector(&r->slots->column[column], at[i]); /* who reads no pages has none */
+  }
 }
 
 /* Whether it is known that the slot has one. */
