@@ -311,4 +311,4 @@ static double flat_cost(const IndexPass *p) {
   return find + (p->only ? (double)p->chosen * (row + CHOSEN_ROW_NS) : (double)p->slots->slots * row);
 }
 
-const IndexMethods flat_index = {"flat", flat_ready, 0, 0, 0, NULL, NULL, flat_cost, flat_search};
+const IndexMethods flat_index = {"flat", flat_ready, 0, 0, 0, NULL, NULL, flat_cost, flat_search, NULL};

@@ -38,8 +38,8 @@ struct Graph {
   Space walk;
   Sq4 *sq4;
   Walker walker;
-  u32 *found; /* slots to be compared on full vectors */
-  u64 found_cap;
+  u32 *chosen; /* slots to be compared on full vectors */
+  u64 chosen_cap;
 };
 
 /* --- opening --- */
@@ -161,7 +161,7 @@ static void graph_close(void *opened) {
   array_map_close(&g->present);
   array_map_close(&g->rowids);
   graph_arrays_close(&g->at);
-  mem_free(g->found);
+  mem_free(g->chosen);
   mem_free(g);
 }
 
@@ -204,13 +204,24 @@ static int is_wanted(Graph *g, const IndexPass *p, u32 slot, int *wanted) {
   return filter_passes_slot(&p->slots->fields, p->filter, p->overlay, p->length, slot, wanted);
 }
 
-/* The best live nodes of the pool, their vectors and rowids on the way from memory. */
-static int choose(Graph *g, const IndexPass *p, const Walker *w, u64 most, u64 *count) {
+/* The nodes of the pool, for hnsw_compare. */
+static int queue_found(const Walker *w, SlotQueue *found) {
   u32 i;
-  int rc = mem_reserve(&g->found, &g->found_cap, MIN(most, w->count), sizeof *g->found);
+  int rc = mem_reserve(&found->slot, &found->cap, w->count, sizeof *found->slot);
+  found->at = found->count = found->compared = 0;
+  if (rc) return rc;
+  for (i = 0; i < w->count; i++) found->slot[i] = pool_node(w->pool[i]);
+  found->count = w->count;
+  return SQLITE_OK;
+}
+
+/* The next live nodes that were found, their vectors and rowids on the way from memory. */
+static int choose(Graph *g, IndexPass *p, u64 most, u64 *count) {
+  SlotQueue *found = p->found;
+  int rc = mem_reserve(&g->chosen, &g->chosen_cap, MIN(most, found->count - found->at), sizeof *g->chosen);
   *count = 0;
-  for (i = 0; i < w->count && *count < most && rc == SQLITE_OK; i++) {
-    u32 slot = pool_node(w->pool[i]);
+  for (; found->at < found->count && *count < most && rc == SQLITE_OK; found->at++) {
+    u32 slot = found->slot[found->at];
     const u8 *vector, *rowid;
     int wanted = 0;
     rc = is_wanted(g, p, slot, &wanted);
@@ -220,26 +231,34 @@ static int choose(Graph *g, const IndexPass *p, const Walker *w, u64 most, u64 *
     if (rc) break;
     fetch_row(vector, g->vectors.stride);
     PREFETCH(rowid);
-    g->found[(*count)++] = slot;
+    g->chosen[(*count)++] = slot;
   }
   return rc;
 }
 
-/* Compare what was found on full vectors. */
-static int refine_found(Graph *g, const IndexPass *p, Pool *pool, u64 count) {
+/* Compare on full vectors. */
+static int compare_found(Graph *g, IndexPass *p, Pool *pool, u64 most) {
   const SlotColumn *col = &g->slots->column[g->column];
-  u64 i;
-  int rc = SQLITE_OK;
+  u64 count, i;
+  int rc = choose(g, p, most, &count);
+  p->compared += count;
+  p->found->compared += count;
   for (i = 0; i < count && rc == SQLITE_OK; i++) {
     const u8 *vector, *rowid;
     double value;
-    rc = array_map_get(&g->vectors, g->found[i], &vector);
-    if (rc == SQLITE_OK) rc = array_map_get(&g->rowids, g->found[i], &rowid);
+    rc = array_map_get(&g->vectors, g->chosen[i], &vector);
+    if (rc == SQLITE_OK) rc = array_map_get(&g->rowids, g->chosen[i], &rowid);
     if (rc) return rc;
     value = scan_value(col->metric, col->elem, col->dim, p->query, vector, NAN);
-    pool_offer(pool, value, (i64)load64(rowid), g->found[i] | POOL_EXACT);
+    pool_offer(pool, value, (i64)load64(rowid), g->chosen[i] | POOL_EXACT);
   }
   return rc;
+}
+
+static int hnsw_compare(IndexPass *p, Pool *pool, u64 most) {
+  Graph *g;
+  int rc = graph_of(p->slots, p->column, &g);
+  return rc || g == NULL ? rc : compare_found(g, p, pool, most);
 }
 
 static u32 ef_of(const IndexPass *p) {
@@ -250,7 +269,9 @@ static u32 ef_of(const IndexPass *p) {
 static int hnsw_room(const IndexPass *p, u64 *out) {
   const SlotColumn *col = &p->slots->column[p->column];
   u32 ef = ef_of(p), kept = (u32)graph_codes_walked(graph_codes_of(col), col, ef, 0);
-  *out = ef > MAX_CANDIDATES || kept >= p->slots->slots / EXACT_SHARE ? 0 : MAX(ef / 2, 1);
+  *out = ef > MAX_CANDIDATES || kept >= p->slots->slots / EXACT_SHARE
+             ? 0
+             : MAX(ef / 2, COMPARED_TIMES * MAX(p->want, PASS_ROWS));
   return SQLITE_OK;
 }
 
@@ -262,7 +283,7 @@ static int hnsw_room(const IndexPass *p, u64 *out) {
 static double walk_size(const IndexPass *p, const GraphCodes *codes) {
   double slots = (double)p->slots->slots,
          live = (double)(p->slots->live - MIN(p->slots->live, p->overlay->kills.count));
-  return graph_codes_walked(codes, &p->slots->column[p->column], ef_of(p), p->want) * MIN(slots / MAX(live, 1), 2);
+  return graph_codes_walked(codes, &p->slots->column[p->column], ef_of(p), p->likely) * MIN(slots / MAX(live, 1), 2);
 }
 
 static double filtered_size(const IndexPass *p, double size, double share) {
@@ -376,7 +397,7 @@ static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
   Walker *w = &g->walker;
   const GraphHead *h = &g->at.head;
   const SlotColumn *col = &g->slots->column[g->column];
-  u64 most = MAX((u64)graph_codes_compared(g->codes, col, ef_of(p), p->want), p->want * p->oversample / 100), count = 0;
+  u64 most = MAX((u64)graph_codes_compared(g->codes, col, ef_of(p), p->want), p->want * p->oversample / 100);
   Layer ground = graph_layer(h, &g->maps, 0, h->nodes);
   int rc;
   g->walk.methods->from_vector(&g->walk, p->query, w->query);
@@ -388,10 +409,10 @@ static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
   } else {
     rc = walk_chosen(g, p, &ground, most);
   }
-  if (rc == SQLITE_OK) rc = choose(g, p, w, most, &count);
-  p->compared += w->compared + count;
+  if (rc == SQLITE_OK) rc = queue_found(w, p->found);
+  p->compared += w->compared;
   w->compared = 0;
-  return rc ? rc : refine_found(g, p, pool, count);
+  return rc ? rc : compare_found(g, p, pool, most);
 }
 
 static int hnsw_search(IndexPass *p, Pool *pool) {
@@ -409,7 +430,7 @@ static int hnsw_search(IndexPass *p, Pool *pool) {
 
 static int hnsw_ready(const Slots *slots, u32 column) { return slots->column[column].covered > 0; }
 
-const IndexMethods hnsw_index = {"hnsw", hnsw_ready, 0, 1, 1, NULL, hnsw_room, hnsw_cost, hnsw_search};
+const IndexMethods hnsw_index = {"hnsw", hnsw_ready, 0, 1, 1, NULL, hnsw_room, hnsw_cost, hnsw_search, hnsw_compare};
 
 /* --- checking --- */
 

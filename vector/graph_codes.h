@@ -16,8 +16,7 @@
 #define GRAPH_CODES_LEAST (1.0 / 3) /* of them are compared */
 #define GRAPH_CODES_FIRST 20.0      /* and of 4 bits and more no more than these and one in eight */
 #define GRAPH_CODES_EIGHTH 0.125
-#define GRAPH_CODES_WANTED 2.0 /* times as many as are asked for are compared at least; and so many */
-#define GRAPH_CODES_FEWEST 15.0
+#define GRAPH_CODES_FEWEST 15.0 /* are, of any; and COMPARED_TIMES as many as are asked for */
 
 typedef struct GraphCodes {
   u32 quantizer;    /* of codes that the graph keeps by slot, as its page says it; 0: it keeps none */
@@ -56,7 +55,7 @@ static inline double graph_codes_compared(const GraphCodes *codes, const SlotCol
   double share = (double)codes->compare_dim / col->dim, walked = graph_codes_walked(codes, col, ef, want),
          compared = walked * (share > 1 ? 1 : MAX(share, GRAPH_CODES_LEAST));
   if (codes->compare_dim == 0) compared = MIN(compared, GRAPH_CODES_FIRST + GRAPH_CODES_EIGHTH * walked);
-  return MAX(MAX(compared, GRAPH_CODES_WANTED * (double)want), GRAPH_CODES_FEWEST);
+  return MAX(MAX(compared, (double)COMPARED_TIMES * (double)want), GRAPH_CODES_FEWEST);
 }
 
 #endif

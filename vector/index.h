@@ -29,6 +29,13 @@ typedef enum { QUANTIZER_NONE = 1, QUANTIZER_INT8 = 2, QUANTIZER_INT4 = 3, QUANT
 /* auto()'s from_rows for vectors of this dimension and type. */
 u32 index_default_from_rows(u32 dim, Elem elem);
 
+/* Slots that a pass has found, the nearest by their codes first; those from `at` on have not been compared. */
+typedef struct SlotQueue {
+  u32 *slot;
+  u64 at, count, cap;
+  u64 compared; /* of those before `at`: the others may not be given */
+} SlotQueue;
+
 /* One pass over the pages of a table. */
 typedef struct IndexPass IndexPass;
 struct IndexPass {
@@ -54,8 +61,10 @@ struct IndexPass {
   u32 ef,
       nprobe; /* how many candidates it keeps, lists it visits; `growth` times as many, as this pass shall look further */
   u32 growth;
-  u64 want;       /* how many rows are asked for, those of passes before included */
-  u32 oversample; /* hundredths: how many times as many candidates are compared on full vectors, at least */
+  u64 want; /* how many rows are asked for, those of passes before included; and as many as `likely` may be without another pass */
+  u64 likely;
+  u32 oversample;   /* hundredths: how many times as many candidates are compared on full vectors, at least */
+  SlotQueue *found; /* the search's, of an index that has `compare` */
   int (*interrupted)(void *arg);
   void *interrupt_arg;
 };
@@ -83,7 +92,12 @@ typedef struct IndexMethods {
    * nearest. A slot is offered at most once.
    */
   int (*search)(IndexPass *pass, Pool *pool);
+  /* Offer the next of pass->found that may be given, `most` at most, after a search whose pass said the same but for `want`; NULL: it leaves none there. */
+  int (*compare)(IndexPass *pass, Pool *pool, u64 most);
 } IndexMethods;
+
+/* So many times as many candidates as are given have been compared, unless there are no more: codes do not tell the last of them from the next. */
+#define COMPARED_TIMES 2u
 
 /*
  * The value of a row for a pool: what the scan kernel gave, or, where float32 overflowed or could not tell (not finite), the true one.

@@ -592,7 +592,7 @@ static int inverted_ready(const Slots *slots, u32 column) {
   return 1;
 }
 
-const IndexMethods inverted_index = {"inverted", inverted_ready, 1, 0, 0, NULL, NULL, NULL, inverted_search};
+const IndexMethods inverted_index = {"inverted", inverted_ready, 1, 0, 0, NULL, NULL, NULL, inverted_search, NULL};
 
 /* --- checking --- */
 

@@ -738,7 +738,7 @@ static u32 ivf_probes(Slots *slots, u32 column, u32 nprobe) {
 
 static int ivf_ready(const Slots *slots, u32 column) { return slots->column[column].covered > 0; }
 
-const IndexMethods ivf_index = {"ivf", ivf_ready, 0, 1, 0, ivf_probes, ivf_room, ivf_cost, ivf_search};
+const IndexMethods ivf_index = {"ivf", ivf_ready, 0, 1, 0, ivf_probes, ivf_room, ivf_cost, ivf_search, NULL};
 
 /* --- checking --- */
 

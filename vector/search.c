@@ -10,7 +10,8 @@
  *   Q3  Where float32 overflowed or could not tell, the value is the true one (scan_value), so every value in a pool is finite.
  *   Q4  With an index that approximates, the first pass gives its best; a later one looks further and leaves out the rows that were given (`seen`), by
  *       their rowids, since one that was missed may be nearer than the last given: what one call gives is sorted as a whole. When it would have to look at a good part of all rows,
- *       or distances are bounded or rows chosen, the search is exact, to the last row.
+ *       or distances are bounded or rows chosen, the search is exact, to the last row. Of what a pass of a graph has found (`found`) more is
+ *       compared only when more is asked for: half of what was compared can be given, and no more than the pass was for.
  *   Q5  A damaged page before the first hit: the search starts anew over the content rows; after it: SQLITE_CORRUPT_VTAB (S15), or what snapshot_damaged says.
  *   Q6  Where the values in a pool are distances (the content rows' are, and those of an index that says so), a full pool is complete to its largest
  *       (distance, rowid), and the next pass begins after the last hit's.
@@ -73,9 +74,12 @@ struct Search {
   int compare_all;
   int by_codes;               /* of the last pass: IndexPass */
   u32 ef, nprobe, oversample; /* of an approximate pass; the first two times `growth` */
+  u64 likely;                 /* rows that may be asked for before there is another one */
   u32 growth;
-  i64 *seen; /* rowids given by approximate passes; ascending once `seen_sorted` */
-  u64 seen_count, seen_cap, seen_sorted;
+  SlotQueue found; /* by the last of them, which was for `pass_rows`, with those given before */
+  u64 pass_rows;
+  i64 *seen; /* rowids given by approximate passes; ascending, but for those given since the last */
+  u64 seen_count, seen_cap;
 
   u64 compared; /* rows so far */
   u64 late;     /* Q4: nearer than one before */
@@ -241,6 +245,7 @@ static int fall_to_content(Search *s, int rc) {
   if (s->delivered) return rc;
   s->content = s->distances = 1;
   s->method = s->scan;
+  s->ready_at = s->ready_count = 0;
   return SQLITE_OK;
 }
 
@@ -265,11 +270,14 @@ static void describe_pass(Search *s, u64 want, IndexPass *pass) {
   pass->filter = s->guessed ? s->filter : NULL;
   pass->find_allowed = find_for_pass;
   pass->find_arg = s;
+  pass->codes = &s->codes;
+  pass->found = &s->found;
   pass->norm2_max = s->norm2_max;
   pass->ef = s->ef;
   pass->nprobe = s->nprobe;
   pass->growth = s->growth;
   pass->want = want;
+  pass->likely = MAX(want, s->likely);
   pass->oversample = s->oversample;
   pass->compare_all = s->compare_all;
   pass->interrupted = s->interrupted;
@@ -363,6 +371,7 @@ int search_open(const SearchRequest *r, Search **out) {
   s->ef = r->ef_search ? r->ef_search : s->index.ef_search;
   s->nprobe = r->nprobe ? r->nprobe : s->index.nprobe;
   if (r->nprobe == 0 && s->method->probes) s->nprobe = s->method->probes(s->slots, s->column, s->nprobe);
+  s->likely = r->rows ? 0 : s->ef;
   s->growth = 1;
   if (r->filter) filter_allow_others(r->filter, s->content ? ~(u64)0 : s->slots->fields.others | s->at.overlay->others);
   rc = fall_to_content(s, resolve_set(s));
@@ -398,6 +407,7 @@ void search_close(Search *s) {
   mem_free(s->rows);
   mem_free(s->ready);
   mem_free(s->seen);
+  mem_free(s->found.slot);
   snapshot_release(s->snap);
   if (s->rows_given) s->rows_given->close(s->rows_given);
   mem_free(s);
@@ -406,6 +416,8 @@ void search_close(Search *s) {
 int search_is_certain(const Search *s) { return s->filter == NULL || !s->filter->uncertain; }
 
 u64 search_late(const Search *s) { return s->late; }
+
+u64 search_first(const Search *s) { return s->method->compare ? PASS_ROWS : MAX(s->ef, PASS_ROWS); }
 
 u64 search_chosen(const Search *s) { return s->chosen; }
 
@@ -517,7 +529,6 @@ static int scan_pages(Search *s, Pool *pool, u64 want) {
   if (s->restricted && !s->guessed) rc = as_list ? need_list(s) : need_bits(s);
   if (rc) return rc;
   describe_pass(s, want, &pass);
-  pass.codes = &s->codes;
   if (!as_list) pass.only = NULL;
   rc = s->method->search(&pass, pool);
   s->norm2_max = pass.norm2_max;
@@ -592,12 +603,15 @@ static void sort_hits(SearchHit *hits, u64 n) {
   }
 }
 
-/* Turn the pool into ready hits: those that are complete (Q1) and not given before (Q2). */
+/* Turn the pool into ready hits: those that are complete (Q1) and not given before (Q2), among those that are ready. */
 static int take_hits(Search *s, const Pool *pool) {
   double bound = HUGE_VAL; /* hits with a smaller order value are complete */
-  u64 i, n = 0;
-  int rc = mem_reserve(&s->ready, &s->ready_cap, pool->count, sizeof *s->ready);
+  u64 i, n = s->ready_count - s->ready_at;
+  int rc = mem_reserve(&s->ready, &s->ready_cap, n + pool->count, sizeof *s->ready);
   if (rc) return rc;
+  if (s->ready_at) memmove(s->ready, s->ready + s->ready_at, (size_t)n * sizeof *s->ready);
+  s->ready_at = 0;
+  s->ready_count = n;
   if (pool_full(pool) && !s->distances && !s->method->approximate)
     bound = pool->heap[0].value - slack(s, pool->heap[0].value);
   for (i = 0; i < pool->count; i++) {
@@ -610,10 +624,18 @@ static int take_hits(Search *s, const Pool *pool) {
     s->ready[n++] = hit;
   }
   sort_hits(s->ready, n);
-  s->ready_at = 0;
   s->ready_count = n;
   s->exhausted = !pool_full(pool) && !s->method->approximate;
   return SQLITE_OK;
+}
+
+/* What a pass has offered to the pool becomes hits, if all is well; the pool is freed. */
+static int end_pass(Search *s, Pool *pool, int rc) {
+  if (rc == SQLITE_OK) rc = pool->rc;
+  if (rc == SQLITE_OK && pool->nonfinite) rc = CORRUPT(0); /* Q3; stored vectors are finite (L3) */
+  if (rc == SQLITE_OK) rc = take_hits(s, pool);
+  pool_free(pool);
+  return rc;
 }
 
 static int run_pass(Search *s, u64 cap, u64 want) {
@@ -628,6 +650,7 @@ static int run_pass(Search *s, u64 cap, u64 want) {
     low = from;
     limit = s->max;
   }
+  s->ready_at = s->ready_count = 0;
   pool_init(&pool, cap, low, limit);
   if (s->distances && s->given) pool_after(&pool, s->last.distance, s->last.rowid);
   if (s->content) {
@@ -639,11 +662,7 @@ static int run_pass(Search *s, u64 cap, u64 want) {
     scan_overlay(s, &pool);
     if (rc == SQLITE_OK) s->norm2_known = 1;
   }
-  if (rc == SQLITE_OK) rc = pool.rc;
-  if (rc == SQLITE_OK && pool.nonfinite) rc = CORRUPT(0); /* Q3; stored vectors are finite (L3) */
-  if (rc == SQLITE_OK) rc = take_hits(s, &pool);
-  pool_free(&pool);
-  return rc;
+  return end_pass(s, &pool, rc);
 }
 
 static int compare_rowids(const void *a, const void *b) {
@@ -651,17 +670,46 @@ static int compare_rowids(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* The next approximate pass, or the turn to exact ones (Q4). *done: hits are ready. */
+/* Whether more of what the last pass has found is worth comparing. */
+static int more_found(const Search *s) {
+  return s->method->compare && s->seen_count < s->pass_rows && s->found.at < s->found.count;
+}
+
+/* How many of the ready hits can be given now. */
+static u64 givable(const Search *s) {
+  u64 ready = s->ready_count - s->ready_at, sure = s->pass_rows;
+  if (s->method->compare == NULL) return ready;
+  if (more_found(s)) sure = MIN(sure, s->found.compared / COMPARED_TIMES);
+  return MIN(ready, sure - MIN(sure, s->seen_count));
+}
+
+/* Compare more of what the last pass has found. */
+static int compare_more(Search *s, u64 want) {
+  u64 most = COMPARED_TIMES * (s->seen_count + want);
+  IndexPass pass;
+  Pool pool;
+  int rc;
+  most = MAX(most - MIN(most, s->found.compared), PASS_ROWS);
+  pool_init(&pool, most, -HUGE_VAL, HUGE_VAL);
+  describe_pass(s, s->seen_count + want, &pass);
+  rc = s->method->compare(&pass, &pool, most);
+  s->compared += pass.compared;
+  return end_pass(s, &pool, rc);
+}
+
+/* The next approximate pass, or more of the last one, or the turn to exact ones (Q4). *done: hits can be given. */
 static int fill_approximately(Search *s, u64 want, int *done) {
   u64 total = s->seen_count + MAX(want, PASS_ROWS), room = 0;
   IndexPass pass;
   int rc;
   *done = 0;
-  if (s->seen_count > s->seen_sorted) {
-    qsort(s->seen, (size_t)s->seen_count, sizeof *s->seen, compare_rowids);
-    s->seen_sorted = s->seen_count;
-    s->growth = MIN(s->growth * PASS_GROWTH, MAX_GROWTH);
+  if (s->seen_count) qsort(s->seen, (size_t)s->seen_count, sizeof *s->seen, compare_rowids);
+  if (more_found(s)) {
+    rc = compare_more(s, want);
+    if (rc == SQLITE_OK) *done = givable(s) > 0;
+    return rc;
   }
+  if (s->seen_count) s->growth = MIN(s->growth * PASS_GROWTH, MAX_GROWTH);
   describe_pass(s, total, &pass);
   rc = s->method->room(&pass, &room);
   if (rc) return rc;
@@ -669,9 +717,11 @@ static int fill_approximately(Search *s, u64 want, int *done) {
     s->method = s->scan;
     return SQLITE_OK;
   }
+  s->found.at = s->found.count = s->found.compared = 0;
+  s->pass_rows = MAX(total, s->likely);
   rc = run_pass(s, MAX(total, room), s->seen_count + want);
-  if (rc == SQLITE_OK && s->ready_count == 0) s->method = s->scan;
-  *done = s->ready_count > 0;
+  if (rc == SQLITE_OK && s->ready_count == 0 && !more_found(s)) s->method = s->scan;
+  *done = givable(s) > 0;
   return rc;
 }
 
@@ -713,20 +763,21 @@ static void count_late(Search *s, const SearchHit *hits, u64 count) {
   }
 }
 
-int search_next(Search *s, u64 want, SearchHit *hits, u64 *count) {
+int search_next(Search *s, u64 least, u64 want, SearchHit *hits, u64 *count) {
   u64 sorted = 0; /* hits of passes before the last, where a pass may find what one before has missed */
   *count = 0;
   while (*count < want) {
-    u64 n;
-    if (s->ready_at == s->ready_count) {
+    u64 n = givable(s);
+    if (n == 0) {
       int rc;
-      if (s->exhausted) break;
+      if (s->exhausted || (*count >= least && !more_found(s))) break;
       if (s->method->approximate) sorted = *count;
       rc = fill(s, want - *count);
       if (rc) return rc;
       if (s->ready_count == 0) break;
+      n = givable(s);
     }
-    n = MIN(want - *count, s->ready_count - s->ready_at);
+    n = MIN(want - *count, n);
     memcpy(hits + *count, s->ready + s->ready_at, (size_t)n * sizeof *hits);
     s->ready_at += n;
     count_late(s, hits + *count, n);

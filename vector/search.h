@@ -31,6 +31,7 @@ typedef struct SearchRequest {
   u32 nprobe;             /* lists that a search visits; 0: as the table has it */
   u32 oversample; /* hundredths: candidates compared on full vectors per row asked for, at least; 0: the table's */
   u32 exact;      /* not 0: compare every row */
+  u64 rows;       /* how many will be asked for; 0: nobody says */
   int (*interrupted)(void *arg); /* polled now and then; non-zero ends the search with SQLITE_INTERRUPT. May be NULL. */
   void *interrupt_arg;
 } SearchRequest;
@@ -45,8 +46,10 @@ struct SearchRows {
 };
 /* A search of such rows, in `shape`; the request has no filter, its snap and ef_search are not looked at. `rows` is taken over, also on failure. */
 int search_open_rows(const SearchRequest *request, const VectorShape *shape, SearchRows *rows, Search **out);
-/* Up to `want` hits into hits[]; *count < want: exhausted. */
-int search_next(Search *search, u64 want, SearchHit *hits, u64 *count);
+/*
+ * `least` hits to `want` into hits[]: no more than `least` where more would take another pass. *count < least: exhausted.
+ */
+int search_next(Search *search, u64 least, u64 want, SearchHit *hits, u64 *count);
 /* Whether each hit passes the filter; else it may, and the caller must look at the row. */
 int search_is_certain(const Search *search);
 /* How the last hits were found, for counters. */
@@ -69,6 +72,11 @@ u32 search_modes(const IndexShape *index, int restricted, int ranged);
 u32 search_nprobe(const Search *search);
 /* Rows that came after a farther one, since an index missed them at first (Q4). */
 u64 search_late(const Search *search);
+/*
+ * How many hits to ask for first where nobody says how many will be: as many as the first pass finds, in order; or few, where it compares more of them only
+ * when more are asked for.
+ */
+u64 search_first(const Search *search);
 /* Rows of the pages that rowids and filter have left, by which it was chosen how to search; 0 without. */
 u64 search_chosen(const Search *search);
 /* Rows compared with the query so far, by code or by vector. */

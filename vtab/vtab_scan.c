@@ -259,9 +259,12 @@ static int next_batch(Cursor *cur) {
   cur->hit_count = cur->hit_at = 0;
   while (rc == SQLITE_OK && cur->hit_count == 0 && !cur->exhausted && cur->left > 0) {
     u64 want = checked ? cur->batch : MIN(cur->batch, cur->left);
+    u64 least = cur->has_k || cur->hits + cur->dropped == 0
+                    ? want
+                    : 1; /* for no row that may not be read anything is looked for anew */
     rc = mem_reserve(&cur->hit, &cur->hit_cap, want, sizeof *cur->hit);
-    if (rc == SQLITE_OK) rc = search_next(cur->search, want, cur->hit, &cur->hit_count);
-    cur->exhausted = cur->hit_count < want;
+    if (rc == SQLITE_OK) rc = search_next(cur->search, least, want, cur->hit, &cur->hit_count);
+    cur->exhausted = cur->hit_count < least;
     cur->batch = MIN(cur->batch * BATCH_GROWTH, MAX_BATCH);
     if (rc == SQLITE_OK && checked) rc = drop_failing(cur);
   }
@@ -310,14 +313,14 @@ static int start_search(Cursor *cur, sqlite3_value **argv, SearchRequest *reques
   request->rowids = r->rowids;
   request->rowid_count = r->rowid_count;
   request->filter = r->filter;
+  request->rows = cur->batch;
   if (r->rowids && r->rowid_count == 0) return SQLITE_OK;
   rc = vt->storage->search(vt, request, &cur->search);
   cur->exact = request->exact != 0;
   cur->ef_search = request->ef_search ? request->ef_search : vtab_index(vt, cur->plan.column)->ef_search;
   cur->nprobe = rc ? 0 : search_nprobe(cur->search);
   cur->oversample = request->oversample ? request->oversample : vtab_index(vt, cur->plan.column)->oversample;
-  if (cur->batch == 0)
-    cur->batch = MAX(FIRST_BATCH, cur->ef_search); /* all that the index's first pass finds, in order */
+  if (cur->batch == 0 && rc == SQLITE_OK) cur->batch = search_first(cur->search);
   if (rc == SQLITE_OK && (vt->storage->rows_may_be_gone || !search_is_certain(cur->search)))
     rc = restriction_prepare_check(vt, &cur->plan, argv, r);
   if (rc == SQLITE_OK) rc = next_batch(cur);
