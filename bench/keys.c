@@ -2,7 +2,9 @@
 #include "keys.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *const key_set_name[KEY_SETS] = {"sequential", "gaps", "uniform", "lognormal", "snowflake", "adversarial"};
 
@@ -13,9 +15,29 @@ uint64_t next_random(uint64_t *state) {
   return x ^ x >> 31;
 }
 
-int compare_keys(const void *a, const void *b) {
-  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-  return (x > y) - (x < y);
+#define DIGIT_BITS 11
+#define DIGITS 6
+#define DIGIT(key, d) (((uint64_t)(key) ^ (uint64_t)1 << 63) >> DIGIT_BITS * (d) & ((1u << DIGIT_BITS) - 1))
+
+void sort_keys(int64_t *keys, int64_t *scratch, uint64_t count) {
+  static uint64_t at[DIGITS][1 << DIGIT_BITS];
+  int64_t *from = keys, *to = scratch;
+  memset(at, 0, sizeof at);
+  for (uint64_t i = 0; i < count; i++) {
+    for (int d = 0; d < DIGITS; d++) at[d][DIGIT(keys[i], d)]++;
+  }
+  for (int d = 0; d < DIGITS; d++) {
+    uint64_t sum = 0;
+    for (uint64_t value = 0; value < 1 << DIGIT_BITS; value++) {
+      uint64_t n = at[d][value];
+      at[d][value] = sum;
+      sum += n;
+    }
+    for (uint64_t i = 0; i < count; i++) to[at[d][DIGIT(from[i], d)]++] = from[i];
+    int64_t *t = from;
+    from = to;
+    to = t;
+  }
 }
 
 static double uniform(uint64_t *state) { return ((double)(next_random(state) >> 11) + 0.5) / 9007199254740992.0; }
@@ -38,8 +60,15 @@ static int64_t make_key(KeySet set, uint64_t i, uint64_t *state) {
 
 uint64_t keys_make(KeySet set, int64_t *keys, uint64_t count) {
   uint64_t i, n = 0, state = 1 + (uint64_t)set;
+  int64_t *scratch;
   for (i = 0; i < count; i++) keys[i] = make_key(set, i, &state);
-  qsort(keys, count, sizeof *keys, compare_keys);
+  scratch = malloc(count * sizeof *keys);
+  if (scratch == NULL) {
+    fprintf(stderr, "bench: no memory\n");
+    exit(1);
+  }
+  sort_keys(keys, scratch, count);
+  free(scratch);
   for (i = 0; i < count; i++) {
     if (n == 0 || keys[n - 1] != keys[i]) keys[n++] = keys[i];
   }

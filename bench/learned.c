@@ -155,6 +155,32 @@ typedef struct Ours {
   u64 fold;
 } Ours;
 
+/* Freed pages are used again at once: nobody else reads them. */
+static FreePages reusable;
+
+static int compare_ranges(const void *a, const void *b) {
+  const PageRange *x = a, *y = b;
+  return (x->first > y->first) - (x->first < y->first);
+}
+
+/* What a fold has left free, and what it has freed, for the next one. */
+static void keep_free(const PageTx *tx) {
+  u64 ranges = tx->free_count + tx->freed_count, i, n = 0;
+  int rc = 0;
+  PageRange *range = mem_array(&rc, ranges, sizeof *range);
+  if (rc) die("no memory");
+  if (tx->free_count) memcpy(range, tx->free, (size_t)tx->free_count * sizeof *range);
+  if (tx->freed_count) memcpy(range + tx->free_count, tx->freed, (size_t)tx->freed_count * sizeof *range);
+  if (ranges) qsort(range, (size_t)ranges, sizeof *range, compare_ranges);
+  for (i = 0; i < ranges; i++) {
+    if (n && range[n - 1].first + range[n - 1].count == range[i].first)
+      range[n - 1].count += range[i].count;
+    else
+      range[n++] = range[i];
+  }
+  reusable = (FreePages){.reusable = range, .reusable_count = n, .complete = 1};
+}
+
 static void ours_new(Ours *o) {
   Home *home = NULL;
   u8 head[PAGE_SIZE] = {0};
@@ -165,12 +191,11 @@ static void ours_new(Ours *o) {
 }
 
 static void ours_free(Ours *o) {
+  mem_free(reusable.reusable);
+  reusable = (FreePages){0};
   rowmap_close(&o->map);
   pages_close(o->pages);
 }
-
-/* Freed pages are used again at once: nobody else reads them. */
-static FreePages reusable;
 
 static void ours_fold(Ours *o, const RowmapEntry *entries, u64 n) {
   PageTx tx;
@@ -181,6 +206,7 @@ static void ours_fold(Ours *o, const RowmapEntry *entries, u64 n) {
   rowmap_close(&o->map);
   if (pages_set_count(o->pages, o->count)) die("count");
   if (rowmap_open(&o->map, o->pages, OWNER, TAG, map_runs, o->refs, o->bounds)) die("open");
+  keep_free(&tx);
   page_tx_end(&tx);
 }
 
@@ -438,6 +464,7 @@ static void bench_set(KeySet set, int stored, i64 *keys, u32 *slots, u32 *order)
 
 /* Appends, random inserts, merges, checks. */
 static void bench_changes(i64 *keys, u32 *slots) {
+  static i64 scratch[FOLD];
   u64 n = keys_make(KEYS_SEQUENTIAL, keys, count), i, k, at;
   RowmapEntry *entries = malloc(FOLD * sizeof *entries);
   RowmapEntry *all = malloc(n * sizeof *all);
@@ -468,7 +495,7 @@ static void bench_changes(i64 *keys, u32 *slots) {
   while (inserted < added) {
     for (k = 0; k < FOLD; k++) keys[k] = (i64)(random64() >> 1);
     start = now(); /* the keys come unsorted: sorting them is part of the work */
-    qsort(keys, FOLD, sizeof *keys, compare_keys);
+    sort_keys(keys, scratch, FOLD);
     spent += now() - start;
     for (k = 1; k < FOLD; k++) {
       if (keys[k] == keys[k - 1]) die("two keys are the same");

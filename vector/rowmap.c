@@ -365,8 +365,7 @@ static u32 entries_before(const RunCursor *run, i64 rowid, int descending) {
   return lo - run->at;
 }
 
-/* Go past n entries of a run, which have been read. */
-static int pass_entries(RunCursor *run, u32 n, int descending) {
+int rowmap_pass_entries(RunCursor *run, u32 n, int descending) {
   run->at += n;
   return run->at < run->count ? SQLITE_OK : next_part(run, descending);
 }
@@ -389,7 +388,8 @@ static int choose_run(RowmapCursor *c) {
   if (best == c->end) return SQLITE_DONE;
   for (i = c->first; i < best && rc == SQLITE_OK; i++) {
     RunCursor *run = &c->run[i];
-    if (run->at < run->count && head_of(run, c->descending)->rowid == rowid) rc = pass_entries(run, 1, c->descending);
+    if (run->at < run->count && head_of(run, c->descending)->rowid == rowid)
+      rc = rowmap_pass_entries(run, 1, c->descending);
   }
   if (rc) return rc;
   c->best = best;
@@ -412,22 +412,18 @@ int rowmap_span(RowmapCursor *c, const RowmapEntry **head, u32 *count) {
 
 int rowmap_pass(RowmapCursor *c, u32 n) {
   c->left -= n;
-  return pass_entries(&c->run[c->best], n, c->descending);
-}
-
-int rowmap_next_entry(RowmapCursor *c, RowmapEntry *out) {
-  const RowmapEntry *head;
-  u32 count;
-  int rc = rowmap_span(c, &head, &count);
-  if (rc) return rc;
-  *out = *head;
-  return rowmap_pass(c, 1);
+  return rowmap_pass_entries(&c->run[c->best], n, c->descending);
 }
 
 int rowmap_next(RowmapCursor *c, RowmapEntry *out) {
+  const RowmapEntry *head;
+  u32 count;
   int rc;
   do {
-    rc = rowmap_next_entry(c, out);
+    rc = rowmap_span(c, &head, &count);
+    if (rc) return rc;
+    *out = *head;
+    rc = rowmap_pass(c, 1);
   } while (rc == SQLITE_OK && UNLIKELY(out->slot == ROWMAP_GONE));
   return rc;
 }

@@ -16,7 +16,7 @@ int rowmap_load_run(RowmapRun *run);
 int rowmap_lines(RowmapRun *run, u32 chunk, const u8 **lines, PageHold *hold);
 /* rowmap_seek over runs from `first` on. */
 int rowmap_seek_runs(RowmapCursor *c, Rowmap *map, u32 first, i64 from, int descending);
-/* rowmap_next, with the entries that are ROWMAP_GONE. */
-int rowmap_next_entry(RowmapCursor *c, RowmapEntry *out);
+/* Go past n entries of a run, which have been read. */
+int rowmap_pass_entries(RunCursor *run, u32 n, int descending);
 
 #endif

@@ -137,32 +137,90 @@ static int append_to_run(Rowmap *map, u32 i, const RowmapEntry *entries, u64 cou
 
 /* --- merging --- */
 
+/* A source has at most so many entries in one block. */
+#define BLOCK_KEYS CHUNK_PART_KEYS
+#define BLOCK_MOST (BLOCK_KEYS * (ROWMAP_MAX_RUNS + 1))
+
+/* How many of `count` ascending entries are at or before `bound`. */
+static u32 entries_upto(const RowmapEntry *entries, u32 count, i64 bound) {
+  u32 n = 0;
+  if (count && entries[count - 1].rowid <= bound) return count;
+  while (n < count && entries[n].rowid <= bound) n++;
+  return n;
+}
+
+/* Two ascending arrays as one; of entries with the same rowid, that of `newer`. Which of them comes next is not to be foretold: no branch on it. */
+static u32 merge_two(const RowmapEntry *older, u32 older_count, const RowmapEntry *newer, u32 newer_count,
+                     RowmapEntry *out) {
+  u32 i = 0, k = 0, n = 0;
+  while (i < older_count && k < newer_count) {
+    const RowmapEntry *const from[2] = {&newer[k], &older[i]};
+    i64 old_rowid = older[i].rowid, new_rowid = newer[k].rowid;
+    u32 take_older = old_rowid < new_rowid;
+    out[n++] = *from[take_older];
+    i += old_rowid <= new_rowid;
+    k += !take_older;
+  }
+  memcpy(out + n, older + i, (older_count - i) * sizeof *out);
+  n += older_count - i;
+  memcpy(out + n, newer + k, (newer_count - k) * sizeof *out);
+  return n + newer_count - k;
+}
+
+/*
+ * The next entries of all that are merged: those up to the first place where a source has been read to. Runs are met from old to new, then `entries`.
+ *   *block  the merged ones, *count of them, in one of the two buffers; 0: there are no more
+ *   *taken  how many of `entries` are among them
+ */
+static int next_block(RowmapCursor *c, const RowmapEntry *entries, u64 left, RowmapEntry (*buffer)[BLOCK_MOST],
+                      const RowmapEntry **block, u32 *count, u32 *taken) {
+  u32 own = (u32)MIN(left, BLOCK_KEYS), i, turn = 0;
+  i64 bound = own ? entries[own - 1].rowid : INT64_MAX;
+  int rc = SQLITE_OK;
+  for (i = c->first; i < c->end; i++) {
+    const RunCursor *run = &c->run[i];
+    if (run->at < run->count) bound = MIN(bound, run->entry[run->count - 1].rowid);
+  }
+  *count = 0;
+  for (i = c->first; i < c->end && rc == SQLITE_OK; i++) {
+    RunCursor *run = &c->run[i];
+    u32 n = entries_upto(run->entry + run->at, run->count - run->at, bound);
+    if (n == 0) continue;
+    *count = merge_two(*block, *count, run->entry + run->at, n, buffer[turn]);
+    *block = buffer[turn];
+    turn ^= 1;
+    rc = rowmap_pass_entries(run, n, 0);
+  }
+  *taken = entries_upto(entries, own, bound);
+  *count = merge_two(*block, *count, entries, *taken, buffer[turn]);
+  *block = buffer[turn];
+  return rc;
+}
+
 /* Runs from..end and the new entries merged into one run at place `from`; *runs: how many there are then. */
 static int merge_runs(Rowmap *map, u32 from, const RowmapEntry *entries, u64 count, PageTx *tx, u8 *refs, u8 *bounds,
                       u32 *runs) {
   RowmapCursor c;
   RowmapWriter w;
-  RowmapEntry old = {0, 0};
+  RowmapEntry(*buffer)[BLOCK_MOST];
   u64 k = 0;
-  u32 i;
-  int rc = rowmap_writer_begin(&w, map, from, tx), more;
+  u32 i, n = 1, taken;
+  int rc = rowmap_writer_begin(&w, map, from, tx);
   memset(&c, 0, sizeof c);
+  buffer = mem_array(&rc, 2, sizeof *buffer);
   if (rc == SQLITE_OK) rc = rowmap_seek_runs(&c, map, from, INT64_MIN, 0);
-  more = rc == SQLITE_OK ? rowmap_next_entry(&c, &old) : rc;
-  while (rc == SQLITE_OK && (more == SQLITE_OK || k < count)) {
-    RowmapEntry next = old;
-    if (more == SQLITE_OK && (k == count || old.rowid < entries[k].rowid)) {
-      more = rowmap_next_entry(&c, &old);
-    } else {
-      if (more == SQLITE_OK && old.rowid == entries[k].rowid) more = rowmap_next_entry(&c, &old);
-      next = entries[k++];
+  while (rc == SQLITE_OK && n) {
+    const RowmapEntry *block = buffer[0];
+    rc = next_block(&c, entries + k, count - k, buffer, &block, &n, &taken);
+    k += taken;
+    for (i = 0; i < n && rc == SQLITE_OK; i++) {
+      if (from > 0 || block[i].slot != ROWMAP_GONE) rc = rowmap_writer_add(&w, block[i].rowid, block[i].slot); /* M5 */
     }
-    if (from > 0 || next.slot != ROWMAP_GONE) rc = rowmap_writer_add(&w, next.rowid, next.slot); /* M5 */
-    if (more != SQLITE_OK && more != SQLITE_DONE) rc = more;
   }
   *runs = from + (w.any != 0);
   if (rc == SQLITE_OK && w.any) rc = rowmap_writer_finish(&w, refs + 2 * from * ARRAY_REF_SIZE, bounds + 16 * from);
   for (i = from; i < map->run_count && rc == SQLITE_OK; i++) rc = free_run(&map->run[i], tx);
+  mem_free(buffer);
   rowmap_cursor_end(&c);
   rowmap_writer_end(&w);
   return rc;
