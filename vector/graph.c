@@ -13,6 +13,9 @@
 #define MAX_POOL 1e6
 #define FILTERED_POWER 0.6
 #define FILTERED_ROOM 1.5
+#define WATCHED(want)                                                                                                  \
+  MAX(40.0, 4 * (want)) /* nodes of the pool: while these stay the same a walk goes on for a share of its pool (G8) */
+#define PATIENCE_SHARE 4u
 #define NODE_NS                                                                                                        \
   200.0 /* about what a node of the pool takes to be walked, by 32 bytes of its code row, by the length of the pool */
 #define NODE_32_BYTES_NS 25.0
@@ -365,6 +368,12 @@ static int enter_ground(Graph *g, double size) {
   return rc ? rc : walk_enter(&g->walker, &g->walk, node, slot);
 }
 
+/* Have a walk to the first `until` nodes of its pool end early (G8); a share of what it meets may be given. */
+static void watch(Walker *w, const IndexPass *p, double share, double until) {
+  double watched = WATCHED((double)p->want) / share;
+  walk_watch(w, watched < until ? (u32)watched : 0, (u32)until / PATIENCE_SHARE);
+}
+
 /*
  * Walk where not all may be given: to as many nodes as filtered_size() says of rows spread evenly. Rows that lie together are met all at once or late, so
  * what was met says when less is enough, and when more is needed. Where the way would be longer than to compare all chosen rows, these are compared.
@@ -380,6 +389,7 @@ static int walk_filtered(Graph *g, IndexPass *p, const Layer *ground, u64 most) 
       room = MAX(until, even);
       rc = enter_ground(g, room);
     }
+    watch(&g->walker, p, share_chosen(p), until);
     if (rc == SQLITE_OK) rc = walk_run_until(&g->walker, ground, &g->walk, (u32)until);
     if (rc == SQLITE_OK) rc = count_wanted(g, p, (u32)until, &wanted);
     if (rc || g->walker.count < (u32)until || until >= MAX_POOL) return rc;
@@ -403,6 +413,7 @@ static int walk_graph(Graph *g, IndexPass *p, Pool *pool) {
   g->walk.methods->from_vector(&g->walk, p->query, w->query);
   if (!is_restricted(p)) {
     rc = enter_ground(g, walk_size(p, g->codes));
+    watch(w, p, 1, w->ef);
     if (rc == SQLITE_OK) rc = walk_run(w, &ground, &g->walk);
   } else if (hnsw_cost(p) < among_cost(p, g->codes)) {
     rc = walk_filtered(g, p, &ground, most);

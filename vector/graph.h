@@ -25,6 +25,11 @@
  *       k-means, links and codes in that order, and inserted in it: 20.3 pages of codes behind a list instead of 23.1, but searches took 0.98 to 1.03 of the time at the same
  *       ef, building 1.00; and chosen rows, which come by slot, would need a table back. What costs is each list and code, wherever it lies, and the tables that say
  *       where: these are small (ARRAY_RUN of array.h, the bits of Walker).
+ *   G8  A search of level 0 ends early when what it will give has settled: when the nearest of its pool, four times as many as are asked for and 40 at least, have
+ *       stayed the same while a quarter of the pool was expanded (Teofili and Lin, ECIR 2025). Easy queries are done sooner, and hard ones can have a larger ef for
+ *       the same time on the whole. Distances computed at the same recall, of those of walks to the end: 100,000 x 128 0.975 at recall 0.95 and 0.89 at
+ *       0.99, 100,000 x 768 0.95 and 0.83, 1,000,000 x 128 of the hard set 0.92 and 0.83. At the same ef recall is lower by 0.003 at most. Watching 30 saves 0.02
+ *       more and loses 0.004.
  *
  * The table page names one graph page (PAGE_GRAPH, logical id = column) per graph:
  *
@@ -123,6 +128,8 @@ typedef struct Walker {
   u64 pool_cap;
   void *query;
   u32 count, ef;
+  u32 watched, patience; /* see walk_watch; 0: go on to the end */
+  u32 quiet;             /* nodes expanded since one of the watched changed */
   u32 head_bytes; /* asked for of a row, to tell by these if it is far (space.h); 0: not known yet, or not for this walk */
   u64 compared; /* distances computed so far, heads that told far rows included */
 } Walker;
@@ -134,6 +141,14 @@ static inline u32 pool_node(u64 key) { return (u32)key >> 1; }
 static inline u32 pool_distance(u64 key) { return (u32)(key >> 32); }
 /* Begin a walk that keeps the `ef` nearest. */
 int walk_begin(Walker *w, u32 ef);
+/*
+ * Have the walk that was begun end early, once its pool is full: when `patience` nodes have been expanded since the `nearest` of the pool changed. 0: not.
+ */
+static inline void walk_watch(Walker *w, u32 nearest, u32 patience) {
+  w->watched = nearest;
+  w->patience = patience;
+  w->quiet = 0;
+}
 /* Make `node`, whose row is that of `slot`, a starting point. */
 int walk_enter(Walker *w, Space *space, u32 node, u32 slot);
 /* Walk until no node in the pool is left unexpanded. */

@@ -52,6 +52,7 @@ int walk_begin(Walker *w, u32 ef) {
   w->seen_count = 0;
   w->count = 0;
   w->head_bytes = 0;
+  w->watched = w->quiet = 0;
   w->ef = ef;
   return mem_reserve(&w->pool, &w->pool_cap, (u64)ef + 1, sizeof *w->pool);
 }
@@ -182,6 +183,7 @@ ALWAYS_INLINE u32 take_in(Walker *w, const Layer *layer, Space *space, Batch *b,
     key[to] = k;
   }
   at = pool_merge(w, key, n);
+  if (at < w->watched || w->count < w->ef) w->quiet = 0;
   if (known && w->count == w->ef) w->head_bytes = space->head_bytes;
   last = w->pool[MIN(first + LINKS_NEAR, w->count - 1)];
   for (i = 0; i < n && key[i] <= last; i++) fetch_links(layer, key[i]);
@@ -197,7 +199,8 @@ ALWAYS_INLINE int run(Walker *w, const Layer *layer, Space *space, u32 until, co
     Batch *asked = &batch[side], *arrived = &batch[side ^ 1];
     asked->count = 0;
     while (next < w->count && w->pool[next] & 1) next++;
-    if (next < MIN(w->count, until)) {
+    if (next < MIN(w->count, until) && (w->watched == 0 || w->quiet <= w->patience)) {
+      w->quiet++;
       if (next + LINKS_AHEAD < w->count) fetch_links(layer, w->pool[next + LINKS_AHEAD]);
       w->pool[next] |= 1;
       rc = gather(w, layer, space, pool_node(w->pool[next]), upper, asked);
