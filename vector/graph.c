@@ -15,7 +15,6 @@
 #define FILTERED_ROOM 1.5
 #define WATCHED(want)                                                                                                  \
   MAX(40.0, 4 * (want)) /* nodes of the pool: while these stay the same a walk goes on for a share of its pool (G8) */
-#define PATIENCE_SHARE 4u
 #define NODE_NS                                                                                                        \
   200.0 /* about what a node of the pool takes to be walked, by 32 bytes of its code row, by the length of the pool */
 #define NODE_32_BYTES_NS 25.0

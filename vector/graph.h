@@ -57,6 +57,7 @@
 #define GRAPH_TREE 0x80000000u
 #define GRAPH_MAX_M 128u
 #define GRAPH_CODE_PAGES 1u
+#define PATIENCE_SHARE 4u /* of a pool (G8) */
 #define GRAPH_MAX_LINKS (2 * GRAPH_MAX_M)
 #define GRAPH_ARRAYS 3u /* beside those of the upper levels */
 #define GRAPH_ALL_ARRAYS (GRAPH_ARRAYS + GRAPH_MAX_LEVELS)

@@ -11,7 +11,8 @@
  *   B5  Candidates are found by a walk on the codes that searches walk on, where these order rows well enough (GraphCodes.finds), and then compared, as all else is, in
  *       the space of the builder: code rows of 8 bits, or vectors. So the codes of the new version are made first. A walk reads a row of 64 bytes then (128
  *       dimensions) where it would one of 144. It keeps ef_construction nodes: three quarters of them would take a seventh less time, and lose 0.0005 of recall in
- *       100,000 rows, but 0.006 in 1,000,000 of the hard set (ef 128).
+ *       100,000 rows, but 0.006 in 1,000,000 of the hard set (ef 128). It ends early when those that will be compared have stayed the same for a quarter of them
+ *       (G8): 0.93 of the time of building, and of 300,000 and 1,000,000 of the hard set the recall of walks to the end, at most 0.0005 off.
  *
  * Start at graph_fold().
  */
@@ -393,12 +394,15 @@ static int add_way_point(Builder *b, Hand *h, u32 level, u32 self) {
   return SQLITE_OK;
 }
 
+/* Of candidates that are found by codes. */
+static u32 most_compared(const Builder *b) { return MAX(b->index->ef_construction / FOUND_SHARE, b->width[0]); }
+
 /* The candidates were found by codes: compare the nearer ones in the builder's space. */
 static int compare_found(Builder *b, Hand *h, u32 level) {
   Choice *c = &h->choice;
   u32 i;
   int rc;
-  c->count = MIN(c->count, MAX(b->index->ef_construction / FOUND_SHARE, b->width[0]));
+  c->count = MIN(c->count, most_compared(b));
   rc = choice_rows(b, c, level);
   if (rc) return rc;
   for (i = 0; i < c->count; i++) fetch_row(c->row[i], b->space.row_bytes);
@@ -416,6 +420,7 @@ static int find_candidates(Builder *b, Hand *h, u32 level, u32 self, u32 *node, 
   u32 i, down;
   int rc = walk_begin(w, b->index->ef_construction);
   if (rc == SQLITE_OK) rc = walk_enter(w, b->walk, *node, *slot);
+  if (b->walk != &b->space) walk_watch(w, most_compared(b), b->index->ef_construction / PATIENCE_SHARE);
   if (rc == SQLITE_OK) rc = walk_run(w, &layer, b->walk);
   if (rc == SQLITE_OK) rc = choice_reserve(c, w->count);
   if (rc) return rc;
