@@ -272,7 +272,7 @@ HNSWLIB ?= /usr/include
 $(BUILD)/bench/peer_hnswlib.o: bench/peer_hnswlib.cpp
 	@test -r $(HNSWLIB)/hnswlib/hnswlib.h || { echo "bench-hnsw: no hnswlib; on Debian: apt-get install g++ libhnswlib-dev"; exit 1; }
 	@mkdir -p $(@D)
-	$(CXX) -std=c++11 -g -MMD -MP $(WARN) $(WERROR) $(BENCH_FLAGS) -Wno-uninitialized $(CXXFLAGS) -isystem $(HNSWLIB) \
+	$(CXX) -std=c++11 -g -MMD -MP $(WARN) $(WERROR) $(BENCH_FLAGS) -Wno-uninitialized $(CXXFLAGS) $(patsubst %,-isystem %,$(filter-out /usr/include,$(HNSWLIB))) \
 	  $(if $(shell grep -ls BaseFilterFunctor $(HNSWLIB)/hnswlib/hnswlib.h),-DHNSWLIB_FILTERS) -c $< -o $@
 
 BENCH_OBJ := $(BUILD)/bench/bench.o $(BUILD)/bench/data.o $(BUILD)/bench/keys.o
