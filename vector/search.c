@@ -720,7 +720,7 @@ static int fill_approximately(Search *s, u64 want, int *done) {
   s->found.at = s->found.count = s->found.compared = 0;
   s->pass_rows = MAX(total, s->likely);
   rc = run_pass(s, MAX(total, room), s->seen_count + want);
-  if (rc == SQLITE_OK && s->ready_count == 0 && !more_found(s)) s->method = s->scan;
+  if (rc == SQLITE_OK && s->ready_count == 0) s->method = s->scan;
   *done = givable(s) > 0;
   return rc;
 }
