@@ -488,7 +488,7 @@ static void damage_pages(void) {
 }
 
 int main(int argc, char **argv) {
-  u64 first_seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1, seeds = argc > 2 ? strtoull(argv[2], NULL, 10) : 6, i;
+  u64 first_seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1, i;
   sqlite3_initialize();
   print_levels();
   for (i = 0; i < LEVELS; i++) {
@@ -498,7 +498,7 @@ int main(int argc, char **argv) {
     each_set(5, levels[i]);
     damage_chunks();
   }
-  for (i = 0; i < seeds; i++) random_folds(first_seed * 1000 + i, 120, 300000);
+  for (i = 0; i < 6; i++) random_folds(first_seed * 1000 + i, 120, 300000);
   damage_pages();
   printf("%u passed, %u failed\n", passed, failed);
   return failed != 0;
