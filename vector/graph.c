@@ -13,8 +13,9 @@
 #define MAX_POOL 1e6
 #define FILTERED_POWER 0.6
 #define FILTERED_ROOM 1.5
-#define WATCHED(want)                                                                                                  \
-  MAX(40.0, 4 * (want)) /* nodes of the pool: while these stay the same a walk goes on for a share of its pool (G8) */
+/* Nodes of the pool, and times as many as are asked for: while these stay the same a walk goes on for a share of its pool (G8). */
+#define WATCHED_LEAST 40.0
+#define WATCHED_TIMES 4.0
 #define NODE_NS                                                                                                        \
   200.0 /* about what a node of the pool takes to be walked, by 32 bytes of its code row, by the length of the pool */
 #define NODE_32_BYTES_NS 25.0
@@ -40,8 +41,6 @@ struct Graph {
   Space walk;
   Sq4 *sq4;
   Walker walker;
-  u32 *chosen; /* slots to be compared on full vectors */
-  u64 chosen_cap;
 };
 
 /* --- opening --- */
@@ -163,7 +162,6 @@ static void graph_close(void *opened) {
   array_map_close(&g->present);
   array_map_close(&g->rowids);
   graph_arrays_close(&g->at);
-  mem_free(g->chosen);
   mem_free(g);
 }
 
@@ -217,10 +215,14 @@ static int queue_found(const Walker *w, SlotQueue *found) {
   return SQLITE_OK;
 }
 
-/* The next live nodes that were found, their vectors and rowids on the way from memory. */
-static int choose(Graph *g, IndexPass *p, u64 most, u64 *count) {
+/*
+ * The next live nodes that were found, their vectors and rowids on the way from memory: *count of them, in the queue from where it stood, in places that it is
+ * through with.
+ */
+static int choose(Graph *g, const IndexPass *p, u64 most, u64 *count) {
   SlotQueue *found = p->found;
-  int rc = mem_reserve(&g->chosen, &g->chosen_cap, MIN(most, found->count - found->at), sizeof *g->chosen);
+  u64 first = found->at;
+  int rc = SQLITE_OK;
   *count = 0;
   for (; found->at < found->count && *count < most && rc == SQLITE_OK; found->at++) {
     u32 slot = found->slot[found->at];
@@ -233,7 +235,7 @@ static int choose(Graph *g, IndexPass *p, u64 most, u64 *count) {
     if (rc) break;
     fetch_row(vector, g->vectors.stride);
     PREFETCH(rowid);
-    g->chosen[(*count)++] = slot;
+    found->slot[first + (*count)++] = slot;
   }
   return rc;
 }
@@ -241,18 +243,19 @@ static int choose(Graph *g, IndexPass *p, u64 most, u64 *count) {
 /* Compare on full vectors. */
 static int compare_found(Graph *g, IndexPass *p, Pool *pool, u64 most) {
   const SlotColumn *col = &g->slots->column[g->column];
-  u64 count, i;
+  u64 first = p->found->at, count, i;
   int rc = choose(g, p, most, &count);
   p->compared += count;
   p->found->compared += count;
   for (i = 0; i < count && rc == SQLITE_OK; i++) {
+    const u32 slot = p->found->slot[first + i];
     const u8 *vector, *rowid;
     double value;
-    rc = array_map_get(&g->vectors, g->chosen[i], &vector);
-    if (rc == SQLITE_OK) rc = array_map_get(&g->rowids, g->chosen[i], &rowid);
+    rc = array_map_get(&g->vectors, slot, &vector);
+    if (rc == SQLITE_OK) rc = array_map_get(&g->rowids, slot, &rowid);
     if (rc) return rc;
     value = scan_value(col->metric, col->elem, col->dim, p->query, vector, NAN);
-    pool_offer(pool, value, (i64)load64(rowid), g->chosen[i] | POOL_EXACT);
+    pool_offer(pool, value, (i64)load64(rowid), slot | POOL_EXACT);
   }
   return rc;
 }
@@ -369,7 +372,7 @@ static int enter_ground(Graph *g, double size) {
 
 /* Have a walk to the first `until` nodes of its pool end early (G8); a share of what it meets may be given. */
 static void watch(Walker *w, const IndexPass *p, double share, double until) {
-  double watched = WATCHED((double)p->want) / share;
+  double watched = MAX(WATCHED_LEAST, WATCHED_TIMES * (double)p->want) / share;
   walk_watch(w, watched < until ? (u32)watched : 0, (u32)until / PATIENCE_SHARE);
 }
 
@@ -378,7 +381,7 @@ static void watch(Walker *w, const IndexPass *p, double share, double until) {
  * what was met says when less is enough, and when more is needed. Where the way would be longer than to compare all chosen rows, these are compared.
  */
 static int walk_filtered(Graph *g, IndexPass *p, const Layer *ground, u64 most) {
-  const double least = walk_size(p, g->codes), even = filtered_size(p, least, share_chosen(p)),
+  const double least = walk_size(p, g->codes), share = share_chosen(p), even = filtered_size(p, least, share),
                among = among_cost(p, g->codes);
   double room = 0, until = least, size, spent;
   int rc = p->filter ? SQLITE_OK : need_allowed(p);
@@ -388,7 +391,7 @@ static int walk_filtered(Graph *g, IndexPass *p, const Layer *ground, u64 most) 
       room = MAX(until, even);
       rc = enter_ground(g, room);
     }
-    watch(&g->walker, p, share_chosen(p), until);
+    watch(&g->walker, p, share, until);
     if (rc == SQLITE_OK) rc = walk_run_until(&g->walker, ground, &g->walk, (u32)until);
     if (rc == SQLITE_OK) rc = count_wanted(g, p, (u32)until, &wanted);
     if (rc || g->walker.count < (u32)until || until >= MAX_POOL) return rc;

@@ -152,7 +152,7 @@ static inline void walk_watch(Walker *w, u32 nearest, u32 patience) {
 }
 /* Make `node`, whose row is that of `slot`, a starting point. */
 int walk_enter(Walker *w, Space *space, u32 node, u32 slot);
-/* Walk until no node in the pool is left unexpanded. */
+/* Walk until no node in the pool is left unexpanded, or the walk ends early (walk_watch). */
 int walk_run(Walker *w, const Layer *layer, Space *space);
 /* The same for the nearest `until` of the pool alone, which are then what a walk that keeps so many would find; it can be gone on with. */
 int walk_run_until(Walker *w, const Layer *layer, Space *space, u32 until);

@@ -29,8 +29,8 @@
 #define TREE_MAX 8u
 #define UNMEASURED 0xffffffffu /* a distance, of a link that is kept whatever it is */
 #define SAMPLE 4096u           /* vectors that codes are learned from */
-#define FOUND_SHARE                                                                                                    \
-  2u /* of ef_construction nodes found by codes the nearest are candidates: the others are never chosen */
+/* Of ef_construction nodes found by codes the nearest are candidates: the others are hardly ever chosen. */
+#define FOUND_SHARE 2u
 #define POLL_SLOTS 1024u
 
 /* --- arrays being changed --- */

@@ -55,7 +55,7 @@ static inline double graph_codes_compared(const GraphCodes *codes, const SlotCol
   double share = (double)codes->compare_dim / col->dim, walked = graph_codes_walked(codes, col, ef, want),
          compared = walked * (share > 1 ? 1 : MAX(share, GRAPH_CODES_LEAST));
   if (codes->compare_dim == 0) compared = MIN(compared, GRAPH_CODES_FIRST + GRAPH_CODES_EIGHTH * walked);
-  return MAX(MAX(compared, (double)COMPARED_TIMES * (double)want), GRAPH_CODES_FEWEST);
+  return MAX(MAX(compared, COMPARED_TIMES * (double)want), GRAPH_CODES_FEWEST);
 }
 
 #endif

@@ -52,7 +52,7 @@ int walk_begin(Walker *w, u32 ef) {
   w->seen_count = 0;
   w->count = 0;
   w->head_bytes = 0;
-  w->watched = w->quiet = 0;
+  w->watched = 0;
   w->ef = ef;
   return mem_reserve(&w->pool, &w->pool_cap, (u64)ef + 1, sizeof *w->pool);
 }

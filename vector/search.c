@@ -245,7 +245,6 @@ static int fall_to_content(Search *s, int rc) {
   if (s->delivered) return rc;
   s->content = s->distances = 1;
   s->method = s->scan;
-  s->ready_at = s->ready_count = 0;
   return SQLITE_OK;
 }
 

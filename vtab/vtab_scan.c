@@ -259,9 +259,8 @@ static int next_batch(Cursor *cur) {
   cur->hit_count = cur->hit_at = 0;
   while (rc == SQLITE_OK && cur->hit_count == 0 && !cur->exhausted && cur->left > 0) {
     u64 want = checked ? cur->batch : MIN(cur->batch, cur->left);
-    u64 least = cur->has_k || cur->hits + cur->dropped == 0
-                    ? want
-                    : 1; /* for no row that may not be read anything is looked for anew */
+    /* for rows that may never be asked for there is no other pass */
+    u64 least = cur->has_k || cur->hits + cur->dropped == 0 ? want : 1;
     rc = mem_reserve(&cur->hit, &cur->hit_cap, want, sizeof *cur->hit);
     if (rc == SQLITE_OK) rc = search_next(cur->search, least, want, cur->hit, &cur->hit_count);
     cur->exhausted = cur->hit_count < least;
